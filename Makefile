@@ -1,0 +1,36 @@
+# Everything a newcomer runs. `make demo` and `make test` install what they need first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-all check format lock install
+
+demo: install  ## install, then carry the credit risk project from raw data to a live service
+	$(BIN)/drivetrain demo
+
+test: install  ## install, then run the tests (under 8 minutes on 2 cores)
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: install  ## every test, the long ones too
+	$(BIN)/python -m pytest -n 2
+
+check: install  ## style, types, floors (under 2 minutes)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+install: $(VENV)/installed
+
+$(VENV)/installed: locks/dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+lock:  ## write the lock files again (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev pyproject.toml locks/build.in -o locks/dev.txt

@@ -1,0 +1,1 @@
+"""The command line: lazy commands, one exit-code table."""

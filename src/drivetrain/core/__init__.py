@@ -1,0 +1,1 @@
+"""The vocabulary of Drivetrain: artefacts, refs, schemas, project specs, events, errors. No I/O."""

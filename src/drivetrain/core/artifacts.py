@@ -1,0 +1,245 @@
+"""The artefacts that flow from stage to stage. Each is a frozen value with a ref, a digest and its parents.
+
+An artefact says where its bytes are and what they hash to; the bytes themselves lie in ``store``. Versions of tables
+count up (Delta versions); versions of everything else are the start of their content digest, so that the same content
+has the same name on every machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from drivetrain.core.digest import SHORT
+from drivetrain.core.refs import Kind, Ref
+from drivetrain.core.schema import Schema
+
+Verdict = Literal["pass", "fail"]
+
+
+@dataclass(frozen=True)
+class FileDigest:
+    """One file of a folder: its path inside the folder (with /), its SHA-256 and its size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured number with the bounds of its 95 % interval and the rows it was measured on."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    rows: int
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A version of a source's Delta table, after its contract; bad rows stand in the quarantine table."""
+
+    kind: ClassVar[Kind] = Kind.DATASET
+    name: str
+    version: int
+    digest: str
+    rows: int
+    quarantined: int
+    schema: Schema
+    parents: tuple[Ref, ...] = ()
+
+    @property
+    def ref(self) -> Ref:
+        """``dataset/name@delta-version``."""
+        return Ref(self.kind, self.name, str(self.version))
+
+
+@dataclass(frozen=True)
+class SplitPart:
+    """One part of a split: ``train`` or ``test``, its rows and how many of them carry a true label."""
+
+    part: Literal["train", "test"]
+    rows: int
+    positives: int
+
+
+@dataclass(frozen=True)
+class Features:
+    """A version of a feature table: entity, label, time if there is one, input columns, and the column ``split``."""
+
+    kind: ClassVar[Kind] = Kind.FEATURES
+    name: str
+    version: int
+    digest: str
+    entity: str
+    label: str
+    time: str | None
+    inputs: Schema
+    parts: tuple[SplitPart, ...]
+    sql: tuple[FileDigest, ...]
+    parents: tuple[Ref, ...]
+
+    @property
+    def ref(self) -> Ref:
+        """``features/name@delta-version``."""
+        return Ref(self.kind, self.name, str(self.version))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A folder: ONNX graph, signature, reference statistics, decision rule, training summary, environment."""
+
+    kind: ClassVar[Kind] = Kind.MODEL
+    name: str
+    digest: str
+    learner: str
+    estimate: Estimate
+    files: tuple[FileDigest, ...]
+    parents: tuple[Ref, ...]
+
+    @property
+    def ref(self) -> Ref:
+        """``model/name@digest``."""
+        return Ref(self.kind, self.name, self.digest[:SHORT])
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One gate: what was measured against which threshold. A gate that could not run has verdict ``fail``.
+
+    ``timed`` marks what this machine's speed decides (latency): kept out of the report's digest, so that the same
+    model on the same data makes the same release everywhere.
+    """
+
+    gate: str
+    verdict: Verdict
+    measured: Estimate | None
+    threshold: str
+    detail: str
+    timed: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """The proof of a model: metrics with intervals, gates, verdict. A folder with ``report.json`` and the page."""
+
+    kind: ClassVar[Kind] = Kind.REPORT
+    name: str
+    digest: str
+    verdict: Verdict
+    metrics: tuple[Estimate, ...]
+    gates: tuple[GateResult, ...]
+    parents: tuple[Ref, ...]
+
+    @property
+    def ref(self) -> Ref:
+        """``report/name@digest``."""
+        return Ref(self.kind, self.name, self.digest[:SHORT])
+
+    @property
+    def failed(self) -> tuple[GateResult, ...]:
+        """The gates that did not pass."""
+        return tuple(gate for gate in self.gates if gate.verdict == "fail")
+
+
+@dataclass(frozen=True)
+class Endorsement:
+    """Who stood up for a release, in which role, when (ISO 8601, UTC), with which key, and what they said."""
+
+    actor: str
+    role: str
+    key_id: str
+    at: str
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Release:
+    """The contract between the two engineers: a signed folder. ``approval`` is None until the other role agrees."""
+
+    kind: ClassVar[Kind] = Kind.RELEASE
+    name: str
+    digest: str
+    verdict: Verdict
+    override: str
+    signed: Endorsement
+    approval: Endorsement | None
+    parents: tuple[Ref, ...]
+
+    @property
+    def ref(self) -> Ref:
+        """``release/name@digest``."""
+        return Ref(self.kind, self.name, self.digest[:SHORT])
+
+
+@dataclass(frozen=True)
+class TrafficShare:
+    """A release and its share of a service's traffic, from 0 to 1."""
+
+    release: Ref
+    share: float
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Which releases answer for a service, from when on, on which target, and who decided it."""
+
+    kind: ClassVar[Kind] = Kind.DEPLOYMENT
+    name: str
+    version: int
+    target: str
+    shares: tuple[TrafficShare, ...]
+    actor: str
+    at: str
+    parents: tuple[Ref, ...]
+
+    @property
+    def ref(self) -> Ref:
+        """``deployment/service@number``."""
+        return Ref(self.kind, self.name, str(self.version))
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """How far one column (or the score) moved: population stability index, p-value, and whether it is an alarm."""
+
+    name: str
+    psi: float
+    p_value: float
+    missing_before: float
+    missing_now: float
+    alarm: bool
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """Served traffic against the reference in its release, and performance where labels have arrived."""
+
+    kind: ClassVar[Kind] = Kind.DRIFT
+    name: str
+    digest: str
+    rows: int
+    labelled: int
+    columns: tuple[ColumnDrift, ...]
+    performance: tuple[Estimate, ...]
+    verdict: Literal["steady", "drifted", "too_few_rows"]
+    recommendation: str
+    parents: tuple[Ref, ...]
+
+    @property
+    def ref(self) -> Ref:
+        """``drift/service@digest``."""
+        return Ref(self.kind, self.name, self.digest[:SHORT])
+
+
+Artifact = Dataset | Features | Model | Report | Release | Deployment | DriftReport
+"""Every kind of artefact; a new kind adds its dataclass here and nothing else."""
+
+CLASSES: dict[Kind, type[Artifact]] = {
+    cls.kind: cls for cls in (Dataset, Features, Model, Report, Release, Deployment, DriftReport)
+}

@@ -1,0 +1,24 @@
+"""Content addresses: SHA-256 over bytes and over the canonical JSON of a value."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+SHORT = 12
+
+
+def digest_bytes(content: bytes) -> str:
+    """SHA-256 of bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def canonical_json(value: object) -> bytes:
+    """One byte string for one value: keys sorted, no white space. Takes dataclasses, enums, tuples, plain values."""
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def digest_of(*values: object) -> str:
+    """SHA-256 of the canonical JSON of the values, as 64 hexadecimal digits."""
+    return digest_bytes(canonical_json(values))

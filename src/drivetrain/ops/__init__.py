@@ -1,0 +1,1 @@
+"""Pure arithmetic on NumPy and Arrow: no clock, no disk, no network."""

@@ -1,0 +1,38 @@
+"""From typed columns to the one float64 matrix that a model takes: the same arithmetic in training and in serving."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from drivetrain.core.model import InputField, Signature
+from drivetrain.core.schema import ColumnType
+
+UNKNOWN = -1.0
+"""The code of a text that was not seen in training."""
+
+
+def pack(signature: Signature, table: pa.Table) -> NDArray[np.float64]:
+    """The rows of a table as float64 [n, F], columns in signature order; see ``core.model.InputField`` for the codes.
+
+    Raises KeyError when the table lacks a column of the signature.
+    """
+    packed = np.empty((table.num_rows, len(signature.inputs)), dtype=np.float64)
+    for position, field in enumerate(signature.inputs):
+        packed[:, position] = _pack_column(field, table.column(field.name))
+    return packed
+
+
+def _pack_column(field: InputField, column: pa.ChunkedArray) -> NDArray[np.float64]:
+    if field.type is ColumnType.TEXT:
+        codes = pc.index_in(column.cast(pa.string()), pa.array(field.categories, pa.string()))
+        known = pc.fill_null(codes.cast(pa.float64()), UNKNOWN)
+        numbers = pc.if_else(pc.is_null(column), pa.scalar(None, pa.float64()), known)
+    elif field.type in (ColumnType.DATE, ColumnType.TIMESTAMP):
+        micros = column.cast(pa.timestamp("us")).cast(pa.int64())
+        numbers = pc.divide(micros.cast(pa.float64()), 1e6)
+    else:
+        numbers = column.cast(pa.float64())
+    return np.asarray(pc.fill_null(numbers, float("nan")).to_numpy(zero_copy_only=False), dtype=np.float64)

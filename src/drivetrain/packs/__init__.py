@@ -1,0 +1,1 @@
+"""Project templates of the use cases: data, SQL and YAML."""

@@ -1,0 +1,1 @@
+"""Stage 2: from Datasets to Features, by SQL."""

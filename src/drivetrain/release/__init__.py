@@ -1,0 +1,1 @@
+"""Stage 5: from a Report to a signed, approved Release."""

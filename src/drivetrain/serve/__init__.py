@@ -1,0 +1,1 @@
+"""The prediction server: its own process, the hot path."""

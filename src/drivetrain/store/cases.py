@@ -1,0 +1,41 @@
+"""Reading a feature table back as the cases that a model learns from or is judged on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+from numpy.typing import NDArray
+
+from drivetrain.core.artifacts import Features
+from drivetrain.store.catalog import Catalog
+from drivetrain.store.tables import Table
+
+SPLIT = "split"
+Part = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The rows of one part, in table order: entity, inputs (one column each) and label (bool [n])."""
+
+    entity: pa.ChunkedArray
+    inputs: pa.Table
+    label: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def read_cases(catalog: Catalog, features: Features, part: Part) -> Cases:
+    """The cases of one part of a feature table version."""
+    table = Table(catalog.table_path("features", features.name))
+    rows = table.dataset(features.version).to_table(filter=ds.field(SPLIT) == part)
+    return Cases(
+        entity=rows.column(features.entity),
+        inputs=rows.select(list(features.inputs.names)),
+        label=np.asarray(rows.column(features.label).to_numpy(zero_copy_only=False), dtype=np.bool_),
+    )

@@ -1,0 +1,126 @@
+"""The Model folder: the one format that ``train`` writes and ``validate`` and ``serve`` read. Data only, never code."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from drivetrain.core.errors import InvalidInput
+from drivetrain.core.model import DecisionRule, Environment, Reference, Signature, TrainingSummary
+from drivetrain.store.folders import read_folder
+
+T = TypeVar("T")
+GRAPH = "model.onnx"
+EXPECTED = "expected.npy"
+
+
+@dataclass(frozen=True)
+class ModelContent:
+    """Everything in a Model folder. ``graph`` is the ONNX graph: input ``row`` float64 [n, F], output ``score`` [n].
+
+    ``expected`` [m] is what the trained pipeline answers for the first m rows of the test part, in table order.
+    """
+
+    graph: bytes
+    expected: NDArray[np.float64]
+    signature: Signature
+    reference: Reference
+    decision: DecisionRule
+    training: TrainingSummary
+    environment: Environment
+
+    def files(self) -> dict[str, bytes]:
+        """The files of the folder; the same content gives the same bytes."""
+        return {
+            GRAPH: self.graph,
+            EXPECTED: _npy(self.expected),
+            "signature.json": _json(self.signature),
+            "reference.json": _json(self.reference),
+            "decision.json": _json(self.decision),
+            "training.json": _json(self.training),
+            "environment.json": _json(self.environment),
+        }
+
+
+def read_model(folder: Path) -> ModelContent:
+    """The content of a Model folder; raises InvalidInput that names the file that cannot be used."""
+    return model_from(read_folder(folder), str(folder))
+
+
+def model_from(files: dict[str, bytes], where: str) -> ModelContent:
+    """The content of a Model folder that was read (and, in a release, checked) already."""
+    return ModelContent(
+        graph=_file(files, GRAPH, where),
+        expected=_array(files, where),
+        signature=_read(files, "signature.json", Signature, where),
+        reference=_read(files, "reference.json", Reference, where),
+        decision=_read(files, "decision.json", DecisionRule, where),
+        training=_read(files, "training.json", TrainingSummary, where),
+        environment=_read(files, "environment.json", Environment, where),
+    )
+
+
+class Scorer:
+    """An ONNX graph ready to score. One thread, so that a server decides how many of them run."""
+
+    def __init__(self, graph: bytes) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except (ort.capi.onnxruntime_pybind11_state.Fail, *_ORT_ERRORS) as error:
+            raise InvalidInput("graph_unreadable", f"the model graph does not load: {error}", where=GRAPH) from error
+
+    def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The probability for each packed row: [n, F] -> [n]."""
+        (scores,) = self._session.run(["score"], {"row": rows})
+        return np.asarray(scores, dtype=np.float64).reshape(-1)
+
+
+_STATE = ort.capi.onnxruntime_pybind11_state
+_ORT_ERRORS = (
+    _STATE.InvalidProtobuf,
+    _STATE.InvalidGraph,
+    _STATE.InvalidArgument,
+    _STATE.NotImplemented,
+    _STATE.RuntimeException,
+)
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=1) + b"\n"
+
+
+def _npy(values: NDArray[np.float64]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values.astype(np.float64), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _array(files: dict[str, bytes], where: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(np.load(io.BytesIO(_file(files, EXPECTED, where)), allow_pickle=False), dtype=np.float64)
+    except ValueError as error:
+        raise InvalidInput("model_unreadable", f"{EXPECTED}: {error}", where=where, hint="train again") from error
+
+
+def _file(files: dict[str, bytes], name: str, where: str) -> bytes:
+    if name not in files:
+        raise InvalidInput("model_incomplete", f"{name} is missing", where=where, hint="train the model again")
+    return files[name]
+
+
+def _read(files: dict[str, bytes], name: str, kind: type[T], where: str) -> T:
+    try:
+        return msgspec.json.decode(_file(files, name, where), type=kind)
+    except msgspec.DecodeError as error:
+        raise InvalidInput("model_unreadable", f"{name}: {error}", where=where, hint="train the model again") from error

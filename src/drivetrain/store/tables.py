@@ -1,0 +1,130 @@
+"""Delta tables. What a load knows about itself (cursor, digest, row count) is part of its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from drivetrain.core.errors import NotFound
+from drivetrain.core.schema import Column, ColumnType, Schema
+
+_OURS = "drivetrain"
+# Lineage needs old versions for as long as an auditor may ask: ten years, not Delta's thirty days.
+_KEEP = {"delta.logRetentionDuration": "interval 3650 days", "delta.deletedFileRetentionDuration": "interval 3650 days"}
+_ARROW = {
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.NUMBER: pa.float64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.TEXT: pa.string(),
+    ColumnType.DATE: pa.date32(),
+    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a load says of itself, in the same Delta commit as its rows.
+
+    ``cursor`` (JSON of the reader's own) says where the next load starts, ``digest`` chains over all loads so far,
+    ``rows`` counts all rows so far.
+    """
+
+    cursor: str
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class TableState:
+    """A version of a table and the commit that made it."""
+
+    version: int
+    commit: Commit
+
+
+class Table:
+    """A Delta table in a folder. Appends and overwrites are whole or absent, whenever the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def exists(self) -> bool:
+        """Whether the table was ever written."""
+        return DeltaTable.is_deltatable(str(self.path))
+
+    def state(self) -> TableState | None:
+        """The newest version and the newest commit of ours in its history; None when there is no table."""
+        if not self.exists():
+            return None
+        table = DeltaTable(str(self.path))
+        for entry in table.history():
+            if _OURS in entry:
+                return TableState(table.version(), msgspec.json.decode(entry[_OURS], type=Commit))
+        return None
+
+    def append(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit) -> int:
+        """Add rows and their commit in one step; gives the new version. A reader is streamed in bounded memory."""
+        return self._write(rows, commit, "append")
+
+    def overwrite(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit) -> int:
+        """Replace the rows (older versions stay readable); gives the new version."""
+        return self._write(rows, commit, "overwrite")
+
+    def read(self, version: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of a version (the newest by default). Raises NotFound when there is no such table or version."""
+        return self.dataset(version).to_table(columns=list(columns) if columns else None)
+
+    def dataset(self, version: int | None = None) -> pa.dataset.Dataset:
+        """A version as an Arrow dataset, which DuckDB scans lazily. Raises NotFound."""
+        try:
+            return DeltaTable(str(self.path), version=version).to_pyarrow_dataset()
+        except (TableNotFoundError, DeltaError) as error:
+            label = "any version" if version is None else f"version {version}"
+            raise NotFound("table_unknown", f"there is no {label} of the table", where=str(self.path)) from error
+
+    def _write(
+        self, rows: pa.Table | pa.RecordBatchReader, commit: Commit, mode: Literal["append", "overwrite"]
+    ) -> int:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        exists = self.exists()
+        said = CommitProperties(custom_metadata={_OURS: msgspec.json.encode(commit).decode()})
+        if mode == "overwrite" and exists:
+            write_deltalake(self.path, rows, mode="overwrite", schema_mode="overwrite", commit_properties=said)
+        else:
+            settings = None if exists else _KEEP
+            write_deltalake(self.path, rows, mode="append", configuration=settings, commit_properties=said)
+        return int(DeltaTable(str(self.path)).version())
+
+
+def arrow_type(kind: ColumnType) -> pa.DataType:
+    """The Arrow type in which a column is stored."""
+    return _ARROW[kind]
+
+
+def arrow_schema(schema: Schema) -> pa.Schema:
+    """The Arrow schema in which a table of these columns is stored."""
+    return pa.schema([pa.field(column.name, _ARROW[column.type], column.nullable) for column in schema.columns])
+
+
+def column_type(kind: pa.DataType) -> ColumnType:
+    """The column type of an Arrow type; text for whatever has no closer one."""
+    checks = (
+        (ColumnType.BOOLEAN, pa.types.is_boolean),
+        (ColumnType.INTEGER, pa.types.is_integer),
+        (ColumnType.NUMBER, lambda t: pa.types.is_floating(t) or pa.types.is_decimal(t)),
+        (ColumnType.TIMESTAMP, pa.types.is_timestamp),
+        (ColumnType.DATE, pa.types.is_date),
+    )
+    return next((name for name, matches in checks if matches(kind)), ColumnType.TEXT)
+
+
+def schema_of(schema: pa.Schema) -> Schema:
+    """The columns of an Arrow schema."""
+    return Schema(tuple(Column(field.name, column_type(field.type), field.nullable) for field in schema))

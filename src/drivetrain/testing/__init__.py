@@ -1,0 +1,1 @@
+"""For plugin authors: contract tests; nothing in the product imports it."""

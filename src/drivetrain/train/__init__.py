@@ -1,0 +1,1 @@
+"""Stage 3: from Features to a Model, by search."""

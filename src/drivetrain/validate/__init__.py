@@ -1,0 +1,1 @@
+"""Stage 4: from a Model to a Report, by gates."""
