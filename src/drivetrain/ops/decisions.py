@@ -1,0 +1,63 @@
+"""From scores to decisions: the threshold of least cost, and the one that a capacity allows.
+
+A decision is true when score >= threshold. Thresholds lie half way between two scores, so that a score that differs in
+its last digits on another machine decides the same.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivetrain.core.errors import InvalidInput
+from drivetrain.ops.metrics import Curve, Labels, Numbers, check_cases
+
+
+def cost_threshold(label: Labels, score: Numbers, false_positive: float, false_negative: float) -> float:
+    """The threshold with the least total cost on these cases ([n] each).
+
+    Among equally cheap ones, the one nearest to ``false_positive / (false_positive + false_negative)``, which is the
+    best threshold for calibrated scores (Elkan 2001). Raises InvalidInput when there are no rows.
+    """
+    curve = cost_curve(label, score, false_positive, false_negative)
+    cheapest = curve.thresholds[np.isclose(curve.y, curve.y.min(), rtol=1e-12, atol=0.0)]
+    calibrated = false_positive / (false_positive + false_negative)
+    return float(cheapest[np.abs(cheapest - calibrated).argmin()])
+
+
+def cost_curve(label: Labels, score: Numbers, false_positive: float, false_negative: float) -> Curve:
+    """Mean cost of a decision (y) at each threshold (x) that decides differently, from nobody flagged to everybody."""
+    check_cases(label, score)
+    order = np.argsort(-score, kind="stable")
+    thresholds, flagged = _cuts(score[order])
+    true = np.append(0.0, np.cumsum(label[order], dtype=np.float64))[flagged]
+    cost = ((flagged - true) * false_positive + (label.sum() - true) * false_negative) / len(label)
+    return Curve(thresholds, np.asarray(cost), thresholds)
+
+
+def capacity_threshold(score: Numbers, share: float) -> float:
+    """The threshold that flags as many cases of ``score`` [n] as fit in ``share`` of them, and never more.
+
+    Equal scores are flagged together or not at all. Raises InvalidInput when there are no rows.
+    """
+    if len(score) == 0 or not np.isfinite(score).all():
+        raise InvalidInput("metric_undefined", "a threshold needs rows, all scores finite numbers")
+    thresholds, flagged = _cuts(-np.sort(-score))
+    capacity = math.floor(share * len(score) + 1e-9)  # 0.29 * 100 is 28.999...
+    return float(thresholds[np.flatnonzero(flagged <= capacity)[-1]])
+
+
+def _cuts(falling: Numbers) -> tuple[Numbers, NDArray[np.intp]]:
+    """Every threshold that decides differently on scores sorted from high to low, and how many each flags.
+
+    The first flags nobody, the last everybody.
+    """
+    flagged = np.concatenate([[0], np.flatnonzero(np.diff(falling) != 0) + 1, [len(falling)]]).astype(np.intp)
+    above = np.append(max(1.0, falling[0]), falling)[flagged]
+    below = np.append(falling, min(0.0, falling[-1]))[flagged]
+    middle = below + (above - below) / 2
+    thresholds = np.where(middle > below, middle, above)
+    thresholds[0] = np.maximum(thresholds[0], np.nextafter(falling[0], np.inf))
+    return thresholds, flagged

@@ -1,0 +1,72 @@
+"""No other threshold is cheaper, and a capacity is never exceeded: checked against trying every threshold."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivetrain.core.errors import InvalidInput
+from drivetrain.ops.decisions import capacity_threshold, cost_curve, cost_threshold
+from drivetrain.ops.metrics import mean_cost
+
+prices = st.floats(0.1, 50)
+
+
+def test_cost_threshold_is_no_dearer_than_any_other(cases):
+    @given(cases, prices, prices)
+    def holds(both, false_positive, false_negative):
+        label, score = both
+        chosen = cost_threshold(label, score, false_positive, false_negative)
+        cost = mean_cost(label, score >= chosen, false_positive, false_negative)
+        for other in [*score, 2.0]:
+            assert cost <= mean_cost(label, score >= other, false_positive, false_negative) + 1e-9
+
+    holds()
+
+
+def test_cost_curve_is_the_cost_at_each_threshold(cases):
+    @given(cases, prices, prices)
+    def holds(both, false_positive, false_negative):
+        label, score = both
+        curve = cost_curve(label, score, false_positive, false_negative)
+        assert len(curve) == len(set(score)) + 1
+        assert (np.diff(curve.x) < 0).all()
+        for threshold, cost in zip(curve.x, curve.y, strict=True):
+            assert cost == pytest.approx(mean_cost(label, score >= threshold, false_positive, false_negative))
+
+    holds()
+
+
+def test_calibrated_scores_are_cut_where_theory_says():
+    generator = np.random.default_rng(0)
+    score = generator.random(60_000)
+    label = generator.random(score.size) < score
+    assert cost_threshold(label, score, 1.0, 9.0) == pytest.approx(0.1, abs=0.04)
+
+
+def test_equally_cheap_thresholds_give_the_one_nearest_to_theory():
+    label, score = np.array([False, True]), np.array([0.2, 0.9])
+    assert cost_threshold(label, score, 1.0, 1.0) == pytest.approx(0.55)
+
+
+def test_a_threshold_lies_off_the_scores():
+    label, score = np.array([False, True, True]), np.array([0.2, 0.6, 0.9])
+    assert np.abs(cost_threshold(label, score, 1.0, 1.0) - score).min() > 0.1
+
+
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9, 1.0]), min_size=1, max_size=40), st.floats(0.01, 0.99))
+def test_capacity_is_used_and_never_exceeded(values, share):
+    score = np.array(values)
+    flagged = int((score >= capacity_threshold(score, share)).sum())
+    assert flagged <= share * len(score) + 1e-9
+    larger = [int((score >= value).sum()) for value in score if (score >= value).sum() > flagged]
+    assert all(count > share * len(score) for count in larger)
+
+
+def test_capacity_of_distinct_scores_is_exact():
+    assert (np.arange(100) / 100 >= capacity_threshold(np.arange(100) / 100, 0.29)).sum() == 29
+
+
+def test_a_capacity_without_cases_is_refused():
+    with pytest.raises(InvalidInput, match="needs rows"):
+        capacity_threshold(np.array([]), 0.1)
