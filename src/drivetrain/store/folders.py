@@ -13,21 +13,43 @@ from drivetrain.core.digest import digest_bytes
 from drivetrain.core.errors import Tampered
 
 
-def write_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Put ``content`` at ``path`` in one step; a kill leaves the old file or the new one, never a part."""
+def write_file(path: Path, content: bytes, *, mode: int = 0o644, beside: Path | None = None) -> None:
+    """Put ``content`` at ``path`` in one step; a kill leaves the old file or the new one, never a part.
+
+    The unfinished file lies in the same folder, or in ``beside`` (on the same disk) when that folder must stay clean.
+    """
+    new = _unfinished(path, content, mode, beside)
+    try:
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def create_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Like ``write_file``, but never in place of another file: raises FileExistsError, also when two try at once."""
+    new = _unfinished(path, content, mode, None)
+    try:
+        os.link(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _unfinished(path: Path, content: bytes, mode: int, beside: Path | None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    handle, name = tempfile.mkstemp(dir=beside or path.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    return Path(name)
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> tuple[FileDigest, ...]:
