@@ -294,6 +294,14 @@ class HookGate(Spec):
     bound: Bound
 
 
+class CardSpec(Spec):
+    """What the model card says that no measurement can tell."""
+
+    purpose: str = Field("", description="What the score is for; the project's description when not given.")
+    users: str = Field("", description="Who decides with it, and who is decided about.")
+    limits: tuple[str, ...] = Field((), description="What it must not be used for.")
+
+
 class GatesSpec(Spec):
     """What a model must prove before it may be released. Every gate that is set runs; parity and safety always do."""
 
@@ -308,9 +316,10 @@ class GatesSpec(Spec):
     slices: SliceGate | None = SliceGate()
     robustness: RobustnessGate | None = RobustnessGate()
     latency: LatencyGate | None = LatencyGate()
-    leakage: bool = True
+    leakage: LeakRules | None = LeakRules()
     parity: Annotated[float, Field(gt=0)] = 1e-6
     custom: dict[Name, HookGate] = Field(default_factory=dict)
+    card: CardSpec = CardSpec()
 
 
 # --- deploy, serve, monitor ---------------------------------------------------------------------------------------

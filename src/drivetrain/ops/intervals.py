@@ -14,14 +14,12 @@ from numpy.typing import NDArray
 from drivetrain.core.artifacts import Estimate
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.project import Metric
-from drivetrain.ops.metrics import Labels, Numbers, higher_is_better, measure, weigh
+from drivetrain.ops.metrics import Labels, Numbers, Weighed, higher_is_better, weigh
 
 
 def bootstrap(metric: Metric, label: Labels, score: Numbers, *, seed: int = 0, rounds: int = 300) -> Estimate:
     """The metric of scores [n] against labels [n] and its interval. Raises InvalidInput as the metric does."""
-    weighed = weigh(metric, label, score)
-    drawn = [weighed(weights) for weights in _resamples(len(label), seed, rounds)]
-    return _estimate(metric, measure(metric, label, score), drawn, len(label))
+    return bootstrap_weighed(metric, weigh(metric, label, score), len(label), seed=seed, rounds=rounds)
 
 
 def bootstrap_difference(
@@ -33,17 +31,26 @@ def bootstrap_difference(
     """
     sign = 1.0 if higher_is_better(metric) else -1.0
     ours, theirs = weigh(metric, label, score), weigh(metric, label, other)
-    drawn = [sign * (ours(weights) - theirs(weights)) for weights in _resamples(len(label), seed, rounds)]
-    gain = sign * (measure(metric, label, score) - measure(metric, label, other))
-    return _estimate(f"{metric} gain", gain, drawn, len(label))
+
+    def gain(weights: Numbers) -> float:
+        return sign * (ours(weights) - theirs(weights))
+
+    return bootstrap_weighed(f"{metric} gain", gain, len(label), seed=seed, rounds=rounds)
 
 
 def bootstrap_mean(name: str, values: Numbers, *, seed: int = 0, rounds: int = 300) -> Estimate:
     """The mean of values [n] and its interval. Raises InvalidInput when there are none or some are not finite."""
     if len(values) == 0 or not np.isfinite(values).all():
         raise InvalidInput("metric_undefined", f"the mean of {name} needs rows, all of them finite numbers")
-    drawn = [float((weights * values).mean()) for weights in _resamples(len(values), seed, rounds)]
-    return _estimate(name, float(values.mean()), drawn, len(values))
+    return bootstrap_weighed(
+        name, lambda weights: float((weights * values).mean()), len(values), seed=seed, rounds=rounds
+    )
+
+
+def bootstrap_weighed(name: str, weighed: Weighed, rows: int, *, seed: int = 0, rounds: int = 300) -> Estimate:
+    """Any number that is a function of how often each of ``rows`` cases counts, and its interval."""
+    drawn = [weighed(weights) for weights in _resamples(rows, seed, rounds)]
+    return _estimate(name, weighed(np.ones(rows)), drawn, rows)
 
 
 def _resamples(rows: int, seed: int, rounds: int) -> Iterator[Numbers]:
