@@ -14,20 +14,20 @@ from drivetrain.store.folders import write_file
 
 FILE = "actors.yaml"
 _HEADER = "# Who may sign for this project. Public keys only: private keys stay with their owners.\n"
+_ADD = "`drivetrain actors add NAME --role ml-engineer` enters somebody"
 _LARGEST = 256 * 1024
 _KEYS = ("role", "public_key")
 
 
-def read_actors(home: Path) -> dict[str, Actor]:
-    """The actors of the project in ``home``, by name.
+def read_actors(path: Path) -> dict[str, Actor]:
+    """The actors in the file ``path``, by name.
 
     Raises NotFound when there is no file, InvalidInput that names the line of a mistake.
     """
-    path = home / FILE
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise NotFound("actors_missing", "nobody is known here", where=str(path), hint="enter two actors") from None
+        raise NotFound("actors_missing", "nobody is known here", where=str(path), hint=_ADD) from None
     except OSError as error:
         raise InvalidInput("actors_unreadable", f"cannot be read: {error.strerror}", where=str(path)) from None
     if len(content) > _LARGEST:
@@ -38,30 +38,31 @@ def read_actors(home: Path) -> dict[str, Actor]:
     return actors
 
 
-def write_actors(home: Path, actors: Mapping[str, Actor]) -> None:
+def write_actors(path: Path, actors: Mapping[str, Actor]) -> None:
     """Replace the file in one step; the order of the actors stays."""
     entries = {actor.name: {"role": str(actor.role), "public_key": actor.public_key} for actor in actors.values()}
     text = yaml.safe_dump({"actors": entries}, sort_keys=False, allow_unicode=True)
-    write_file(home / FILE, (_HEADER + text).encode())
+    write_file(path, (_HEADER + text).encode())
 
 
-def add_actor(home: Path, actor: Actor) -> None:
+def add_actor(path: Path, actor: Actor) -> None:
     """Enter an actor; the file is made when there is none. Raises InvalidInput for a name or key that is taken."""
-    actors = read_actors(home) if (home / FILE).exists() else {}
+    actors = read_actors(path) if path.exists() else {}
     check_actor_name(actor.name)
+    public_bytes(actor.public_key)
     if actor.name in actors:
         raise InvalidInput(
-            "actor_exists", f"{actor.name} is known already", where=str(home / FILE), hint="remove the entry first"
+            "actor_exists", f"{actor.name} is known already", where=str(path), hint="remove the entry first"
         )
-    _check_key_is_free(actor.name, actor.public_key, actors, str(home / FILE))
-    write_actors(home, {**actors, actor.name: actor})
+    _check_key_is_free(actor.name, actor.public_key, actors, str(path))
+    write_actors(path, {**actors, actor.name: actor})
 
 
-def remove_actor(home: Path, name: str) -> None:
+def remove_actor(path: Path, name: str) -> None:
     """Take an actor out: what they signed is refused from now on. Raises NotFound."""
-    actors = read_actors(home)
+    actors = read_actors(path)
     find_actor(actors, name)
-    write_actors(home, {key: actor for key, actor in actors.items() if key != name})
+    write_actors(path, {key: actor for key, actor in actors.items() if key != name})
 
 
 def find_actor(actors: Mapping[str, Actor], name: str) -> Actor:
@@ -83,7 +84,7 @@ def _compose(content: bytes, path: Path) -> yaml.Node:
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput("yaml_invalid", f"not valid YAML: {str(error)[:100]}", where=str(path)) from None
     if root is None:
-        raise InvalidInput("actors_empty", "the file is empty", where=str(path), hint="enter two actors")
+        raise InvalidInput("actors_empty", "the file is empty", where=str(path), hint=_ADD)
     return root
 
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
+from drivetrain.access.sealed import changed
 from drivetrain.core.digest import canonical_json
-from drivetrain.core.errors import Tampered
 
 T = TypeVar("T")
 _MALFORMED = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -28,11 +28,7 @@ def decode(content: bytes, kind: type[T], name: str) -> T:
         value = msgspec.json.decode(content, type=kind)
         exact = encode(value) == content
     except _MALFORMED as error:
-        raise _changed(name, f": {error}") from None
+        raise changed(name, str(error)) from None
     if not exact:
-        raise _changed(name, ": the same content is spelled another way")
+        raise changed(name, "the same content is spelled another way")
     return value
-
-
-def _changed(name: str, why: str) -> Tampered:
-    return Tampered("file_changed", f"{name} is not what was signed{why}", where=name, hint="fetch the release again")

@@ -63,9 +63,10 @@ def create_signer(folder: Path, name: str, role: Role) -> Signer:
 
 
 def load_signer(folder: Path, actor: Actor) -> Signer:
-    """The private key of an actor. Raises NotFound, InvalidInput, or Refused when the file is open to others or the
+    """An actor with the private key that lies in ``folder``.
 
-    key is not the one that ``actors.yaml`` knows.
+    Raises NotFound when it is not there, InvalidInput when it is no such key, Refused when the file is open to others
+    or the key is not the one that ``actors.yaml`` knows.
     """
     path = _key_path(folder, actor.name)
     private_key = _read_private(path)
@@ -77,6 +78,11 @@ def load_signer(folder: Path, actor: Actor) -> Signer:
             hint="bring back the right key file, or let somebody enter the new public key in actors.yaml",
         )
     return Signer(actor, private_key)
+
+
+def local_names(folder: Path) -> frozenset[str]:
+    """The names of the actors whose private keys lie in ``folder``; none when there is no such folder."""
+    return frozenset(path.stem for path in folder.glob("*.pem"))
 
 
 def check_actor_name(name: str) -> str:

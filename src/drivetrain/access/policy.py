@@ -42,7 +42,7 @@ RULES: dict[Action, Rule] = {
     "ingest": _PREPARES,
     "prepare": _PREPARES,
     "train": _PREPARES,
-    "validate": _PREPARES,
+    "validate": Rule((_ML, _AI), "both engineers may ask for the proof"),
     "release": Rule((_ML,), "who made the model answers for it with a signature"),
     "override": Rule((_ML,), "who answers for the model says why a failed gate does not matter"),
     "approve": Rule((_AI,), "a second person, who runs the service, must agree to a release"),
@@ -53,6 +53,11 @@ RULES: dict[Action, Rule] = {
     "manage_actors": Rule((_AI,), "who secures the service decides whom it trusts"),
     "manage_keys": Rule((_AI,), "who secures the service decides who may call it"),
 }
+
+
+def roles_for(action: Action) -> tuple[Role, ...]:
+    """The roles that may do it."""
+    return RULES[action].roles
 
 
 def check(actor: Actor, action: Action) -> None:

@@ -78,10 +78,14 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def state(form: Form[P], subjects: Mapping[str, bytes], predicate: P) -> Statement[P]:
-    """The statement of a predicate about these files, in the order of their names."""
-    about = tuple(Subject(name, Digest(digest_bytes(subjects[name]))) for name in sorted(subjects))
-    return Statement(STATEMENT_TYPE, about, form.predicate_type, predicate)
+def subjects(files: Mapping[str, bytes]) -> tuple[Subject, ...]:
+    """What a statement about these files lists, in the order of their names."""
+    return tuple(Subject(name, Digest(digest_bytes(files[name]))) for name in sorted(files))
+
+
+def state(form: Form[P], files: Mapping[str, bytes], predicate: P) -> Statement[P]:
+    """The statement of a predicate about these files."""
+    return Statement(STATEMENT_TYPE, subjects(files), form.predicate_type, predicate)
 
 
 def seal(statement: Statement[P], signer: Signer) -> bytes:
