@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -64,14 +65,17 @@ class Table:
         if not self.exists():
             return None
         table = DeltaTable(str(self.path))
-        for entry in table.history():
+        for entry in chain(table.history(4), table.history()):  # ours is nearly always the newest
             if _OURS in entry:
                 return TableState(table.version(), msgspec.json.decode(entry[_OURS], type=Commit))
         return None
 
-    def append(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit) -> int:
-        """Add rows and their commit in one step; gives the new version. A reader is streamed in bounded memory."""
-        return self._write(rows, commit, "append")
+    def append(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit, *, widen: bool = False) -> int:
+        """Add rows and their commit in one step; gives the new version. A reader is streamed in bounded memory.
+
+        With ``widen`` columns and struct fields that the table lacks are added, null in older rows.
+        """
+        return self._write(rows, commit, "append", widen=widen)
 
     def overwrite(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit) -> int:
         """Replace the rows (older versions stay readable); gives the new version."""
@@ -89,8 +93,22 @@ class Table:
             label = "any version" if version is None else f"version {version}"
             raise NotFound("table_unknown", f"there is no {label} of the table", where=str(self.path)) from error
 
+    def compact(self) -> None:
+        """Merge small files into large ones; small ones that were merged a day ago are deleted.
+
+        For tables that only grow, where the newest version holds whatever an older one held.
+        """
+        table = DeltaTable(str(self.path))
+        table.optimize.compact()
+        table.vacuum(retention_hours=24, enforce_retention_duration=False, dry_run=False)
+
     def _write(
-        self, rows: pa.Table | pa.RecordBatchReader, commit: Commit, mode: Literal["append", "overwrite"]
+        self,
+        rows: pa.Table | pa.RecordBatchReader,
+        commit: Commit,
+        mode: Literal["append", "overwrite"],
+        *,
+        widen: bool = False,
     ) -> int:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         exists = self.exists()
@@ -99,7 +117,10 @@ class Table:
             write_deltalake(self.path, rows, mode="overwrite", schema_mode="overwrite", commit_properties=said)
         else:
             settings = None if exists else _KEEP
-            write_deltalake(self.path, rows, mode="append", configuration=settings, commit_properties=said)
+            merge: Literal["merge"] | None = "merge" if widen else None
+            write_deltalake(
+                self.path, rows, mode="append", configuration=settings, commit_properties=said, schema_mode=merge
+            )
         return int(DeltaTable(str(self.path)).version())
 
 

@@ -1,0 +1,184 @@
+"""From a service's journal to the lake: every whole record moves into the Delta tables exactly once.
+
+The names of the segments that exist and how far each was read are the cursor of the Delta commit that adds the rows.
+A kill before the commit changes nothing, a kill after it is seen by the next roll: it goes on behind the cursor and
+deletes what is closed and done. One roll runs at a time; who comes second waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from drivetrain.core.digest import digest_bytes, digest_of
+from drivetrain.core.model import InputField, Signature
+from drivetrain.core.schema import ColumnType
+from drivetrain.store.catalog import Catalog
+from drivetrain.store.segments import (
+    Kind,
+    LabelRecord,
+    Segment,
+    SegmentHeader,
+    exclusive,
+    read_header,
+    read_labels,
+    read_predictions,
+    segments,
+)
+from drivetrain.store.tables import Commit, Table, arrow_type
+
+PREDICTIONS: Kind = "predictions"
+LABELS: Kind = "labels"
+UNKNOWN_TEXT = "(unknown)"
+"""Stands in the lake for a text that the model does not know; the model saw only that it is unknown."""
+
+_INPUTS = "inputs"
+_LABEL_COLUMNS = pa.schema(
+    {"prediction_id": pa.string(), "label": pa.bool_(), "at": pa.timestamp("us", tz="UTC"), "caller": pa.string()}
+)
+
+
+def roll(catalog: Catalog, service: str) -> int:
+    """Move what the journal of a service holds into its tables ``predictions`` and ``labels``; gives the rows moved.
+
+    Raises Tampered when a segment is not one.
+    """
+    folder = catalog.journal_path(service)
+    if not folder.is_dir():
+        return 0
+    with exclusive(folder / "roll.lock"):
+        kinds: tuple[Kind, ...] = (PREDICTIONS, LABELS)
+        return sum(_roll(folder, kind, Table(catalog.table_path(kind, service))) for kind in kinds)
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Whole records of one segment as rows of the lake, and the offset behind the last one."""
+
+    rows: pa.Table
+    end: int
+
+
+def _roll(folder: Path, kind: Kind, table: Table) -> int:
+    moved = 0
+    waiting = segments(folder, kind)
+    state = table.state() if waiting else None
+    commit = state.commit if state else Commit("{}", "", 0)
+    done = msgspec.json.decode(commit.cursor, type=dict[str, int])
+    cursor = {segment.path.name: done[segment.path.name] for segment in waiting if segment.path.name in done}
+    for segment in waiting:
+        stretch = _read(segment, kind, cursor.get(segment.path.name, 0))
+        if stretch is not None and len(stretch.rows):
+            cursor[segment.path.name] = stretch.end
+            before, commit = commit, _next(commit, cursor, len(stretch.rows))
+            _append(table, stretch.rows, before, commit)
+            moved += len(stretch.rows)
+        if segment.closed:
+            segment.path.unlink()
+    return moved
+
+
+def _next(commit: Commit, cursor: dict[str, int], rows: int) -> Commit:
+    text = msgspec.json.encode(cursor, order="deterministic").decode()
+    return Commit(text, digest_of(commit.digest, digest_bytes(text.encode())), commit.rows + rows)
+
+
+def _read(segment: Segment, kind: Kind, offset: int) -> _Stretch | None:
+    found = read_header(segment.path)
+    if found is None:
+        return None
+    header, start = found
+    offset = max(offset, start)
+    if kind == LABELS:
+        labels, size = read_labels(segment.path, offset)
+        return _Stretch(_label_rows(labels), offset + size)
+    records = read_predictions(segment.path, header, offset)
+    return _Stretch(_prediction_rows(header, records), offset + records.nbytes)
+
+
+def _label_rows(labels: tuple[LabelRecord, ...]) -> pa.Table:
+    return pa.Table.from_pylist([asdict(label) for label in labels], schema=_LABEL_COLUMNS)
+
+
+def _prediction_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Table:
+    signature = header.signature or Signature((), "", "")
+    entity = records["entity"]
+    return pa.table(
+        {
+            "prediction_id": _text(records["id"]),
+            "at": pa.array(records["at"]).cast(pa.timestamp("us", tz="UTC")),
+            "release": pa.repeat(pa.scalar(header.release), len(records)),
+            "caller": pa.array(header.callers, pa.string()).take(pa.array(records["caller"].astype(np.int32))),
+            "entity": pc.if_else(pa.array(entity == b""), pa.scalar(None, pa.string()), _text(entity)),
+            "score": pa.array(records["score"]),
+            "decision": pa.array(records["decision"]),
+            _INPUTS: unpack(signature, records["row"]),
+        }
+    )
+
+
+def _text(values: NDArray[np.bytes_]) -> pa.Array:
+    return pa.array(values.tolist(), pa.binary()).cast(pa.string())
+
+
+def unpack(signature: Signature, rows: NDArray[np.float64]) -> pa.StructArray:
+    """Packed rows [n, F] as typed inputs: the reverse of ``ops.packing.pack``, but that unknown text stays unknown."""
+    arrays = [_unpack_column(field, rows[:, position]) for position, field in enumerate(signature.inputs)]
+    return pa.StructArray.from_arrays(arrays, names=list(signature.names))
+
+
+def _unpack_column(field: InputField, values: NDArray[np.float64]) -> pa.Array:
+    missing = np.isnan(values)
+    given = np.where(missing, 0.0, values)
+    kind = arrow_type(field.type)
+    if field.type is ColumnType.TEXT:
+        texts = pa.array([*field.categories, UNKNOWN_TEXT], pa.string())
+        codes = np.where(given < 0, len(field.categories), given).astype(np.int64)
+        return texts.take(pa.array(codes, mask=missing))
+    if field.type is ColumnType.BOOLEAN:
+        return pa.array(given != 0, mask=missing)
+    if field.type is ColumnType.INTEGER:
+        return pa.array(given.astype(np.int64), mask=missing)
+    if field.type is ColumnType.DATE:
+        return pa.array((given // 86400).astype(np.int32), mask=missing).cast(kind)
+    if field.type is ColumnType.TIMESTAMP:
+        return pa.array(np.rint(given * 1e6).astype(np.int64), mask=missing).cast(kind)
+    return pa.array(values, mask=missing)
+
+
+def _append(table: Table, rows: pa.Table, before: Commit, commit: Commit) -> None:
+    """Add rows; where a release changed the type of an input, the column is widened so that it holds both."""
+    if _INPUTS in rows.column_names and table.exists():
+        stored = table.dataset().schema.field(_INPUTS).type
+        types = _widened(stored, rows.schema.field(_INPUTS).type)
+        if any(types[field.name] != field.type for field in stored):
+            table.overwrite(_retyped(table.read(), types), before)
+        rows = _retyped(rows, types)
+    table.append(rows, commit, widen=True)
+
+
+def _widened(stored: pa.StructType, new: pa.StructType) -> dict[str, pa.DataType]:
+    types = {field.name: field.type for field in stored}
+    for field in new:
+        before = types.get(field.name, field.type)
+        if before == field.type:
+            types[field.name] = before
+        elif {before, field.type} == {pa.int64(), pa.float64()}:
+            types[field.name] = pa.float64()
+        else:
+            types[field.name] = pa.string()
+    return types
+
+
+def _retyped(rows: pa.Table, types: dict[str, pa.DataType]) -> pa.Table:
+    inputs = rows.column(_INPUTS).combine_chunks()
+    names = [field.name for field in inputs.type]
+    arrays = [pc.struct_field(inputs, name).cast(types[name]) for name in names]
+    position = rows.column_names.index(_INPUTS)
+    return rows.set_column(position, _INPUTS, pa.StructArray.from_arrays(arrays, names=names))

@@ -1,0 +1,257 @@
+"""The bytes of a service's journal: what it answered and was told, on disk before the caller hears of it.
+
+A log is a folder of segments. A segment is one line of JSON (``SegmentHeader``) and then records that are only ever
+appended: predictions as fixed-width NumPy records, labels as lines of JSON. Its writer holds a lock on it for as long
+as it lives, so a segment without a lock is complete but for a torn last record, which nobody was told of.
+
+A record lies in the page cache when ``append`` returns: it survives the end of any process. With ``fsync`` it lies on
+the disk: it survives the end of the machine, at the price of the disk's speed. This file needs no Arrow: the server
+imports it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from drivetrain.core.digest import canonical_json
+from drivetrain.core.errors import Tampered, Transient
+from drivetrain.core.model import Signature
+from drivetrain.core.refs import Ref
+
+Kind = Literal["predictions", "labels"]
+ID_BYTES = 32
+ENTITY_BYTES = 64
+SEGMENT_BYTES = 64 * 1024 * 1024
+_OPENING = "open.lock"
+
+
+@dataclass(frozen=True)
+class SegmentHeader:
+    """What every record of a segment has in common. A prediction names its caller by the index in ``callers``."""
+
+    kind: Kind
+    release: str = ""
+    signature: Signature | None = None
+    callers: tuple[str, ...] = ()
+    format: int = 1
+
+
+@dataclass(frozen=True)
+class LabelRecord:
+    """An outcome that came later: which prediction, what was true, when it was known, who said so."""
+
+    prediction_id: str
+    label: bool
+    at: datetime
+    caller: str
+
+
+_LABELS = msgspec.json.Decoder(LabelRecord)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment on disk. ``closed`` means that nobody will append to it any more."""
+
+    path: Path
+    closed: bool
+
+
+def record_type(inputs: int) -> np.dtype[np.void]:
+    """One prediction of a model with that many inputs: ids and text as bytes, time in microseconds since 1970 (UTC)."""
+    fields = [
+        ("id", f"S{ID_BYTES}"), ("at", "<i8"), ("score", "<f8"), ("decision", "?"), ("caller", "<u2"),
+        ("entity", f"S{ENTITY_BYTES}"), ("row", "<f8", (inputs,)),
+    ]  # fmt: skip
+    return np.dtype(fields)
+
+
+class PredictionLog:
+    """Appends predictions of one release. Not for use by several threads."""
+
+    def __init__(
+        self, folder: Path, release: Ref, signature: Signature, *, fsync: bool = False, size: int = SEGMENT_BYTES
+    ) -> None:
+        self._release = release
+        self._signature = signature
+        self._callers: dict[str, int] = {}
+        self._log = _Log(folder, "predictions", fsync=fsync, size=size)
+        self.dtype = record_type(len(signature.inputs))
+
+    def caller(self, name: str) -> int:
+        """The index under which records name this caller."""
+        index = self._callers.get(name)
+        if index is None:
+            index = self._callers[name] = len(self._callers)
+            self._log.close()  # the header of the next segment lists this caller too
+        return index
+
+    def append(self, records: NDArray[np.void]) -> None:
+        """Write records of ``dtype``, all or none; raises Transient when the disk refuses them."""
+        self._log.append(records.tobytes(), self._header)
+
+    def close(self) -> None:
+        """Let go of the segment; it may be rolled and deleted now."""
+        self._log.close()
+
+    def _header(self) -> SegmentHeader:
+        return SegmentHeader("predictions", str(self._release), self._signature, tuple(self._callers))
+
+
+class LabelLog:
+    """Appends labels. Not for use by several threads."""
+
+    def __init__(self, folder: Path, *, fsync: bool = False, size: int = SEGMENT_BYTES) -> None:
+        self._log = _Log(folder, "labels", fsync=fsync, size=size)
+
+    def append(self, labels: Sequence[LabelRecord]) -> None:
+        """Write labels, all or none; raises Transient when the disk refuses them."""
+        lines = b"".join(msgspec.json.encode(label) + b"\n" for label in labels)
+        self._log.append(lines, lambda: SegmentHeader("labels"))
+
+    def close(self) -> None:
+        """Let go of the segment; it may be rolled and deleted now."""
+        self._log.close()
+
+
+def segments(folder: Path, kind: Kind) -> tuple[Segment, ...]:
+    """The segments of a log, oldest first. What is in a closed one does not change any more."""
+    if not folder.is_dir():
+        return ()
+    with exclusive(folder / _OPENING):
+        return tuple(Segment(path, _is_closed(path)) for path in sorted(folder.glob(f"{kind}-*")))
+
+
+def read_header(path: Path) -> tuple[SegmentHeader, int] | None:
+    """The header and the offset of the first record; None when the writer died before the header was whole."""
+    with path.open("rb") as file:
+        line = file.readline()
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return msgspec.json.decode(line, type=SegmentHeader), len(line)
+    except msgspec.DecodeError as error:
+        raise Tampered(
+            "journal_damaged", f"the first line is not a header: {error}", where=str(path), hint="move this file away"
+        ) from error
+
+
+def read_predictions(path: Path, header: SegmentHeader, offset: int) -> NDArray[np.void]:
+    """The whole predictions from ``offset`` on. A torn record, or one that a power cut left empty, ends them."""
+    dtype = record_type(len(header.signature.inputs) if header.signature else 0)
+    content = _from(path, offset)
+    records = np.frombuffer(content, dtype=dtype, count=len(content) // dtype.itemsize)
+    empty = np.flatnonzero(records["id"] == b"")
+    return records[: empty[0]] if len(empty) else records
+
+
+def read_labels(path: Path, offset: int) -> tuple[tuple[LabelRecord, ...], int]:
+    """The whole labels from ``offset`` on, and how many bytes they take."""
+    content = _from(path, offset)
+    whole = content[: content.rfind(b"\n") + 1]
+    return tuple(_LABELS.decode_lines(whole)), len(whole)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path``, alone among all processes; the kernel lets go of it when this one dies."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+class _Log:
+    """The segment that is open for writing; a new one when it is full or was closed."""
+
+    def __init__(self, folder: Path, kind: Kind, *, fsync: bool, size: int) -> None:
+        self._folder = folder
+        self._kind = kind
+        self._fsync = fsync
+        self._limit = size
+        self._handle = -1
+        self._size = 0
+
+    def append(self, content: bytes, header: Callable[[], SegmentHeader]) -> None:
+        if self._size + len(content) > self._limit:
+            self.close()
+        try:
+            if self._handle < 0:
+                self._open(header())
+            self._write(content)
+        except OSError as error:
+            raise Transient(
+                "journal_unwritable",
+                f"the journal cannot be written: {error.strerror}",
+                where=str(self._folder),
+                hint="free disk space, then ask again",
+            ) from error
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle, self._size = -1, 0
+
+    def _open(self, header: SegmentHeader) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{self._kind}-{time.time_ns():020d}-{secrets.token_hex(4)}"
+        with exclusive(self._folder / _OPENING):
+            self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+            fcntl.flock(self._handle, fcntl.LOCK_EX)
+            self._write(canonical_json(header) + b"\n")
+        if self._fsync:
+            _sync(self._folder)
+
+    def _write(self, content: bytes) -> None:
+        try:
+            if os.write(self._handle, content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if self._fsync:
+                os.fdatasync(self._handle)
+        except OSError:
+            with suppress(OSError):  # what was not acknowledged must not stand before what will be
+                os.ftruncate(self._handle, self._size)
+            self.close()
+            raise
+        self._size += len(content)
+
+
+def _is_closed(path: Path) -> bool:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _from(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read()
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
