@@ -1,9 +1,12 @@
 """What travels inside a Model as data, so that training and serving never meet: ``train`` writes it, others read it.
 
-Files of a model folder, each one of these classes as JSON (but the graph): ``model.onnx`` with one input ``row``
-(float64 [n, F], columns in signature order) and one output ``score`` (float [n], the calibrated probability that the
-target is true); ``expected.npy`` (float64), what the trained pipeline itself answers for the first rows of the test part, against which
-the served path is held; ``signature.json``; ``reference.json``; ``decision.json``; ``training.json``; ``environment.json``.
+The files of a model folder:
+
+- ``model.onnx``: one input ``row`` (float64 [n, F], columns in signature order), one output ``score`` (float [n], the
+  calibrated probability that the target is true);
+- ``expected.npy`` (float64): what the trained pipeline itself answers for the first rows of the test part, against
+  which the served path is held;
+- ``signature.json``, ``reference.json``, ``decision.json``, ``training.json``, ``environment.json``: the classes below.
 """
 
 from __future__ import annotations

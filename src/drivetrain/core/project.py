@@ -339,13 +339,26 @@ class ServiceSpec(Spec):
 class MonitorSpec(Spec):
     """When a change in the traffic is an alarm."""
 
-    max_psi: Annotated[float, Field(gt=0)] = 0.2
+    max_psi: Annotated[float, Field(gt=0)] = Field(
+        0.2, description="A column is an alarm when its population stability index is above this, and by more than chance."
+    )
     alpha: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.01, description="False alarms of a whole report, not a column."
     )
-    min_rows: Annotated[int, Field(ge=1)] = 200
-    metric: Metric = "roc_auc"
-    max_drop: Annotated[float, Field(ge=0)] = 0.05
+    window_rows: Annotated[int, Field(ge=1)] = Field(
+        5000, description="How many of the newest predictions, and of the newest labelled ones, are judged."
+    )
+    min_rows: Annotated[int, Field(ge=1)] = Field(200, description="Fewer predictions than this are not judged.")
+    metric: Metric = Field("roc_auc", description="What is watched where labels have arrived.")
+    max_drop: Annotated[float, Field(ge=0)] = Field(
+        0.05, description="How much worse than in the release's report the metric may be."
+    )
+
+    @model_validator(mode="after")
+    def _window_holds_enough(self) -> Self:
+        if self.window_rows < self.min_rows:
+            raise ValueError("`window_rows` is less than `min_rows`: no window would ever be judged")
+        return self
 
 
 class ProjectSpec(Spec):

@@ -1,0 +1,125 @@
+"""``approve``, ``verify``, ``actors`` and ``keys``: who stands for what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from drivetrain.cli.options import REF, Door, command
+from drivetrain.cli.output import out, print_json, print_table
+from drivetrain.core.refs import Ref
+from drivetrain.core.roles import Role
+
+
+@click.command()
+@click.argument("release", type=REF, required=False)
+@click.option("--comment", default="", help="What you looked at; it is signed with the approval.")
+@command(
+    'drivetrain approve --as ai-engineer --comment "reviewed the model card"\n'
+    "drivetrain approve release/my-risk@3fa9c2d1e0b4"
+)
+def approve(door: Door, release: Ref | None, comment: str) -> None:
+    """Sign a release (the newest by default) as the other engineer. It takes another person with the other role."""
+    approved = door.open().approve(release, comment)
+    if door.json:
+        print_json(approved)
+    elif approved.approval is not None:
+        out.print(f"[green]✓[/] {approved.ref} approved by {approved.approval.actor}")
+        out.print("[bold]next:[/] drivetrain deploy")
+
+
+@click.command()
+@click.argument("release", required=False)
+@click.option("--unapproved", is_flag=True, help="Accept a release that nobody approved yet.")
+@command("drivetrain verify\ndrivetrain verify release/credit-risk@3fa9c2d1e0b4\ndrivetrain verify ./unpacked-release")
+def verify(door: Door, release: str | None, unapproved: bool) -> None:
+    """Check every byte of a release (a ref or a folder; the newest by default) against both signatures. Offline."""
+    project = door.open()
+    folder = None
+    if release is not None:
+        folder = project.catalog.folder(project.release(Ref.parse(release)).ref) if "@" in release else Path(release)
+    verified = project.verify(folder, need_approval=not unapproved)
+    facts = {"release": verified.manifest.name, "verdict": verified.manifest.verdict, "files": len(verified.files),
+             "signed": verified.signed, "approval": verified.approval}  # fmt: skip
+    if door.json:
+        print_json(facts)
+        return
+    out.print(f"[green]✓[/] {len(verified.files)} files are what was signed")
+    out.print(f"  signed by {verified.signed.actor} ({verified.signed.role}) at {verified.signed.at}")
+    if verified.approval:
+        out.print(f"  approved by {verified.approval.actor} ({verified.approval.role}) at {verified.approval.at}")
+
+
+@click.group()
+def actors() -> None:
+    """Who may sign and approve: names, roles and public keys in actors.yaml."""
+
+
+@actors.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--public-key", help="Base64 of the public key of somebody on another machine.")
+@command("drivetrain actors add mia --role ml-engineer")
+def add_actor(door: Door, name: str, role: str, public_key: str | None) -> None:
+    """Enter a person: makes a key pair here, or takes the public key of one on another machine."""
+    actor = door.open().add_actor(name, Role(role), public_key)
+    if door.json:
+        print_json(actor)
+    else:
+        out.print(f"[green]✓[/] {actor.name} ({actor.role}) is in actors.yaml; commit that file")
+
+
+@actors.command("list")
+@command("drivetrain actors list")
+def list_actors(door: Door) -> None:
+    """List the actors, and whose private keys are on this machine."""
+    project = door.open()
+    local = project.local_names()
+    rows = [
+        {"name": actor.name, "role": actor.role, "key here": name in local} for name, actor in project.actors.items()
+    ]
+    if door.json:
+        print_json(rows)
+    else:
+        print_table(("name", "role", "key here"), [tuple(row.values()) for row in rows])
+
+
+@click.group()
+def keys() -> None:
+    """API keys of the prediction service. Only their SHA-256 is kept."""
+
+
+@keys.command("add")
+@click.argument("name")
+@command("drivetrain keys add web-shop")
+def add_key(door: Door, name: str) -> None:
+    """Make a key for a caller; it is shown once."""
+    secret = door.open().add_key(name)
+    if door.json:
+        print_json({"name": name, "key": secret})
+    else:
+        out.print(secret)
+
+
+@keys.command("list")
+@command("drivetrain keys list")
+def list_keys(door: Door) -> None:
+    """List who holds a key."""
+    names = door.open().key_names()
+    if door.json:
+        print_json(names)
+    else:
+        print_table(("name",), [(name,) for name in names])
+
+
+@keys.command("revoke")
+@click.argument("name")
+@command("drivetrain keys revoke web-shop")
+def revoke_key(door: Door, name: str) -> None:
+    """Take a caller's key back; the running server refuses it at once."""
+    door.open().revoke_key(name)
+    if door.json:
+        print_json({"revoked": name})
+    else:
+        out.print(f"[green]✓[/] the key of {name} no longer works")

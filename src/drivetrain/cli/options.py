@@ -1,0 +1,94 @@
+"""What every command shares: ``--project``, ``--json``, ``--as``, and one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import click
+
+from drivetrain.cli.exits import INTERRUPTED, exit_code
+from drivetrain.cli.output import print_error
+from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.core.refs import Ref
+from drivetrain.core.settings import Settings
+
+if TYPE_CHECKING:
+    from drivetrain.engine.project import Project
+
+_PATH = click.Path(path_type=Path)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who is at the door: the project file, who acts, and whether a machine reads the answer."""
+
+    file: Path
+    settings: Settings
+    json: bool
+
+    def open(self) -> Project:
+        """The project."""
+        from drivetrain.engine.project import Project
+
+        return Project(self.file, self.settings)
+
+
+def command(examples: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
+    """Options, examples in the help and error handling for a command whose first argument is the Door."""
+
+    def decorate(function: Callable[P, R]) -> Callable[..., R]:
+        @click.option(
+            "--project", "file", type=_PATH, default="drivetrain.yaml", help="The project file or its folder."
+        )
+        @click.option(
+            "--as", "actor", metavar="NAME", help="Who acts; default DRIVETRAIN_ACTOR, or the only fitting key."
+        )
+        @click.option("--json", "as_json", is_flag=True, help="One JSON value instead of tables.")
+        @functools.wraps(function)
+        def wrapper(file: Path, actor: str | None, as_json: bool, *args: P.args, **kwargs: P.kwargs) -> R:
+            settings = Settings.read(os.environ)
+            door = Door(file, replace(settings, actor=actor or settings.actor), as_json)
+            return guarded(lambda: function(door, *args, **kwargs), as_json=as_json)  # type: ignore[arg-type]  # Door is P's first
+
+        lines = "\n".join(f"  {line}" for line in examples.strip().splitlines())
+        wrapper.__doc__ = f"{function.__doc__}\n\n\b\nExamples:\n{lines}"
+        return wrapper
+
+    return decorate
+
+
+def guarded(action: Callable[[], R], *, as_json: bool) -> R:
+    """Run it; an error of ours is told with its next step and becomes its exit code, Ctrl+C becomes 130."""
+    try:
+        return action()
+    except DrivetrainError as error:
+        print_error(error, as_json=as_json)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+class RefType(click.ParamType[Ref]):
+    """``kind/name@version`` on the command line."""
+
+    name = "ref"
+
+    def convert(self, value: str | Ref, param: click.Parameter | None, ctx: click.Context | None) -> Ref:
+        """Parse it; a mistake is a usage error."""
+        if isinstance(value, Ref):
+            return value
+        try:
+            return Ref.parse(value)
+        except InvalidInput as error:
+            self.fail(f"{error.message}; {error.hint}", param, ctx)
+
+
+REF = RefType()

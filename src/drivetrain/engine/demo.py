@@ -1,0 +1,218 @@
+"""The whole of Drivetrain on one laptop: raw data to live, monitored predictions, checked at every step."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from drivetrain.core.artifacts import Deployment, DriftReport, Features, Model, Release, Report
+from drivetrain.core.errors import NotFound, Refused
+from drivetrain.core.events import Progress, StageFinished, StageProgressed, StageSkipped, StageStarted, Subscriber
+from drivetrain.core.refs import Kind, Ref
+from drivetrain.core.settings import Settings
+from drivetrain.engine.create import create_project
+from drivetrain.engine.project import FILE, Project
+from drivetrain.engine.serving import Server
+from drivetrain.engine.summary import summary
+from drivetrain.engine.traffic import Answers, Caller, drifted
+from drivetrain.store.cases import Cases, read_cases
+from drivetrain.store.models import read_model
+
+CALLER = "demo"
+_DRIFTED_ROWS = 5_000
+_PARITY = 1e-6
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LiveDemo:
+    """A demo whose service answers: where, with which key, and what it found."""
+
+    project: Project
+    server: Server
+    key: str
+    model_card: Path
+    release: Release
+    example: str
+    prediction_id: str
+    steady: DriftReport
+    drift: DriftReport
+
+    @property
+    def drift_page(self) -> Path:
+        """The page of the last drift report."""
+        return self.project.catalog.folder(self.drift.ref) / "report.html"
+
+
+@contextmanager
+def live_demo(folder: Path, settings: Settings, subscribers: Sequence[Subscriber]) -> Iterator[LiveDemo]:
+    """Carry the credit risk project from raw data to a live service with drift found in its traffic.
+
+    Raises Refused when any step does not do what it should; the service is stopped on leaving.
+    """
+    project = _project(folder, settings)
+    project.run(subscribers=subscribers)
+    tell = _Teller(subscribers, project.spec.service_name)
+    release = _approved(project, tell)
+    _deployed(project, release, tell)
+    key = _new_key(project)
+    with Server(project.server_command(port=_port(project)), _ready_file(project)) as server:
+        caller = Caller(server.url, key)
+        try:
+            yield _watch(project, server, caller, key, release, tell)
+        finally:
+            caller.close()
+
+
+def _watch(project: Project, server: Server, caller: Caller, key: str, release: Release, tell: _Teller) -> LiveDemo:
+    cases = read_cases(project.catalog, _ancestor(project, release, Features), "test")
+    usual, later = _parts(cases)
+    answers = tell.step(
+        "traffic", "held-back rows", lambda progress: _steady(project, caller, usual, release, progress)
+    )
+    steady = tell.step("monitor", "usual traffic", project.monitor, summary)
+    _check(steady.verdict == "steady", "the usual traffic was called drifted", steady.recommendation)
+    sql = project.home / "demo" / "drift.sql"
+    tell.step("traffic", "drifted rows", lambda progress: caller.predict(drifted(later.inputs, sql), progress), _count)
+    drift = tell.step("monitor", "drifted traffic", project.monitor, summary)
+    _check(drift.verdict == "drifted", "the drift was not noticed", drift.recommendation)
+    trace = project.trace(answers.ids[0])
+    whats = {step.what for step in trace.steps}
+    _check({"release", "report", "model", "features", "dataset", "code"} <= whats, "the trace has gaps", str(whats))
+    report = _ancestor(project, release, Report)
+    return LiveDemo(
+        project=project, server=server, key=key, release=release, steady=steady, drift=drift,
+        model_card=project.catalog.folder(report.ref) / "report.html",
+        example=_example(usual), prediction_id=answers.ids[0],
+    )  # fmt: skip
+
+
+class _Teller:
+    """Tells the subscribers of the steps that are not stages."""
+
+    def __init__(self, subscribers: Sequence[Subscriber], service: str) -> None:
+        self._subscribers = subscribers
+        self.service = service
+
+    def step(self, stage: str, name: str, make: Callable[[Progress], T], found: Callable[[T], str] | None = None) -> T:
+        """Run one step, with its progress."""
+
+        def progress(done: float, total: float | None = None, note: str = "") -> None:
+            self._tell(StageProgressed(stage, name, done, total, note))
+
+        self._tell(StageStarted(stage, name, ""))
+        started = time.perf_counter()
+        made = make(progress)
+        ref = getattr(made, "ref", Ref(Kind.DEPLOYMENT, self.service, "0"))
+        text = found(made) if found else _told(made)
+        self._tell(StageFinished(stage, name, ref, text, time.perf_counter() - started))
+        return made
+
+    def skip(self, stage: str, name: str, why: str, ref: Ref) -> None:
+        """Say that a step had been done before."""
+        self._tell(StageSkipped(stage, name, why, ref))
+
+    def _tell(self, event: StageStarted | StageProgressed | StageFinished | StageSkipped) -> None:
+        for subscriber in self._subscribers:
+            subscriber(event)
+
+
+def _project(folder: Path, settings: Settings) -> Project:
+    if (folder / FILE).exists():
+        return Project(folder, settings)
+    return create_project(folder, "risk", settings, name="credit-risk")
+
+
+def _approved(project: Project, tell: _Teller) -> Release:
+    release = project.release()
+    if release.approval is not None:
+        tell.skip("approve", release.name, f"approved by {release.approval.actor} already", release.ref)
+        return release
+    comment = "demo: the model card was not read by a person"
+    return tell.step("approve", release.name, lambda _: project.approve(release.ref, comment), summary)
+
+
+def _deployed(project: Project, release: Release, tell: _Teller) -> Deployment:
+    try:
+        now = project.deployment()
+    except NotFound:
+        now = None
+    if now is not None and now.shares[0].release == release.ref:
+        tell.skip("deploy", now.name, "serves this release already", now.ref)
+        return now
+    return tell.step("deploy", project.spec.service_name, lambda _: project.deploy(release.ref), summary)
+
+
+def _new_key(project: Project) -> str:
+    if CALLER in project.key_names():
+        project.revoke_key(CALLER)
+    return project.add_key(CALLER)
+
+
+def _steady(project: Project, caller: Caller, cases: Cases, release: Release, progress: Progress) -> Answers:
+    answers = caller.predict(cases.inputs, progress)
+    caller.label(answers, cases, progress)
+    expected = read_model(project.catalog.folder(_ancestor(project, release, Model).ref)).expected
+    rows = min(len(expected), len(answers.scores))
+    gap = float(np.abs(np.asarray(answers.scores[:rows]) - expected[:rows]).max())
+    _check(gap <= _PARITY, "the served scores are not those of the trained pipeline", f"largest difference {gap:.1e}")
+    progress(len(answers.ids), len(answers.ids), f"equal to the trained pipeline to {gap:.0e}")
+    return answers
+
+
+def _parts(cases: Cases) -> tuple[Cases, Cases]:
+    """The usual traffic, and the last part, which will drift."""
+    usual = max(len(cases) - _DRIFTED_ROWS, len(cases) // 2)
+    return (
+        Cases(cases.entity[:usual], cases.inputs[:usual], cases.label[:usual]),
+        Cases(cases.entity[usual:], cases.inputs[usual:], cases.label[usual:]),
+    )
+
+
+def _ancestor(project: Project, release: Release, cls: type[T]) -> T:
+    refs = project.catalog.ancestors(release.ref)
+    return next(artifact for artifact in map(project.catalog.find, refs) if isinstance(artifact, cls))
+
+
+def _example(cases: Cases) -> str:
+    return json.dumps({"rows": cases.inputs[:1].to_pylist()})
+
+
+def _port(project: Project) -> int:
+    """The port of the project file, or any free one when somebody has that."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((project.spec.service.host, project.spec.service.port))
+        except OSError:
+            return 0
+    return project.spec.service.port
+
+
+def _ready_file(project: Project) -> Path:
+    return project.catalog.state / "run" / f"{project.spec.service_name}.json"
+
+
+def _count(answers: Answers) -> str:
+    return f"{len(answers.ids):,} predictions"
+
+
+def _told(made: object) -> str:
+    if isinstance(made, Answers):
+        return f"{_count(made)} answered and recorded, each equal to the trained pipeline's to {_PARITY:.0e}"
+    return str(made)
+
+
+def _check(good: bool, what: str, detail: str) -> None:
+    if not good:
+        raise Refused(
+            "demo_failed", f"{what}: {detail}", hint="this should not happen; please report it with the output"
+        )

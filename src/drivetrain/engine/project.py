@@ -1,0 +1,286 @@
+"""A project, opened: every verb of the command line as a method. The command line and Python call the same code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from drivetrain.access import api_keys
+from drivetrain.access.actors import add_actor, find_actor, read_actors
+from drivetrain.access.keys import Signer, create_signer, load_signer
+from drivetrain.access.policy import RULES, Action, check
+from drivetrain.access.verification import VerifiedRelease, verify_release
+from drivetrain.core.artifacts import Artifact, Deployment, DriftReport, Model, Release
+from drivetrain.core.errors import InvalidInput, NotFound, examples
+from drivetrain.core.events import Progress, Subscriber, silent
+from drivetrain.core.parse import parse_project
+from drivetrain.core.project import ProjectSpec
+from drivetrain.core.refs import Kind, Ref
+from drivetrain.core.roles import Actor, Role
+from drivetrain.core.settings import Settings
+from drivetrain.engine.display import table
+from drivetrain.engine.plan import Plan, make_plan
+from drivetrain.engine.run import RunResult, exclusive, run_stages
+from drivetrain.engine.serving import server_command
+from drivetrain.engine.stages import STAGES, Context, Options, StageName, stages
+from drivetrain.engine.trace import Trace, trace_artifact, trace_prediction
+from drivetrain.store.catalog import Catalog, Entry
+
+FILE = "drivetrain.yaml"
+ACTORS = "actors.yaml"
+A = TypeVar("A", bound=Artifact)
+
+
+class Project:
+    """One ``drivetrain.yaml`` and everything that was made from it."""
+
+    def __init__(self, path: str | Path = FILE, settings: Settings | None = None) -> None:
+        self.file = _project_file(Path(path))
+        self.home = self.file.parent
+        self.settings = settings or Settings()
+        self.spec: ProjectSpec = parse_project(_text(self.file), where=str(path))
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Where the artefacts of this project are."""
+        return Catalog(self.home)
+
+    @property
+    def actors(self) -> Mapping[str, Actor]:
+        """Who may sign and approve: the names, roles and public keys in ``actors.yaml``."""
+        return read_actors(self.home) if (self.home / ACTORS).exists() else {}
+
+    @property
+    def keys(self) -> Path:
+        """The folder of this machine's private keys."""
+        return self.settings.keys or self.home / ".drivetrain" / "keys"
+
+    # --- the stages ---------------------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """What is stale, and why. Reads no data."""
+        return make_plan(stages(self.spec), Context(self.spec, self.home, self.catalog))
+
+    def run(
+        self,
+        until: StageName = "release",
+        *,
+        source: str = "",
+        force: bool = False,
+        override: str = "",
+        accept_schema: bool = False,
+        subscribers: Sequence[Subscriber] = (),
+    ) -> RunResult:
+        """Bring every stage up to ``until`` up to date; what did not change is skipped.
+
+        ``source`` limits ingest to one source; ``force`` runs ``until`` itself even when nothing changed; ``override``
+        is the reason for releasing in spite of failed gates; ``accept_schema`` lets a source's new schema in.
+        Raises what the stages raise; Forbidden when the actor may not run one of them.
+        """
+        wanted = STAGES[: STAGES.index(until) + 1]
+        signer = self.signer("override" if override else until)
+        if source and source not in self.spec.sources:
+            known = examples(self.spec.sources, 20)
+            raise NotFound("source_unknown", f"there is no source {source!r}", where=FILE, hint=f"sources: {known}")
+        context = Context(self.spec, self.home, self.catalog, Options(signer, override, accept_schema))
+        chosen = [
+            stage
+            for stage in stages(self.spec)
+            if stage.stage in wanted and (not source or stage.stage != "ingest" or stage.name == source)
+        ]
+        with exclusive(self.catalog.state):
+            return run_stages(chosen, context, subscribers, force=until if force else "")
+
+    def replay(self, source: str, progress: Progress = silent) -> Artifact:
+        """Take in the quarantined rows of a source that pass its contract now."""
+        from drivetrain.ingest.ingest import replay
+
+        signer = self.signer("ingest")
+        with exclusive(self.catalog.state):
+            dataset = replay(self.spec.sources[source], source, self.catalog, progress)
+            self.catalog.put(dataset, actor=signer.actor.name)
+        return dataset
+
+    # --- the release --------------------------------------------------------------------------------------------
+
+    def approve(self, release: Ref | None = None, comment: str = "") -> Release:
+        """Sign a release (the newest by default) as the other engineer."""
+        from drivetrain.release.release import approve
+
+        signer = self.signer("approve")
+        approved = approve(self.release(release), signer, comment, self.catalog, self.actors)
+        self.catalog.put(approved, actor=signer.actor.name)
+        return approved
+
+    def verify(self, folder: Path | None = None, *, need_approval: bool = True) -> VerifiedRelease:
+        """Check every byte of a release folder (the newest release by default) against its signatures. Offline."""
+        where = folder or self.catalog.folder(self.release().ref)
+        return verify_release(where, self.actors, need_approval=need_approval)
+
+    def release(self, ref: Ref | None = None) -> Release:
+        """A release, the newest by default. Raises NotFound."""
+        if ref is not None:
+            return self.get(Release, ref)
+        newest = self.catalog.latest(Release, self.spec.project)
+        if newest is None:
+            raise NotFound(
+                "no_release", "there is no release yet", where=str(self.file), hint="`drivetrain run` makes one"
+            )
+        return newest
+
+    # --- the service --------------------------------------------------------------------------------------------
+
+    def deploy(self, release: Ref | None = None, target: str = "local") -> Deployment:
+        """Let an approved release (the newest by default) answer for the service."""
+        from drivetrain.deploy.deploy import deploy
+
+        signer = self.signer("deploy")
+        deployment = deploy(
+            self.spec.service_name, self.release(release), target, signer.actor.name, self.catalog, self.actors
+        )
+        self.catalog.put(deployment, actor=signer.actor.name)
+        return deployment
+
+    def deployment(self) -> Deployment:
+        """What serves now. Raises NotFound."""
+        newest = self.catalog.latest(Deployment, self.spec.service_name)
+        if newest is None:
+            raise NotFound(
+                "no_deployment", "nothing is deployed yet", where=str(self.file), hint="run `drivetrain deploy`"
+            )
+        return newest
+
+    def serve(self, host: str | None = None, port: int | None = None) -> NoReturn:
+        """Become the prediction server of what is deployed, until it is told to stop."""
+        self.signer("serve")
+        self.deployment()
+        command = self.server_command(host=host, port=port)
+        os.execv(command[0], command)  # noqa: S606 - our own interpreter and module, no shell
+
+    def server_command(self, *, host: str | None = None, port: int | None = None) -> list[str]:
+        """The command line of the prediction server, for whoever starts processes here."""
+        return server_command(str(self.home), self.spec.service_name, self.spec.service, host=host, port=port)
+
+    def monitor(self, progress: Progress = silent) -> DriftReport:
+        """Compare what the service answers with what its release was made from."""
+        from drivetrain.monitor.monitor import monitor
+
+        signer = self.signer("monitor")
+        deployment = self.deployment()
+        release = self.get(Release, deployment.shares[0].release)
+        model = self.get(Model, self._ancestor(release.ref, Kind.MODEL))
+        service = self.spec.service_name
+        report = monitor(self.spec.monitor, service, deployment, release, model, self.catalog, progress)
+        self.catalog.put(report, actor=signer.actor.name)
+        return report
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    def list(self, kind: Kind | None = None) -> tuple[Entry, ...]:
+        """What is in the catalog, oldest first."""
+        return self.catalog.list(kind)
+
+    def get(self, cls: type[A], ref: Ref) -> A:
+        """An artefact of a known kind. Raises NotFound."""
+        if ref.kind is not cls.kind:
+            raise InvalidInput("ref_of_other_kind", f"{ref} is a {ref.kind}, not a {cls.kind}")
+        return self.catalog.get(cls, ref)
+
+    def trace(self, what: str) -> Trace:
+        """From a prediction id, or the ref of an artefact, back to data, code, signer and approver."""
+        if "/" in what:
+            return trace_artifact(Ref.parse(what), self.catalog, self.actors)
+        return trace_prediction(what, self.catalog, self.actors)
+
+    # --- access -------------------------------------------------------------------------------------------------
+
+    def signer(self, action: Action) -> Signer:
+        """Who acts: the actor that was named, or the only identity of this machine whose role may do it.
+
+        Raises Forbidden when the role may not, NotFound when no key fits, InvalidInput when several do.
+        """
+        if self.settings.actor is not None:
+            actor = find_actor(self.actors, self.settings.actor)
+            check(actor, action)
+            return load_signer(self.keys, actor)
+        here = [actor for actor in self.actors.values() if actor.name in self.local_names()]
+        for role in RULES[action].roles:
+            able = [actor for actor in here if actor.role is role]
+            if len(able) > 1:
+                names = examples(actor.name for actor in able)
+                raise InvalidInput("actor_unclear", f"{names} may all {action}", hint="say which one: --as NAME")
+            if able:
+                return load_signer(self.keys, able[0])
+        for actor in here:
+            check(actor, action)
+        raise NotFound(
+            "no_identity",
+            "this machine holds no key of an actor of this project",
+            where=str(self.keys),
+            hint="`drivetrain actors add NAME --role ml-engineer` makes one; DRIVETRAIN_KEYS names another folder",
+        )
+
+    def local_names(self) -> tuple[str, ...]:
+        """Whose private keys are on this machine."""
+        return tuple(sorted(path.stem for path in self.keys.glob("*.pem")))
+
+    def add_actor(self, name: str, role: Role, public_key: str | None = None) -> Actor:
+        """Enter an actor: with the public key of somebody elsewhere, or with a key pair made here.
+
+        The first actors of a project enter themselves; after that it takes an actor who may manage actors.
+        """
+        if self.actors:
+            self.signer("manage_actors")
+        actor = Actor(name, role, public_key) if public_key else create_signer(self.keys, name, role).actor
+        add_actor(self.home, actor)
+        return actor
+
+    def add_key(self, name: str) -> str:
+        """Make an API key for a caller of the service; it is shown this once."""
+        self.signer("manage_keys")
+        return api_keys.create_key(self.catalog.state, name)
+
+    def key_names(self) -> tuple[str, ...]:
+        """Who holds an API key."""
+        return tuple(key.name for key in api_keys.list_keys(self.catalog.state))
+
+    def revoke_key(self, name: str) -> None:
+        """Take a caller's API key back."""
+        self.signer("manage_keys")
+        api_keys.revoke_key(self.catalog.state, name)
+
+    def _ancestor(self, ref: Ref, kind: Kind) -> Ref:
+        return next(parent for parent in self.catalog.ancestors(ref) if parent.kind is kind)
+
+    def as_actor(self, name: str) -> Project:
+        """The same project, with another actor."""
+        return Project(self.file, replace(self.settings, actor=name))
+
+    def __repr__(self) -> str:
+        return f"<drivetrain.Project {self.spec.project} in {self.home}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(step.stage, step.name, step.state, step.why, step.ref or "") for step in self.plan().steps]
+        return table(f"Project {self.spec.project}", ("stage", "name", "state", "why", "result"), rows)
+
+
+def _project_file(path: Path) -> Path:
+    return (path / FILE if path.is_dir() else path).absolute()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFound(
+            "project_not_found",
+            "there is no project file",
+            where=str(path),
+            hint="`drivetrain init NAME --pack risk` makes a project; --project PATH names another file",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput("project_unreadable", f"the project file cannot be read: {error}", where=str(path)) from None

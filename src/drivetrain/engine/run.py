@@ -1,0 +1,125 @@
+"""Running the stages: cache, retry of transient errors, events, and one run at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from drivetrain.access.policy import check
+from drivetrain.core.artifacts import Artifact
+from drivetrain.core.errors import DrivetrainError, Transient
+from drivetrain.core.events import (
+    Event,
+    StageFailed,
+    StageFinished,
+    StageProgressed,
+    StageSkipped,
+    StageStarted,
+    Subscriber,
+)
+from drivetrain.engine.plan import Step, judge
+from drivetrain.engine.stages import Context, Stage, key_of
+from drivetrain.engine.summary import summary
+
+_TRIES = 3
+_FIRST_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did: each stage with its result and whether it ran, was skipped, or stood already."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def ran(self) -> tuple[Step, ...]:
+        """The stages that ran."""
+        return tuple(step for step in self.steps if step.state == "stale")
+
+
+def run_stages(
+    stages: Sequence[Stage], context: Context, subscribers: Sequence[Subscriber], *, force: str = ""
+) -> RunResult:
+    """Bring the stages up to date, in order. ``force`` names a stage that runs even when nothing changed.
+
+    Raises what a stage raises, after the subscribers were told; what finished before stays.
+    """
+    steps: list[Step] = []
+    for stage in stages:
+        inputs = stage.inputs(context)
+        step = judge(stage, inputs, context)
+        if step.state == "fresh" and stage.stage == force:
+            step = Step(stage.stage, stage.name, "stale", "asked for")
+        if step.state == "fresh" and step.ref is not None:
+            context.keep(context.catalog.find(step.ref))
+            _tell(subscribers, StageSkipped(stage.stage, stage.name, step.why, step.ref))
+        else:
+            artifact = _run_one(stage, step, context, subscribers)
+            ref = context.catalog.put(artifact, actor=context.actor_name)
+            context.catalog.finish(stage.stage, stage.name, key_of(stage, inputs), json.dumps(inputs), ref)
+            context.keep(artifact)
+            step = replace(step, ref=ref)
+        steps.append(step)
+    return RunResult(tuple(steps))
+
+
+@contextmanager
+def exclusive(state: Path) -> Iterator[None]:
+    """Hold the project for one run; the system lets go of it when the process ends, however it ends.
+
+    Raises Transient when another process holds it.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise Transient(
+                "project_busy",
+                f"another run is under way (process {file.read() or 'unknown'})",
+                where=str(state),
+                hint="wait for it to end, then run the same command again",
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _run_one(stage: Stage, step: Step, context: Context, subscribers: Sequence[Subscriber]) -> Artifact:
+    def progress(done: float, total: float | None = None, note: str = "") -> None:
+        _tell(subscribers, StageProgressed(stage.stage, stage.name, done, total, note))
+
+    if context.options.signer is not None:
+        check(context.options.signer.actor, stage.stage)
+    _tell(subscribers, StageStarted(stage.stage, stage.name, step.why))
+    started = time.perf_counter()
+    try:
+        artifact = _retried(lambda: stage.make(context, progress))
+    except DrivetrainError as error:
+        _tell(subscribers, StageFailed(stage.stage, stage.name, error.code, error.message))
+        raise
+    seconds = time.perf_counter() - started
+    _tell(subscribers, StageFinished(stage.stage, stage.name, artifact.ref, summary(artifact), seconds))
+    return artifact
+
+
+def _retried(make: Callable[[], Artifact]) -> Artifact:
+    for number in range(_TRIES - 1):
+        try:
+            return make()
+        except Transient:
+            time.sleep(_FIRST_PAUSE_S * 2**number)
+    return make()
+
+
+def _tell(subscribers: Sequence[Subscriber], event: Event) -> None:
+    for subscriber in subscribers:
+        subscriber(event)

@@ -1,0 +1,264 @@
+"""The stages in their order: what each is made from, and the call that makes it.
+
+The stage functions are imported when they run, not before: a plan in which nothing is stale must not pay for
+scikit-learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from drivetrain.access.keys import Signer
+from drivetrain.core.artifacts import Artifact, Dataset, Deployment, Features, Model, Release, Report
+from drivetrain.core.digest import digest_bytes, digest_of
+from drivetrain.core.errors import NotFound
+from drivetrain.core.events import Progress
+from drivetrain.core.plugins import is_hook
+from drivetrain.core.project import ProjectSpec, Spec
+from drivetrain.core.refs import Kind
+from drivetrain.ingest.fingerprint import fingerprint
+from drivetrain.store.catalog import Catalog
+
+StageName = Literal["ingest", "prepare", "train", "validate", "release"]
+STAGES: tuple[StageName, ...] = ("ingest", "prepare", "train", "validate", "release")
+Inputs = dict[str, str]
+A = TypeVar("A", bound=Artifact)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person adds to one run: who signs, why a failed gate is overridden, whether a new schema is accepted."""
+
+    signer: Signer | None = None
+    override: str = ""
+    accept_schema: bool = False
+
+
+@dataclass
+class Context:
+    """One walk over the stages: the project, and what is there so far."""
+
+    spec: ProjectSpec
+    home: Path
+    catalog: Catalog
+    options: Options = field(default_factory=Options)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    features: Features | None = None
+    model: Model | None = None
+    report: Report | None = None
+    release: Release | None = None
+
+    @property
+    def actor_name(self) -> str:
+        """Who runs the stages; empty when nobody was named."""
+        return self.options.signer.actor.name if self.options.signer else ""
+
+    def keep(self, artifact: Artifact) -> None:
+        """Remember what a stage made, for the stages after it."""
+        match artifact:
+            case Dataset():
+                self.datasets[artifact.name] = artifact
+            case Features():
+                self.features = artifact
+            case Model():
+                self.model = artifact
+            case Report():
+                self.report = artifact
+            case Release():
+                self.release = artifact
+            case _:
+                raise TypeError(f"no stage makes a {artifact.kind}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of this project: its name, what it works on, what it is made from (name -> digest), how it is made."""
+
+    stage: StageName
+    name: str
+    inputs: Callable[[Context], Inputs]
+    make: Callable[[Context, Progress], Artifact]
+
+
+def stages(spec: ProjectSpec) -> tuple[Stage, ...]:
+    """Every stage of a project, in order; ingest once for each source."""
+    return (
+        *(_ingest_stage(source) for source in spec.sources),
+        Stage("prepare", spec.project, _prepare_inputs, _prepare),
+        Stage("train", spec.project, _train_inputs, _train),
+        Stage("validate", spec.project, _validate_inputs, _validate),
+        Stage("release", spec.project, _release_inputs, _release),
+    )
+
+
+def project_files(spec: ProjectSpec, home: Path) -> dict[str, bytes]:
+    """The files that make the project what it is: the project file, the SQL, the hooks; by path inside the project."""
+    paths = ["drivetrain.yaml", *_sql_paths(spec), *_hook_paths(spec)]
+    return {path: _read(home, path) for path in paths if path == "drivetrain.yaml" or (home / path).is_file()}
+
+
+# --- ingest -----------------------------------------------------------------------------------------------------
+
+
+def _ingest_stage(source: str) -> Stage:
+    def inputs(context: Context) -> Inputs:
+        spec = context.spec.sources[source]
+        return {f"section sources.{source}": _section(spec), f"data of {source}": fingerprint(spec, context.home)}
+
+    def make(context: Context, progress: Progress) -> Artifact:
+        from drivetrain.ingest.ingest import ingest
+
+        accept = context.options.accept_schema
+        return ingest(context.spec.sources[source], source, context.catalog, progress, accept_schema=accept)
+
+    return Stage("ingest", source, inputs, make)
+
+
+# --- prepare ----------------------------------------------------------------------------------------------------
+
+
+def _prepare_inputs(context: Context) -> Inputs:
+    sql = {path: digest_bytes(_read(context.home, path)) for path in _sql_paths(context.spec)}
+    data = {f"dataset {name}": dataset.digest for name, dataset in sorted(context.datasets.items())}
+    return {"section features": _section(context.spec.features), **sql, **data}
+
+
+def _prepare(context: Context, progress: Progress) -> Artifact:
+    from drivetrain.prepare.prepare import prepare
+
+    return prepare(context.spec.features, context.spec.project, context.datasets, context.catalog, progress)
+
+
+# --- train ------------------------------------------------------------------------------------------------------
+
+
+def _train_inputs(context: Context) -> Inputs:
+    return {
+        "section model": _section(context.spec.model),
+        "features": _made(context.features, "prepare").digest,
+        **{path: digest_bytes(_read(context.home, path)) for path in _learner_paths(context.spec)},
+    }
+
+
+def _train(context: Context, progress: Progress) -> Artifact:
+    from drivetrain.train.train import train
+
+    features = _made(context.features, "prepare")
+    return train(context.spec.model, context.spec.project, features, context.catalog, progress)
+
+
+# --- validate ---------------------------------------------------------------------------------------------------
+
+
+def _validate_inputs(context: Context) -> Inputs:
+    champion = _champion(context)
+    return {
+        "section gates": _section(context.spec.gates),
+        "features": _made(context.features, "prepare").digest,
+        "model": _made(context.model, "train").digest,
+        "champion": champion.digest if champion else "",
+        **{path: digest_bytes(_read(context.home, path)) for path in _gate_paths(context.spec)},
+    }
+
+
+def _validate(context: Context, progress: Progress) -> Artifact:
+    from drivetrain.validate.validate import validate
+
+    model, features = _made(context.model, "train"), _made(context.features, "prepare")
+    name, catalog = context.spec.project, context.catalog
+    return validate(context.spec.gates, name, model, features, _champion(context), catalog, progress)
+
+
+def _champion(context: Context) -> Model | None:
+    """The model to beat: the newest one that was deployed for this service and is not the candidate itself.
+
+    Leaving out the candidate keeps its proof fresh after it was deployed: it was held against the one before.
+    """
+    candidate, catalog = _made(context.model, "train"), context.catalog
+    for entry in reversed(catalog.list(Kind.DEPLOYMENT, context.spec.service_name)):
+        for share in catalog.get(Deployment, entry.ref).shares:
+            for ref in catalog.ancestors(share.release):
+                if ref.kind is Kind.MODEL and ref != candidate.ref:
+                    return catalog.get(Model, ref)
+    return None
+
+
+# --- release ----------------------------------------------------------------------------------------------------
+
+
+def _release_inputs(context: Context) -> Inputs:
+    files = {path: digest_bytes(content) for path, content in project_files(context.spec, context.home).items()}
+    report = _made(context.report, "validate")
+    return {"report": digest_of(report.ref, report.verdict), **files}
+
+
+def _release(context: Context, progress: Progress) -> Artifact:
+    from drivetrain.release.code import git_state
+    from drivetrain.release.release import release
+
+    signer = context.options.signer
+    if signer is None:
+        raise TypeError("a run that reaches the release needs a signer")
+    progress(0, 1, "signing")
+    code, diff = git_state(context.home)
+    files = project_files(context.spec, context.home) | ({"code.diff": diff} if diff else {})
+    model, report = _made(context.model, "train"), _made(context.report, "validate")
+    name, override = context.spec.project, context.options.override
+    made = release(name, model, report, files, code, signer, context.catalog, override=override)
+    progress(1, 1, f"signed by {made.signed.actor}")
+    return made
+
+
+# --- shared -----------------------------------------------------------------------------------------------------
+
+
+def key_of(stage: Stage, inputs: Mapping[str, str]) -> str:
+    """The key under which a stage's result is kept: its inputs, and the version of Drivetrain."""
+    return digest_of(stage.stage, stage.name, dict(inputs), version("drivetrain"))
+
+
+def _section(spec: Spec) -> str:
+    return digest_of(spec.model_dump(mode="json"))
+
+
+def _made(artifact: A | None, stage: str) -> A:
+    if artifact is None:
+        raise NotFound("stage_not_run", f"there is no result of {stage} yet", hint=f"run `drivetrain {stage}` first")
+    return artifact
+
+
+def _read(home: Path, path: str) -> bytes:
+    try:
+        return (home / path).read_bytes()
+    except OSError as error:
+        raise NotFound(
+            "project_file_missing",
+            f"cannot read {path}: {error.strerror}",
+            where=str(home / "drivetrain.yaml"),
+            hint="create the file, or correct its path in the project file",
+        ) from error
+
+
+def _sql_paths(spec: ProjectSpec) -> tuple[str, ...]:
+    return (spec.features.spine, *(table.sql for table in spec.features.tables.values()))
+
+
+def _learner_paths(spec: ProjectSpec) -> tuple[str, ...]:
+    return _files_of(candidate.learner for candidate in spec.model.candidates)
+
+
+def _gate_paths(spec: ProjectSpec) -> tuple[str, ...]:
+    return _files_of(gate.hook for gate in spec.gates.custom.values())
+
+
+def _hook_paths(spec: ProjectSpec) -> tuple[str, ...]:
+    return (*_learner_paths(spec), *_gate_paths(spec))
+
+
+def _files_of(names: Iterable[str]) -> tuple[str, ...]:
+    paths = {name.partition(":")[0] for name in names if is_hook(name)}
+    return tuple(sorted(path for path in paths if path.endswith(".py")))

@@ -1,0 +1,33 @@
+"""One line about each kind of artefact."""
+
+from __future__ import annotations
+
+from drivetrain.core.artifacts import Artifact, Dataset, Deployment, DriftReport, Features, Model, Release, Report
+
+
+def summary(artifact: Artifact) -> str:
+    """The line a person wants to read: rows, scores, gates, names."""
+    match artifact:
+        case Dataset():
+            bad = f"{artifact.quarantined:,} bad, quarantined" if artifact.quarantined else "none bad"
+            return f"{artifact.rows:,} rows, {bad}"
+        case Features():
+            parts = ", ".join(f"{part.part} {part.rows:,}" for part in artifact.parts)
+            return f"{len(artifact.inputs.columns)} inputs, {parts}"
+        case Model():
+            return f"{artifact.learner}, cross-validated {artifact.estimate}"
+        case Report():
+            passed = len(artifact.gates) - len(artifact.failed)
+            failed = "".join(f", failed: {gate.gate}" for gate in artifact.failed)
+            main = f"{artifact.metrics[0]}, " if artifact.metrics else ""
+            return f"{main}{passed} of {len(artifact.gates)} gates passed{failed}"
+        case Release():
+            approval = f"approved by {artifact.approval.actor}" if artifact.approval else "not yet approved"
+            return f"signed by {artifact.signed.actor}, {approval}"
+        case Deployment():
+            shares = ", ".join(f"{share.release} {share.share:.0%}" for share in artifact.shares)
+            return f"{artifact.target}: {shares}"
+        case DriftReport():
+            alarms = [column.name for column in artifact.columns if column.alarm]
+            moved = f": {', '.join(alarms)}" if alarms else ""
+            return f"{artifact.verdict.replace('_', ' ')} over {artifact.rows:,} predictions{moved}"
