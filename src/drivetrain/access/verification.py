@@ -66,11 +66,7 @@ def verify_release(
     is no release.
     """
     sealed = SealedFolder.open(folder)
-    verified = _check_contents(sealed, _check_signature(sealed, actors))
-    if expected not in (None, verified.ref):
-        raise Tampered(
-            "release_swapped", f"this is {verified.ref}, not {expected}", where=str(folder), hint="fetch it again"
-        )
+    verified = _check_release(sealed, actors, expected)
     if APPROVED in sealed.names:
         return _check_approval(sealed, verified, actors)
     if need_approval:
@@ -83,13 +79,18 @@ def verify_release(
     return verified
 
 
-def check_signature(folder: Path, actors: Mapping[str, Actor]) -> VerifiedRelease:
+def check_signature(folder: Path, actors: Mapping[str, Actor], *, expected: Ref | None = None) -> VerifiedRelease:
     """Check all of a release but its approval, which is left out even when there is one. Raises as verify_release."""
-    sealed = SealedFolder.open(folder)
-    return _check_contents(sealed, _check_signature(sealed, actors))
+    return _check_release(SealedFolder.open(folder), actors, expected)
 
 
-# --- the three signed things, each checked with what was checked before it ---------------------------------------
+def _check_release(sealed: SealedFolder, actors: Mapping[str, Actor], expected: Ref | None) -> VerifiedRelease:
+    verified = _check_contents(sealed, _check_signature(sealed, actors))
+    if expected not in (None, verified.ref):
+        raise Tampered(
+            "release_swapped", f"this is {verified.ref}, not {expected}", where=str(sealed.path), hint="fetch it again"
+        )
+    return verified
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,26 @@
+"""The target ``local``: ``drivetrain serve`` on this machine, which reads in the catalog what it is to serve."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from drivetrain.access.verification import VerifiedRelease
+from drivetrain.core.errors import Refused
+from drivetrain.store.models import Scorer, model_from
+
+
+class LocalTarget:
+    """This machine. There is nothing to copy; what can go wrong is that the model does not run here."""
+
+    def roll_out(self, service: str, release: VerifiedRelease) -> None:
+        """Load the model as the server will, and score one typical row. Raises InvalidInput or Refused."""
+        model = model_from(release.part("model"), str(release.ref))
+        typical = np.array([[field.typical for field in model.signature.inputs]], dtype=np.float64)
+        score = Scorer(model.graph).score(typical)
+        if not (score.shape == (1,) and 0 <= score[0] <= 1):
+            raise Refused(
+                "model_does_not_answer",
+                f"the model of {release.ref} scores a typical row as {score.tolist()}, which is no probability",
+                where=service,
+                hint="deploy another release, and validate this one on this machine",
+            )
