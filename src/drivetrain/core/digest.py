@@ -15,7 +15,7 @@ def digest_bytes(content: bytes) -> str:
 
 
 def canonical_json(value: object) -> bytes:
-    """One byte string for one value: keys sorted, no white space. Takes dataclasses, enums, tuples, plain values."""
+    """One byte string for one value: keys of mappings sorted, fields as declared, no white space."""
     return msgspec.json.encode(value, order="deterministic")
 
 

@@ -90,8 +90,8 @@ class Table:
         try:
             return DeltaTable(str(self.path), version=version).to_pyarrow_dataset()
         except (TableNotFoundError, DeltaError) as error:
-            label = "any version" if version is None else f"version {version}"
-            raise NotFound("table_unknown", f"there is no {label} of the table", where=str(self.path)) from error
+            which = "table" if version is None else f"version {version} of the table"
+            raise NotFound("table_unknown", f"there is no {which}", where=str(self.path)) from error
 
     def compact(self) -> None:
         """Merge small files into large ones; small ones that were merged a day ago are deleted.

@@ -1,0 +1,101 @@
+"""The project file's mistakes are named by line and column, with the next step."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivetrain.core.errors import InvalidInput
+from drivetrain.core.parse import json_schema, parse_project
+
+GOOD = """\
+project: credit
+sources:
+  loans: {kind: files, path: data/*.csv}
+features:
+  spine: cases.sql
+  entity: id
+  label: late
+  tables: {borrower: {sql: borrower.sql}}
+"""
+
+
+def refusal(text):
+    with pytest.raises(InvalidInput) as caught:
+        parse_project(text, "p.yaml")
+    return str(caught.value)
+
+
+def test_small_project_gets_defaults():
+    spec = parse_project(GOOD)
+    assert spec.service_name == "credit"
+    assert spec.features.split.by == "stratum"
+    assert spec.model.candidates[0].learner == "logistic"
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "words"),
+    [
+        ("model: {budgt: {trials: 3}}", "p.yaml:9:9", "unknown key 'model.budgt'; did you mean 'budget'?"),
+        ("modell: {}", "p.yaml:9:1", "did you mean 'model'?"),
+        ("model: {seed: many}", "p.yaml:9:15", "model.seed"),
+        ("model: {budget: {}}", "p.yaml:9:17", "a budget needs"),
+        ("model: {decision: {kind: cost, false_positive: -1, false_negative: 2}}", "p.yaml:9:48", "greater than 0"),
+        ("gates: {roc_auc: {}}", "p.yaml:9:18", "a bound needs"),
+        ("service: {port: 99999}", "p.yaml:9:17", "service.port"),
+    ],
+)
+def test_mistake_is_named_with_its_place(line, place, words):
+    message = refusal(GOOD + line + "\n")
+    assert place in message
+    assert words in message
+    assert "->" in message
+
+
+def test_all_mistakes_are_told_at_once():
+    message = refusal("project: 1x\nsources: {}\n")
+    assert "p.yaml:1:10: project" in message
+    assert "sources" in message
+    assert "features: field required" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "yaml_empty"),
+        ("just words", "project_not_a_mapping"),
+        ("- a\n- b", "project_not_a_mapping"),
+        ("a: [", "yaml_invalid"),
+        ("a: 1\na: 2", "key_twice"),
+        ("&a [*a]", "yaml_too_deep"),
+        ("a: " + "[" * 60 + "]" * 60, "yaml_too_deep"),
+        ("a: \x00", "yaml_invalid"),
+        ("a: 2020-99-99", "yaml_invalid"),
+        ("a: !!python/object:os.system {}", "yaml_invalid"),
+        ("? [a]\n: b", "yaml_invalid"),
+    ],
+)
+def test_what_is_not_a_project_is_refused(text, code):
+    with pytest.raises(InvalidInput) as caught:
+        parse_project(text)
+    assert caught.value.code == code
+
+
+@given(st.text(max_size=300))
+def test_any_text_parses_or_is_refused(text):
+    with suppress(InvalidInput):
+        parse_project(text)
+
+
+@given(st.integers(0, len(GOOD) - 1), st.characters(codec="utf-8"))
+def test_any_slip_of_one_character_parses_or_is_refused(position, character):
+    text = GOOD[:position] + character + GOOD[position + 1 :]
+    with suppress(InvalidInput):
+        parse_project(text)
+
+
+def test_schema_knows_every_section():
+    properties = json_schema()["properties"]
+    assert isinstance(properties, dict)
+    assert {"sources", "features", "model", "gates", "service", "monitor"} <= set(properties)

@@ -1,0 +1,27 @@
+import pytest
+
+from drivetrain.core.errors import InvalidInput, NotFound
+from drivetrain.core.parse import parse_project
+from drivetrain.packs.templates import packs, write_pack
+
+
+@pytest.mark.parametrize("pack", packs())
+def test_pack_gives_a_project_that_parses(pack, tmp_path):
+    files = write_pack(pack, "my-name", tmp_path / "p")
+    spec = parse_project((tmp_path / "p" / "drivetrain.yaml").read_text())
+    assert spec.project == "my-name"
+    assert all((tmp_path / "p" / table.sql).is_file() for table in spec.features.tables.values())
+    assert (tmp_path / "p" / ".gitignore").is_file()
+    assert all("{{" not in path.read_text() for path in files)
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "drivetrain.yaml").write_text("mine")
+    with pytest.raises(InvalidInput, match=r"already there: drivetrain\.yaml"):
+        write_pack("risk", "x", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["drivetrain.yaml"]
+
+
+def test_unknown_pack_names_the_others(tmp_path):
+    with pytest.raises(NotFound, match="risk"):
+        write_pack("poker", "x", tmp_path)

@@ -1,0 +1,64 @@
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from drivetrain.core.errors import NotFound
+from drivetrain.core.schema import Column, ColumnType, Schema
+from drivetrain.store.tables import Commit, Table, arrow_schema, arrow_type, column_type, schema_of
+
+ROWS = pa.table({"id": [1, 2]})
+
+
+@pytest.fixture
+def table(tmp_path):
+    return Table(tmp_path / "lake" / "loans")
+
+
+def test_absent_table_has_no_state(table):
+    assert not table.exists()
+    assert table.state() is None
+    with pytest.raises(NotFound, match="there is no table"):
+        table.read()
+
+
+def test_commit_travels_with_its_rows(table):
+    assert table.append(ROWS, Commit('{"file":1}', "d1", 2)) == 0
+    assert table.append(ROWS, Commit('{"file":2}', "d2", 4)) == 1
+    state = table.state()
+    assert state is not None
+    assert (state.version, state.commit) == (1, Commit('{"file":2}', "d2", 4))
+    assert table.read().num_rows == 4
+    assert table.read(0).num_rows == 2
+
+
+def test_commit_is_found_behind_somebody_elses(table):
+    table.append(ROWS, Commit("{}", "d1", 2))
+    DeltaTable(str(table.path)).optimize.compact()
+    table.append(ROWS, Commit("{}", "d2", 4))
+    DeltaTable(str(table.path)).optimize.compact()
+    state = table.state()
+    assert state is not None
+    assert state.version == 2
+    assert state.commit.digest == "d2"
+
+
+def test_overwrite_keeps_old_versions(table):
+    table.append(ROWS, Commit("{}", "d1", 2))
+    table.overwrite(pa.table({"name": ["x"]}), Commit("{}", "d2", 1))
+    assert table.read().column_names == ["name"]
+    assert table.read(0).column_names == ["id"]
+    with pytest.raises(NotFound, match="there is no version 9"):
+        table.read(9)
+
+
+def test_history_is_kept_for_auditors(table):
+    table.append(ROWS, Commit("{}", "d1", 2))
+    settings = DeltaTable(str(table.path)).metadata().configuration
+    assert settings["delta.logRetentionDuration"] == "interval 3650 days"
+
+
+@pytest.mark.parametrize("kind", list(ColumnType))
+def test_column_types_come_back_from_arrow(kind):
+    assert column_type(arrow_type(kind)) is kind
+    schema = Schema((Column("a", kind, nullable=False),))
+    assert schema_of(arrow_schema(schema)) == schema
