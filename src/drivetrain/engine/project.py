@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from drivetrain.access import api_keys
 from drivetrain.access.actors import add_actor, find_actor, read_actors
@@ -27,8 +27,10 @@ from drivetrain.engine.plan import Plan, make_plan
 from drivetrain.engine.run import RunResult, exclusive, run_stages
 from drivetrain.engine.serving import server_command
 from drivetrain.engine.stages import STAGES, Context, Options, StageName, stages
-from drivetrain.engine.trace import Trace, trace_artifact, trace_prediction
 from drivetrain.store.catalog import Catalog, Entry
+
+if TYPE_CHECKING:
+    from drivetrain.engine.trace import Trace
 
 FILE = "drivetrain.yaml"
 ACTORS = "actors.yaml"
@@ -192,6 +194,8 @@ class Project:
 
     def trace(self, what: str) -> Trace:
         """From a prediction id, or the ref of an artefact, back to data, code, signer and approver."""
+        from drivetrain.engine.trace import trace_artifact, trace_prediction
+
         if "/" in what:
             return trace_artifact(Ref.parse(what), self.catalog, self.actors)
         return trace_prediction(what, self.catalog, self.actors)
