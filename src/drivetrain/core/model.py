@@ -17,6 +17,9 @@ from typing import Literal
 from drivetrain.core.artifacts import Estimate
 from drivetrain.core.schema import ColumnType
 
+UNKNOWN = -1.0
+"""The code of a text that was not seen in training."""
+
 
 @dataclass(frozen=True)
 class InputField:

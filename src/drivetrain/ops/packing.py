@@ -7,11 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from drivetrain.core.model import InputField, Signature
+from drivetrain.core.model import UNKNOWN, InputField, Signature
 from drivetrain.core.schema import ColumnType
 
-UNKNOWN = -1.0
-"""The code of a text that was not seen in training."""
+__all__ = ["UNKNOWN", "pack"]
 
 
 def pack(signature: Signature, table: pa.Table) -> NDArray[np.float64]:
