@@ -1,0 +1,69 @@
+"""Each input and the score: how the newest predictions differ from what the model learned from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivetrain.core.artifacts import ColumnDrift
+from drivetrain.core.model import Distribution, InputField, Reference, Signature
+from drivetrain.core.project import MonitorSpec
+from drivetrain.core.schema import ColumnType
+from drivetrain.monitor.traffic import Traffic
+from drivetrain.ops.drift import distribution, holm, missing_rate, psi, shift_p_value
+from drivetrain.ops.packing import UNKNOWN
+
+SCORE = "score"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One column: the verdict on it, its spread in training and now, and how much of it training never saw.
+
+    ``unseen`` is the share of rows, 0 to 1, outside the range or the categories of the training data.
+    """
+
+    drift: ColumnDrift
+    before: Distribution
+    now: Distribution
+    unseen: float
+
+    @property
+    def name(self) -> str:
+        """The column's name; ``score`` for the score."""
+        return self.drift.name
+
+
+def compare_columns(
+    spec: MonitorSpec, signature: Signature, reference: Reference, window: Traffic
+) -> tuple[Comparison, ...]:
+    """Every input in signature order, last the score; nothing when there are no rows.
+
+    A column is an alarm when its change is large (PSI above ``max_psi``) and not chance (its p-value, after Holm's
+    correction for all columns, is under ``alpha``), and only if there are ``min_rows`` rows.
+    """
+    if len(window) == 0:
+        return ()
+    befores = (*reference.inputs, replace(reference.score, name=SCORE))
+    values = (*window.inputs.T, window.score)
+    nows = [distribution(before.name, column, before.cuts) for before, column in zip(befores, values, strict=True)]
+    p_values = [shift_p_value(before, now) for before, now in zip(befores, nows, strict=True)]
+    sure = holm(p_values, spec.alpha)
+    unseen = [*(_unseen(field, column) for field, column in zip(signature.inputs, window.inputs.T, strict=True)), 0.0]
+    found = []
+    for position, (before, now) in enumerate(zip(befores, nows, strict=True)):
+        moved = psi(before, now)
+        alarm = len(window) >= spec.min_rows and sure[position] and moved > spec.max_psi
+        drift = ColumnDrift(before.name, moved, p_values[position], missing_rate(before), missing_rate(now), alarm)
+        found.append(Comparison(drift, before, now, unseen[position]))
+    return tuple(found)
+
+
+def _unseen(field: InputField, values: NDArray[np.float64]) -> float:
+    if field.type is ColumnType.TEXT:
+        return float((values == UNKNOWN).mean())
+    below = values < field.low if field.low is not None else np.zeros(len(values), dtype=np.bool_)
+    above = values > field.high if field.high is not None else np.zeros(len(values), dtype=np.bool_)
+    return float((below | above).mean())

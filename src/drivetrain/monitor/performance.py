@@ -1,0 +1,89 @@
+"""How good the release still is, on the predictions whose labels have arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+from drivetrain.core.artifacts import Estimate, Report
+from drivetrain.core.model import DecisionRule
+from drivetrain.core.project import Metric, MonitorSpec
+from drivetrain.monitor.traffic import Traffic
+from drivetrain.ops.intervals import bootstrap, bootstrap_mean
+from drivetrain.ops.metrics import costs, higher_is_better
+
+LABEL_RATE = "label_rate"
+
+
+@dataclass(frozen=True)
+class Performance:
+    """``now`` on the labelled predictions (the watched metric first), ``before`` in the release's report.
+
+    ``judged`` is whether the watched metric could be held against the report; ``labelled_flagged`` and
+    ``labelled_others`` are the shares, 0 to 1, of true and false decisions in the period whose label has arrived.
+    """
+
+    rows: int
+    now: tuple[Estimate, ...]
+    before: tuple[Estimate, ...]
+    judged: bool
+    alarm: bool
+    labelled_flagged: float
+    labelled_others: float
+
+    def was(self, name: str) -> Estimate | None:
+        """What the release's report says of that metric."""
+        return next((estimate for estimate in self.before if estimate.name == name), None)
+
+    def estimate(self, name: str) -> Estimate | None:
+        """What that metric is now."""
+        return next((estimate for estimate in self.now if estimate.name == name), None)
+
+
+def measure_performance(
+    spec: MonitorSpec, decision: DecisionRule, report: Report | None, traffic: Traffic
+) -> Performance:
+    """Measure the newest ``window_rows`` labelled predictions; labels come late, so these may be older than the rest.
+
+    It is an alarm when the metric is more than ``max_drop`` worse than in the report and the report's value lies
+    outside its interval now. Fewer than ``min_rows`` labels, or labels of one class, are not judged.
+    """
+    labelled = traffic.labelled().newest(spec.window_rows)
+    now = tuple(_estimates(spec.metric, decision, labelled))
+    before = report.metrics if report else ()
+    watched, was = _named(now, spec.metric), _named(before, spec.metric)
+    flagged, others = _labelled_share(traffic, True), _labelled_share(traffic, False)
+    if watched is None or was is None or len(labelled) < spec.min_rows:
+        return Performance(len(labelled), now, before, False, False, flagged, others)
+    alarm = _is_worse(spec, was, watched)
+    return Performance(len(labelled), now, before, True, alarm, flagged, others)
+
+
+def _estimates(first: Metric, decision: DecisionRule, labelled: Traffic) -> Iterator[Estimate]:
+    if len(labelled) == 0:
+        return
+    label = labelled.label == 1
+    both = bool(label.any() and not label.all())
+    for metric in sorted(get_args(Metric), key=lambda name: name != first):
+        if both or metric == "log_loss":
+            yield bootstrap(metric, label, labelled.score)
+    if decision.false_positive is not None and decision.false_negative is not None:
+        prices = costs(label, labelled.decision, decision.false_positive, decision.false_negative)
+        yield bootstrap_mean("cost", prices)
+    yield bootstrap_mean(LABEL_RATE, labelled.label)
+
+
+def _is_worse(spec: MonitorSpec, was: Estimate, now: Estimate) -> bool:
+    if higher_is_better(spec.metric):
+        return was.value - now.value > spec.max_drop and now.high < was.value
+    return now.value - was.value > spec.max_drop and now.low > was.value
+
+
+def _labelled_share(traffic: Traffic, decision: bool) -> float:
+    chosen = traffic.part(traffic.decision == decision)
+    return len(chosen.labelled()) / max(1, len(chosen))
+
+
+def _named(estimates: tuple[Estimate, ...], name: str) -> Estimate | None:
+    return next((estimate for estimate in estimates if estimate.name == name), None)
