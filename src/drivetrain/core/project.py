@@ -340,7 +340,7 @@ class MonitorSpec(Spec):
     """When a change in the traffic is an alarm."""
 
     max_psi: Annotated[float, Field(gt=0)] = Field(
-        0.2, description="A column is an alarm when its population stability index is above this, and by more than chance."
+        0.2, description="A column whose population stability index is above this, and not by chance, is an alarm."
     )
     alpha: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.01, description="False alarms of a whole report, not a column."
