@@ -1,0 +1,60 @@
+"""Looking at a project that has been run."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from drivetrain.cli.main import cli
+
+
+@pytest.fixture
+def call(released):
+    def call(*arguments):
+        result = CliRunner().invoke(cli, [*arguments, "--project", str(released.file)], env={"COLUMNS": "200"})
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return call
+
+
+def test_ls_lists_what_there_is(call):
+    entries = json.loads(call("ls", "--json"))
+    assert [entry["ref"].split("/")[0] for entry in entries] == ["dataset", "features", "model", "report", "release"]
+    assert "dataset/loans@0" in call("ls", "dataset")
+
+
+def test_show_tells_facts_and_parents(call):
+    entries = json.loads(call("ls", "--json"))
+    for entry in entries:
+        assert json.loads(call("show", entry["ref"], "--json"))["ref"] == entry["ref"]
+        assert entry["ref"] in call("show", entry["ref"])
+    model = next(entry["ref"] for entry in entries if entry["ref"].startswith("model/"))
+    assert "features/small-risk@0" in call("show", model)
+
+
+def test_trace_of_a_release_reaches_the_data(call):
+    ref = json.loads(call("ls", "release", "--json"))[0]["ref"]
+    text = call("trace", ref)
+    assert "dataset/loans@0" in text
+    assert "signed by" in text
+
+
+def test_plan_says_that_nothing_is_stale(call):
+    assert "nothing is stale" in call("plan")
+
+
+def test_schema_is_json(call):
+    assert json.loads(call("schema"))["title"] == "ProjectSpec"
+
+
+def test_doctor_is_json(call):
+    assert {"what", "state", "detail", "cure"} == set(json.loads(call("doctor", "--json"))[0])
+
+
+def test_actors_and_keys_are_listed(call):
+    assert "mia" in call("actors", "list")
+    secret = json.loads(call("keys", "add", "shop", "--json"))["key"]
+    assert secret.startswith("dt_")
+    assert json.loads(call("keys", "list", "--json")) == ["shop"]
+    call("keys", "revoke", "shop")

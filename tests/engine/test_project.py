@@ -1,0 +1,84 @@
+"""A project, opened: who acts, and what Python sees."""
+
+import pytest
+
+import drivetrain
+from drivetrain.core.artifacts import Model, Release
+from drivetrain.core.errors import Forbidden, InvalidInput, NotFound
+from drivetrain.core.refs import Ref
+from drivetrain.core.roles import Role
+
+
+def test_missing_project_says_what_to_do(tmp_path):
+    with pytest.raises(NotFound, match="drivetrain init"):
+        drivetrain.open(tmp_path)
+
+
+def test_the_only_fitting_identity_acts(project):
+    assert project.signer("train").actor.name == "mia"
+    assert project.signer("approve").actor.name == "alex"
+
+
+def test_named_actor_needs_the_role(project):
+    with pytest.raises(Forbidden, match=r"mia \(ml-engineer\) may not approve"):
+        project.as_actor("mia").signer("approve")
+    with pytest.raises(NotFound, match="'nobody'"):
+        project.as_actor("nobody").signer("train")
+
+
+def test_two_fitting_identities_must_be_told_apart(project):
+    project.add_actor("max", Role.ML_ENGINEER)
+    with pytest.raises(InvalidInput, match="mia, max may all train"):
+        project.signer("train")
+    assert project.as_actor("max").signer("train").actor.name == "max"
+
+
+def test_machine_without_keys_says_so(project, tmp_path):
+    from drivetrain.core.settings import Settings
+
+    stranger = type(project)(project.file, Settings(keys=tmp_path / "empty"))
+    with pytest.raises(NotFound, match="holds no key"):
+        stranger.signer("train")
+
+
+def test_machine_of_the_other_role_may_not(project):
+    (project.keys / "alex.pem").unlink()
+    with pytest.raises(Forbidden, match="may not approve"):
+        project.signer("approve")
+
+
+def test_first_actors_enter_themselves_later_ones_need_the_role(project):
+    with pytest.raises(Forbidden):
+        project.as_actor("mia").add_actor("eve", Role.AI_ENGINEER)
+
+
+def test_api_keys_come_and_go(project):
+    secret = project.add_key("shop")
+    assert secret.startswith("dt_")
+    assert project.key_names() == ("shop",)
+    project.revoke_key("shop")
+    assert project.key_names() == ()
+
+
+def test_jupyter_shows_a_table(released):
+    html = released._repr_html_()
+    assert "<table>" in html
+    assert "fresh" in html
+    assert html.count("<tr>") == 6
+
+
+def test_wrong_kind_of_ref_is_named(released):
+    with pytest.raises(InvalidInput, match="is a dataset, not a model"):
+        released.get(Model, Ref.parse("dataset/loans@0"))
+
+
+def test_approve_and_deploy_by_hand(released):
+    with pytest.raises(NotFound, match="nothing is deployed"):
+        released.deployment()
+    approved = released.approve(comment="read the card")
+    assert approved.approval.actor == "alex"
+    assert released.get(Release, approved.ref) == approved
+    assert released.verify().approval.comment == "read the card"
+    deployment = released.deploy()
+    assert released.deployment() == deployment
+    assert released.plan().fresh
