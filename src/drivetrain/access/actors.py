@@ -49,11 +49,14 @@ def add_actor(path: Path, actor: Actor) -> None:
     """Enter an actor; the file is made when there is none. Raises InvalidInput for a name or key that is taken."""
     actors = read_actors(path) if path.exists() else {}
     check_actor_name(actor.name)
-    public_bytes(actor.public_key)
     if actor.name in actors:
         raise InvalidInput(
             "actor_exists", f"{actor.name} is known already", where=str(path), hint="remove the entry first"
         )
+    try:
+        public_bytes(actor.public_key)
+    except ValueError as error:
+        raise InvalidInput("public_key_invalid", f"the public key of {actor.name} is not one: {error}") from None
     _check_key_is_free(actor.name, actor.public_key, actors, str(path))
     write_actors(path, {**actors, actor.name: actor})
 
