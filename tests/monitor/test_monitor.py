@@ -184,3 +184,8 @@ def test_a_changed_reference_is_refused(world, rows):
     file.write_bytes(file.read_bytes().replace(b"income", b"incomf"))
     with pytest.raises(Tampered, match=r"reference\.json"):
         world.watch()
+
+
+def test_a_window_that_could_never_be_judged_is_refused():
+    with pytest.raises(ValueError, match="no window would ever be judged"):
+        MonitorSpec(window_rows=100, min_rows=200)

@@ -48,7 +48,7 @@ def test_performance_and_its_coverage_are_told(world, rows, labels):
 
 def test_a_page_without_predictions_says_so(world):
     text, *_ = (world.folder(world.watch()) / "report.html").read_text().partition("<script>")
-    assert "Too few predictions to judge: 0 of the 200" in text
+    assert "Too few rows: too few predictions to judge: 0 of the 200" in text
     assert "No labels have arrived" in text
 
 

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import ColumnDrift
-from drivetrain.core.model import Distribution, InputField, Reference, Signature
+from drivetrain.core.model import UNKNOWN, Distribution, InputField, Reference, Signature
 from drivetrain.core.project import MonitorSpec
 from drivetrain.core.schema import ColumnType
 from drivetrain.monitor.traffic import Traffic
 from drivetrain.ops.drift import distribution, holm, missing_rate, psi, shift_p_value
-from drivetrain.ops.packing import UNKNOWN
 
 SCORE = "score"
 

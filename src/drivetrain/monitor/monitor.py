@@ -73,7 +73,7 @@ def _find(
 ) -> Findings:
     window = traffic.newest(spec.window_rows)
     columns = compare_columns(spec, content.signature, content.reference, window)
-    performance = measure_performance(spec, content.decision, report, traffic)
+    performance = measure_performance(spec, content, report, traffic)
     verdict, recommendation = advise(spec, len(window), columns, performance)
     deployment, release, model = refs
     return Findings(

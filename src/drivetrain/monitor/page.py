@@ -23,14 +23,14 @@ _VERDICTS: dict[str, Mood] = {"steady": "good", "drifted": "bad", "too_few_rows"
 
 def render_findings(findings: Findings, signature: Signature) -> bytes:
     """The page as HTML; raises MissingExtra when plotly is not installed."""
-    period = f", made from {findings.start} to {findings.end}" if findings.start else ""
+    period = f", made from {_clock(findings.start)} to {_clock(findings.end)} UTC" if findings.start else ""
     subtitle = f"{findings.release} since {findings.deployment}: {findings.rows:,} newest predictions{period}"
     return render_page(f"Drift of {findings.service}", subtitle, tuple(_blocks(findings, signature)))
 
 
 def _blocks(findings: Findings, signature: Signature) -> Iterator[Block]:
     yield _cards(findings)
-    yield Text("What to do", (_sentence(findings.recommendation),))
+    yield Text("What to do", (f"{findings.verdict.replace('_', ' ').capitalize()}: {findings.recommendation}",))
     if findings.columns:
         yield from _moved(findings, signature)
         yield _column_table(findings)
@@ -140,7 +140,7 @@ def _timeline(findings: Findings) -> Iterator[Block]:
     stretches = findings.timeline
     if not stretches:
         return
-    ends = [_plain_time(stretch.end) for stretch in stretches]
+    ends = [stretch.end.removesuffix("Z") for stretch in stretches]
     names = [comparison.name for comparison in findings.columns]
     last = np.array([comparison.drift.psi for comparison in findings.columns[:-1]])
     lines = [len(names) - 1, *np.argsort(-last, kind="stable")[:_LINES].tolist()]
@@ -174,7 +174,7 @@ def _performance(findings: Findings) -> Iterator[Block]:
             "On labelled predictions",
             ("metric", "in the release's report", "its 95 % interval", "now", "its 95 % interval"),
             tuple((now.name, *_number(performance.was(now.name)), *_number(now)) for now in performance.now),
-            note=f"{LABEL_RATE} is the share of outcomes that were true.",
+            note=f"{LABEL_RATE}: the share of outcomes that were true; in training {performance.trained_rate:.4f}.",
         )
 
 
@@ -228,9 +228,5 @@ def _chance(p_value: float) -> str:
     return "under 1e-16" if p_value < 1e-16 else f"{p_value:.2g}"
 
 
-def _plain_time(moment: str) -> str:
-    return moment.removesuffix("Z").replace("T", " ")
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _clock(moment: str) -> str:
+    return moment[:19].replace("T", " ")

@@ -12,6 +12,7 @@ from drivetrain.core.project import Metric, MonitorSpec
 from drivetrain.monitor.traffic import Traffic
 from drivetrain.ops.intervals import bootstrap, bootstrap_mean
 from drivetrain.ops.metrics import costs, higher_is_better
+from drivetrain.store.models import ModelContent
 
 LABEL_RATE = "label_rate"
 
@@ -20,13 +21,15 @@ LABEL_RATE = "label_rate"
 class Performance:
     """``now`` on the labelled predictions (the watched metric first), ``before`` in the release's report.
 
-    ``judged`` is whether the watched metric could be held against the report; ``labelled_flagged`` and
-    ``labelled_others`` are the shares, 0 to 1, of true and false decisions in the period whose label has arrived.
+    ``judged`` is whether the watched metric could be held against the report; ``trained_rate`` is the share of true
+    labels in training; ``labelled_flagged`` and ``labelled_others`` are the shares, 0 to 1, of true and of false
+    decisions in the period whose label has arrived.
     """
 
     rows: int
     now: tuple[Estimate, ...]
     before: tuple[Estimate, ...]
+    trained_rate: float
     judged: bool
     alarm: bool
     labelled_flagged: float
@@ -34,15 +37,15 @@ class Performance:
 
     def was(self, name: str) -> Estimate | None:
         """What the release's report says of that metric."""
-        return next((estimate for estimate in self.before if estimate.name == name), None)
+        return _named(self.before, name)
 
     def estimate(self, name: str) -> Estimate | None:
         """What that metric is now."""
-        return next((estimate for estimate in self.now if estimate.name == name), None)
+        return _named(self.now, name)
 
 
 def measure_performance(
-    spec: MonitorSpec, decision: DecisionRule, report: Report | None, traffic: Traffic
+    spec: MonitorSpec, content: ModelContent, report: Report | None, traffic: Traffic
 ) -> Performance:
     """Measure the newest ``window_rows`` labelled predictions; labels come late, so these may be older than the rest.
 
@@ -50,14 +53,20 @@ def measure_performance(
     outside its interval now. Fewer than ``min_rows`` labels, or labels of one class, are not judged.
     """
     labelled = traffic.labelled().newest(spec.window_rows)
-    now = tuple(_estimates(spec.metric, decision, labelled))
+    now = tuple(_estimates(spec.metric, content.decision, labelled))
     before = report.metrics if report else ()
     watched, was = _named(now, spec.metric), _named(before, spec.metric)
-    flagged, others = _labelled_share(traffic, True), _labelled_share(traffic, False)
-    if watched is None or was is None or len(labelled) < spec.min_rows:
-        return Performance(len(labelled), now, before, False, False, flagged, others)
-    alarm = _is_worse(spec, was, watched)
-    return Performance(len(labelled), now, before, True, alarm, flagged, others)
+    judged = watched is not None and was is not None and len(labelled) >= spec.min_rows
+    return Performance(
+        rows=len(labelled),
+        now=now,
+        before=before,
+        trained_rate=content.reference.label_rate,
+        judged=judged,
+        alarm=judged and _is_worse(spec, was, watched),
+        labelled_flagged=_labelled_share(traffic, True),
+        labelled_others=_labelled_share(traffic, False),
+    )
 
 
 def _estimates(first: Metric, decision: DecisionRule, labelled: Traffic) -> Iterator[Estimate]:
@@ -74,7 +83,9 @@ def _estimates(first: Metric, decision: DecisionRule, labelled: Traffic) -> Iter
     yield bootstrap_mean(LABEL_RATE, labelled.label)
 
 
-def _is_worse(spec: MonitorSpec, was: Estimate, now: Estimate) -> bool:
+def _is_worse(spec: MonitorSpec, was: Estimate | None, now: Estimate | None) -> bool:
+    if was is None or now is None:
+        return False
     if higher_is_better(spec.metric):
         return was.value - now.value > spec.max_drop and now.high < was.value
     return now.value - was.value > spec.max_drop and now.low > was.value
