@@ -77,17 +77,21 @@ class Scorer:
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except (ort.capi.onnxruntime_pybind11_state.Fail, *_ORT_ERRORS) as error:
+        except _ORT_ERRORS as error:
             raise InvalidInput("graph_unreadable", f"the model graph does not load: {error}", where=GRAPH) from error
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability for each packed row: [n, F] -> [n]."""
-        (scores,) = self._session.run(["score"], {"row": rows})
+        """The probability for each packed row: [n, F] -> [n]. Raises InvalidInput when the graph does not run."""
+        try:
+            (scores,) = self._session.run(["score"], {"row": rows})
+        except _ORT_ERRORS as error:
+            raise InvalidInput("graph_failed", f"the model graph does not run: {error}", where=GRAPH) from error
         return np.asarray(scores, dtype=np.float64).reshape(-1)
 
 
 _STATE = ort.capi.onnxruntime_pybind11_state
 _ORT_ERRORS = (
+    _STATE.Fail,
     _STATE.InvalidProtobuf,
     _STATE.InvalidGraph,
     _STATE.InvalidArgument,

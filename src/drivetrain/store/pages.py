@@ -104,7 +104,10 @@ class Guide:
 
 @dataclass(frozen=True)
 class Chart:
-    """Series over two axes. ``sideways`` lays bars down, for long labels; ``wide`` takes the whole page width."""
+    """Series over two axes.
+
+    ``diagonal`` draws the line y = x, ``sideways`` lays bars down for long labels, ``wide`` takes the page's width.
+    """
 
     title: str
     series: tuple[Line | Bars, ...]
@@ -179,7 +182,7 @@ def _figure(chart: Chart) -> Json:
     layout: dict[str, Json] = {
         "xaxis": _axis(chart.y if chart.sideways else chart.x, bars=False),
         "yaxis": _axis(chart.x if chart.sideways else chart.y, bars=chart.sideways),
-        "shapes": [*([_DIAGONAL] if chart.diagonal else []), *(_guide(guide) for guide in chart.guides)],
+        "shapes": [*(_diagonal(chart.series) if chart.diagonal else []), *(_guide(guide) for guide in chart.guides)],
         "annotations": [_guide_label(guide) for guide in chart.guides],
         "showlegend": len(chart.series) > 1,
         "barmode": "group",
@@ -190,16 +193,14 @@ def _figure(chart: Chart) -> Json:
     return {"data": data, "layout": layout, "height": height}
 
 
-_DIAGONAL: Json = {
-    "type": "line",
-    "xref": "paper",
-    "yref": "paper",
-    "x0": 0,
-    "y0": 0,
-    "x1": 1,
-    "y1": 1,
-    "layer": "below",
-}
+def _diagonal(series: Sequence[Line | Bars]) -> list[Json]:
+    """The line on which y equals x, as far as the numbers reach."""
+    lines = [line for line in series if isinstance(line, Line)]
+    reach = [value for line in lines for value in (*line.x, *line.y) if not isinstance(value, str)]
+    ends: dict[str, Json] = {
+        f"{axis}{end}": _number(pick(reach)) for axis in "xy" for end, pick in ((0, min), (1, max))
+    }
+    return [{"type": "line", "layer": "below", **ends}] if reach else []
 
 
 def _trace(series: Line | Bars, sideways: bool) -> dict[str, Json]:

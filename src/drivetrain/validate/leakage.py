@@ -1,0 +1,51 @@
+"""The gate of leakage: no input gives the label away alone, and no test row was learned from.
+
+``prepare`` refuses leaks when the features are made. This is a second look at the very rows that the model is judged
+on, with the leak rules of the section ``gates``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from drivetrain.core.artifacts import GateResult
+from drivetrain.core.errors import examples
+from drivetrain.ops.leaks import Levels, duplicate_rows, levels, single_auc, value_auc
+from drivetrain.ops.metrics import Labels
+from drivetrain.validate.evidence import Evidence, packed_cases
+from drivetrain.validate.gates import Finding, asked, exact
+
+
+def leakage(evidence: Evidence) -> Finding:
+    """The best ROC AUC that one input reaches alone, and the share of test rows that also stand in training."""
+    rules = asked(evidence.spec.leakage)
+    test = np.arange(len(evidence.train) + len(evidence.test)) >= len(evidence.train)
+    label = np.concatenate([evidence.train.label, evidence.test.label])
+    columns = _columns(evidence)
+    telling = {name: _telling(label, column, test) for name, column in columns.items() if name not in rules.allow}
+    copies = duplicate_rows(label, tuple(columns.values()), test).share
+    strongest = max(telling, key=lambda name: telling[name], default="none")
+    highest = telling.get(strongest, 0.5)
+    passed = highest <= rules.max_single_auc and copies <= rules.max_duplicates
+    leaks = [f"{name!r} ({auc:.4f})" for name, auc in telling.items() if auc > rules.max_single_auc]
+    said = f"tells the label alone: {examples(leaks)}" if leaks else f"the strongest input alone is {strongest!r}"
+    result = GateResult(
+        gate="leakage",
+        verdict="pass" if passed else "fail",
+        measured=exact("ROC AUC of one input", highest, len(label)),
+        threshold=f"at most {rules.max_single_auc:g}, and at most {rules.max_duplicates:.1%} of test rows in training",
+        detail=f"{said}; {copies:.2%} of the test rows also stand in training",
+    )
+    return Finding((result,))
+
+
+def _columns(evidence: Evidence) -> dict[str, Levels]:
+    """Each input over the training rows and then the test rows."""
+    rows = np.concatenate([packed_cases(evidence.content, evidence.train), evidence.packed])
+    names = evidence.content.signature.names
+    return {name: levels(rows[:, position]) for position, name in enumerate(names)}
+
+
+def _telling(label: Labels, column: Levels, test: Labels) -> float:
+    """By its order, or by what each of its values meant in training."""
+    return max(single_auc(label, column), value_auc(label, column, test))

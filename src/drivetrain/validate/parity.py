@@ -1,0 +1,101 @@
+"""The gate of parity: what is served equals what the trained pipeline answers, row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivetrain.core.artifacts import GateResult, Verdict
+from drivetrain.core.errors import InvalidInput
+from drivetrain.ops.leaks import levels, single_auc
+from drivetrain.ops.metrics import Labels, Numbers
+from drivetrain.validate.evidence import BATCH, Evidence, score_in_batches
+from drivetrain.validate.gates import Finding, exact
+from drivetrain.validate.served import ServedPath, json_array, json_rows
+
+_ALONE = 500
+"""How many rows are also asked for one at a time."""
+
+
+def parity(evidence: Evidence) -> Finding:
+    """The largest difference between the served path and what the trained pipeline answered (``expected.npy``).
+
+    Every row that has an expected answer goes the served path, from JSON on, in batches, and the first ones also one
+    row a call. A failure names the worst row and the input that the difference comes from.
+    """
+    expected, limit = _expected(evidence), evidence.spec.parity
+    served = serve(evidence, len(expected))
+    apart = _apart(served.score, expected)
+    alone = _apart(served.alone, expected[: len(served.alone)])
+    apart[: len(alone)] = np.maximum(apart[: len(alone)], alone)
+    most = float(apart.max())
+    detail = f"{len(expected):,} rows in batches of {BATCH}, {len(alone):,} of them also alone"
+    if most > limit:
+        detail = f"{_worst(evidence, served, apart)}; {_cause(evidence, served, apart > limit)}"
+    measured = exact("largest difference", most, len(expected))
+    verdict: Verdict = "pass" if most <= limit else "fail"
+    return Finding((GateResult("parity", verdict, measured, f"at most {limit:g}", detail),))
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the served path makes of the test rows: packed [m, F], scores in batches [m] and one row a call [a]."""
+
+    packed: Numbers
+    score: Numbers
+    alone: Numbers
+
+
+def serve(evidence: Evidence, rows: int) -> Served:
+    """The first ``rows`` test rows on the served path."""
+    path = ServedPath(evidence.content.signature, evidence.scorer)
+    sent = json_rows(evidence.test.inputs.slice(0, rows))
+    packed = np.concatenate([path.pack(json_array(sent[at : at + BATCH])) for at in range(0, rows, BATCH)])
+    alone = np.concatenate([path.score(json_array([row])) for row in sent[:_ALONE]])
+    return Served(packed, score_in_batches(evidence.scorer, packed), alone)
+
+
+def _expected(evidence: Evidence) -> Numbers:
+    """What the pipeline answered; raises InvalidInput when that does not belong to the test rows."""
+    expected = evidence.content.expected
+    if evidence.features.ref not in evidence.model.parents:
+        raise InvalidInput(
+            "other_features",
+            f"{evidence.model.ref} was not trained on {evidence.features.ref}: its expected answers are of other rows",
+            hint="train again on these features",
+        )
+    if not 0 < len(expected) <= len(evidence.test):
+        raise InvalidInput(
+            "expected_rows",
+            f"the model holds {len(expected)} expected answers for {len(evidence.test)} test rows",
+            hint="train again",
+        )
+    return expected
+
+
+def _apart(served: Numbers, expected: Numbers) -> Numbers:
+    """The distance row by row; infinite where an answer is not a number."""
+    return np.nan_to_num(np.abs(served - expected), nan=np.inf, posinf=np.inf)
+
+
+def _worst(evidence: Evidence, served: Served, apart: Numbers) -> str:
+    row = int(apart.argmax())
+    entity, answer = evidence.test.entity[row], evidence.content.expected[row]
+    return f"worst in {evidence.features.entity} {entity}: served {served.score[row]:.9g}, trained {answer:.9g}"
+
+
+def _cause(evidence: Evidence, served: Served, wrong: Labels) -> str:
+    """The input that the served path packs differently; if there is none, the one that tells the wrong rows best."""
+    names, packed = evidence.content.signature.names, evidence.packed[: len(wrong)]
+    differs = ~((served.packed == packed) | (np.isnan(served.packed) & np.isnan(packed)))
+    if differs.any():
+        column = int(differs.sum(axis=0).argmax())
+        return f"the served path reads {names[column]!r} differently in {int(differs[:, column].sum()):,} rows"
+    if wrong.all():
+        return "every row differs, so no single input is the cause"
+    telling = [single_auc(wrong, levels(packed[:, column])) for column in range(len(names))]
+    best = int(np.argmax(telling))
+    return (
+        f"{int(wrong.sum()):,} rows differ; {names[best]!r} tells them from the others best (AUC {telling[best]:.2f})"
+    )

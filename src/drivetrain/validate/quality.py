@@ -1,0 +1,74 @@
+"""Gates of quality: metrics and cost against their bounds, and the model against the base rate and the champion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from drivetrain.core.artifacts import GateResult, Verdict
+from drivetrain.core.project import Bound, Metric
+from drivetrain.ops.intervals import bootstrap_difference, bootstrap_mean
+from drivetrain.ops.metrics import case_log_loss
+from drivetrain.validate.evidence import Evidence
+from drivetrain.validate.gates import Finding, asked, judge
+
+
+def roc_auc(evidence: Evidence) -> Finding:
+    """The area under the ROC curve on the test rows."""
+    return _metric(evidence, "roc_auc", evidence.spec.roc_auc)
+
+
+def average_precision(evidence: Evidence) -> Finding:
+    """The average precision on the test rows."""
+    return _metric(evidence, "average_precision", evidence.spec.average_precision)
+
+
+def log_loss(evidence: Evidence) -> Finding:
+    """The log loss on the test rows."""
+    return _metric(evidence, "log_loss", evidence.spec.log_loss)
+
+
+def cost(evidence: Evidence) -> Finding:
+    """The average cost of a decision on the test rows, under the cost matrix of the decision rule."""
+    bound = asked(evidence.spec.cost)
+    rule = evidence.content.decision
+    measured = bootstrap_mean("cost", evidence.cost)
+    share = float(evidence.decision.mean())
+    detail = f"a score of {rule.threshold:.4g} or more is flagged: {share:.1%} of the cases"
+    return Finding((judge("cost", measured, bound, detail),))
+
+
+def baseline(evidence: Evidence) -> Finding:
+    """How much log loss the model saves over always answering the base rate of the training rows.
+
+    Passes when the whole interval of the gain lies above ``min_gain``.
+    """
+    least = asked(evidence.spec.baseline).min_gain
+    rate = next(part.positives / part.rows for part in evidence.features.parts if part.part == "train")
+    naive = case_log_loss(evidence.label, np.full(len(evidence.label), rate))
+    gain = bootstrap_mean("log_loss gain", naive - case_log_loss(evidence.label, evidence.score))
+    result = GateResult(
+        gate="baseline",
+        verdict="pass" if gain.low > least else "fail",
+        measured=gain,
+        threshold=f"more than {least:g}, by the whole interval",
+        detail=f"against always answering the base rate of the training rows, {rate:.2%}",
+    )
+    return Finding((result,))
+
+
+def champion(evidence: Evidence) -> Finding:
+    """How much better the model is than the one that serves now, on the same rows (paired).
+
+    Passes when the whole interval of the difference lies above ``-tolerance``: when the model is surely not worse.
+    """
+    spec = asked(evidence.spec.champion)
+    threshold = f"at least {-spec.tolerance:g} in {spec.metric}, by the whole interval"
+    if evidence.champion is None:
+        return Finding((GateResult("champion", "pass", None, threshold, "nothing serves yet: there is no champion"),))
+    gain = bootstrap_difference(spec.metric, evidence.label, evidence.score, evidence.champion_score)
+    verdict: Verdict = "pass" if gain.low >= -spec.tolerance else "fail"
+    return Finding((GateResult("champion", verdict, gain, threshold, f"against {evidence.champion.ref}"),))
+
+
+def _metric(evidence: Evidence, metric: Metric, bound: Bound | None) -> Finding:
+    return Finding((judge(metric, evidence.metrics[metric], asked(bound)),))
