@@ -169,8 +169,9 @@ def signature():
 
 @pytest.fixture(scope="session")
 def other_kind():
-    """The ref of another release, and a signature that says ``late_payments`` is a number."""
+    """The ref of another release, and a signature that says an integer and a boolean are numbers."""
+    changed = ("late_payments", "owner")
     fields = tuple(
-        replace(field, type=ColumnType.NUMBER) if field.name == "late_payments" else field for field in SIGNATURE.inputs
+        replace(field, type=ColumnType.NUMBER) if field.name in changed else field for field in SIGNATURE.inputs
     )
     return Ref(Kind.RELEASE, "risk", "0" * 12), replace(SIGNATURE, inputs=fields)

@@ -85,6 +85,23 @@ def test_a_fault_at_the_source_is_told_from_a_change_of_the_world(world, rows, c
     assert "fault at the source" in drift.recommendation
 
 
+def test_a_large_change_of_few_rows_may_be_chance_and_is_no_alarm(world, rows):
+    world.serve(*rows(25, seed=2))
+    drift = world.watch(min_rows=25)
+    assert max(column.psi for column in drift.columns) > 0.2
+    assert (drift.verdict, alarms(drift)) == ("steady", [])
+
+
+def test_a_sure_change_that_is_small_is_no_alarm_unless_asked_for(world, rows):
+    inputs, score = rows(4000, seed=2)
+    inputs[:, 0] *= 1.15
+    world.serve(inputs, score)
+    drift = world.watch()
+    assert drift.columns[0].p_value < 1e-6
+    assert drift.verdict == "steady"
+    assert alarms(world.watch(max_psi=0.02)) == ["income"]
+
+
 def test_missing_rates_are_told(world, rows):
     inputs, score = rows(1000, seed=2)
     inputs[:600, 4] = np.nan
@@ -117,7 +134,7 @@ def test_only_this_release_since_this_deployment_counts(world, rows, other_kind)
     inputs, score = rows(300, seed=2)
     strange = np.where(np.isnan(inputs), 0, inputs) + 0.5
     world.serve(inputs, score)
-    # Another release says that an integer is a number: the lake widens the column for both.
+    # Another release says that an integer and a boolean are numbers: the lake widens the column for both.
     ref, widened = other_kind
     other = replace(world.release, digest=ref.version)
     world.serve(strange, score, release=other, signature=widened)

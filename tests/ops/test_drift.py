@@ -140,6 +140,10 @@ def test_a_value_never_seen_before_is_a_shift():
     assert drift.shift_p_value(spread([90_000, 30_000, 0]), spread([120, 40, 40])) < 1e-6
 
 
+def test_one_row_of_a_rare_value_is_no_shift():
+    assert drift.shift_p_value(spread([50_000, 50_000, 1]), spread([150, 150, 1])) > 0.5
+
+
 def test_one_bin_cannot_shift():
     assert drift.shift_p_value(spread([100]), spread([50])) == 1.0
 
