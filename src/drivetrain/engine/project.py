@@ -54,7 +54,7 @@ class Project:
     @property
     def actors(self) -> Mapping[str, Actor]:
         """Who may sign and approve: the names, roles and public keys in ``actors.yaml``."""
-        return read_actors(self.home) if (self.home / ACTORS).exists() else {}
+        return read_actors(self.home / ACTORS) if (self.home / ACTORS).exists() else {}
 
     @property
     def keys(self) -> Path:
@@ -235,12 +235,12 @@ class Project:
     def add_actor(self, name: str, role: Role, public_key: str | None = None) -> Actor:
         """Enter an actor: with the public key of somebody elsewhere, or with a key pair made here.
 
-        The first actors of a project enter themselves; after that it takes an actor who may manage actors.
+        Until somebody is known whose role may manage actors, anybody may; after that, only they may.
         """
-        if self.actors:
+        if any(actor.role in RULES["manage_actors"].roles for actor in self.actors.values()):
             self.signer("manage_actors")
         actor = Actor(name, role, public_key) if public_key else create_signer(self.keys, name, role).actor
-        add_actor(self.home, actor)
+        add_actor(self.home / ACTORS, actor)
         return actor
 
     def add_key(self, name: str) -> str:

@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from drivetrain.access.actors import FILE as ACTORS
+from drivetrain.access.actors import read_actors
 from drivetrain.access.keys import Signer
 from drivetrain.core.artifacts import Artifact, Dataset, Deployment, Features, Model, Release, Report
 from drivetrain.core.digest import digest_bytes, digest_of
@@ -197,18 +199,17 @@ def _release_inputs(context: Context) -> Inputs:
 
 
 def _release(context: Context, progress: Progress) -> Artifact:
-    from drivetrain.release.code import git_state
+    from drivetrain.release.bundle import project_state
     from drivetrain.release.release import release
 
     signer = context.options.signer
     if signer is None:
         raise TypeError("a run that reaches the release needs a signer")
     progress(0, 1, "signing")
-    code, diff = git_state(context.home)
-    files = project_files(context.spec, context.home) | ({"code.diff": diff} if diff else {})
+    project = project_state(context.spec.project, context.home, project_files(context.spec, context.home))
     model, report = _made(context.model, "train"), _made(context.report, "validate")
-    name, override = context.spec.project, context.options.override
-    made = release(name, model, report, files, code, signer, context.catalog, override=override)
+    actors, override = read_actors(context.home / ACTORS), context.options.override
+    made = release(project, model, report, signer, context.catalog, actors, override=override)
     progress(1, 1, f"signed by {made.signed.actor}")
     return made
 
