@@ -1,0 +1,81 @@
+"""From text to types, in DuckDB SQL. Strict where DuckDB's own casts are not: '3.7' is no integer, 'epoch' no date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from drivetrain.core.schema import ColumnType
+
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_MIDNIGHT = r"([ T]00:00(:00(\.0*)?)?(Z|\+00(:?00)?)?)?"
+_CLOCK = r"([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
+_FORM = {
+    ColumnType.INTEGER: r"\s*[+-]?\d+(\.0*)?\s*",
+    ColumnType.NUMBER: r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*",
+    ColumnType.DATE: rf"\s*{_DAY}{_MIDNIGHT}\s*",
+    ColumnType.TIMESTAMP: rf"\s*{_DAY}{_CLOCK}\s*",
+}
+# What an undeclared column must look like throughout to be taken for more than text: 007 is a code, not a number.
+_PLAIN = {
+    ColumnType.INTEGER: r"[+-]?(0|[1-9]\d*)",
+    ColumnType.NUMBER: r"[+-]?(0|[1-9]\d*)?(\.\d*)?([eE][+-]?\d+)?",
+    ColumnType.BOOLEAN: r"(?i:true|false)",
+    ColumnType.DATE: _DAY,
+    ColumnType.TIMESTAMP: rf"{_DAY}{_CLOCK}",
+}
+INFERRED = tuple(_PLAIN)
+"""The types an undeclared column may turn out to have, narrowest first; text when none fits."""
+
+SQL_TYPE = {
+    ColumnType.INTEGER: "BIGINT",
+    ColumnType.NUMBER: "DOUBLE",
+    ColumnType.BOOLEAN: "BOOLEAN",
+    ColumnType.TEXT: "VARCHAR",
+    ColumnType.DATE: "DATE",
+    ColumnType.TIMESTAMP: "TIMESTAMPTZ",
+}
+MEANING = {
+    ColumnType.INTEGER: "an integer",
+    ColumnType.NUMBER: "a finite number",
+    ColumnType.BOOLEAN: "true or false",
+    ColumnType.TEXT: "text",
+    ColumnType.DATE: "a date (YYYY-MM-DD)",
+    ColumnType.TIMESTAMP: "a timestamp (YYYY-MM-DD HH:MM:SS, UTC unless it says otherwise)",
+}
+
+
+def quoted(column: str) -> str:
+    """A column's name as an SQL identifier."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def listed(columns: Iterable[str]) -> str:
+    """Several columns, with commas."""
+    return ", ".join(quoted(column) for column in columns)
+
+
+def typed(value: str, kind: ColumnType) -> str:
+    """SQL for the text ``value`` as a value of that type; NULL where it is none.
+
+    Integers may end in ``.0``; booleans are true/false, t/f, yes/no, y/n, 1/0; times without a zone are UTC.
+    """
+    if kind is ColumnType.TEXT:
+        return value
+    if kind is ColumnType.BOOLEAN:
+        return (
+            f"CASE WHEN lower(trim({value})) IN ('true', 't', 'yes', 'y', '1', '1.0') THEN true "
+            f"WHEN lower(trim({value})) IN ('false', 'f', 'no', 'n', '0', '0.0') THEN false END"
+        )
+    cast = f"try_cast(trim({value}) AS {SQL_TYPE[kind]})"
+    finite = f" AND isfinite({cast})" if kind is not ColumnType.INTEGER else ""
+    return f"CASE WHEN regexp_full_match({value}, {literal(_FORM[kind])}){finite} THEN {cast} END"
+
+
+def looks_like(value: str, kind: ColumnType) -> str:
+    """SQL that is true where the text ``value`` is what a column of that type is usually written like."""
+    return f"(regexp_full_match({value}, {literal(_PLAIN[kind])}) AND {typed(value, kind)} IS NOT NULL)"

@@ -1,0 +1,208 @@
+"""The bytes of a file: decompressed, and hashed as they are read. What the first bytes say beats what the name says."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+
+from drivetrain.core.errors import InvalidInput, NotFound
+from drivetrain.ingest.listing import COMPRESSIONS
+
+MAX_ROW = 4 * 1024 * 1024
+"""The longest row that is read, in bytes; also the size of the blocks in which text is read."""
+_CHUNK = 1024 * 1024
+
+
+def _open_zst(file: BinaryIO) -> BinaryIO:
+    return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))
+
+
+_OPENERS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
+    b"\x1f\x8b": lambda file: cast(BinaryIO, gzip.GzipFile(fileobj=file)),
+    b"BZh": lambda file: cast(BinaryIO, bz2.BZ2File(file)),
+    b"\xfd7zXZ\x00": lambda file: cast(BinaryIO, lzma.LZMAFile(file)),  # noqa: SIM115  # Content closes it
+    b"\x28\xb5\x2f\xfd": _open_zst,
+}
+_FOREIGN: Mapping[bytes, str] = {
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x89PNG": "a PNG picture",
+    b"GIF8": "a GIF picture",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    b"SQLite format 3": "a SQLite database",
+    b"PAR1": "a Parquet file",
+    b"\x7fELF": "a program",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+
+
+class Content(io.RawIOBase):
+    """A file opened for reading. ``sha256`` and ``size`` cover what was read so far, after decompression."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        super().__init__()
+        self.name, self.path = name, path
+        self.size = 0
+        self.last = b""
+        self._digest = hashlib.sha256()
+        self._ahead = b""
+        self._file = _open(name, path)
+        self._inner = self._decompress()
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what was read so far."""
+        return self._digest.hexdigest()
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the file is compressed."""
+        return self._inner is not self._file
+
+    @property
+    def at_rest(self) -> int:
+        """How many bytes of the file itself have been passed."""
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def peek(self, size: int) -> bytes:
+        """The next bytes, which stay to be read; fewer than ``size`` at the end only."""
+        while len(self._ahead) < size:
+            more = self._fetch(size - len(self._ahead))
+            if not more:
+                break
+            self._ahead += more
+        return self._ahead[:size]
+
+    def read(self, size: int = -1) -> bytes:
+        """The next ``size`` bytes, fewer at the end only; all with -1."""
+        parts, left = [], size if size >= 0 else 1 << 62
+        while left:
+            part = self._ahead[:left] or self._fetch(min(left, _CHUNK))
+            self._ahead = self._ahead[left:]
+            if not part:
+                break
+            parts.append(part)
+            left -= len(part)
+        return self._passed(b"".join(parts))
+
+    def skip(self, size: int) -> bool:
+        """Read ``size`` bytes and forget them; False when there are fewer."""
+        while size > 0:
+            passed = len(self.read(min(size, _CHUNK)))
+            if not passed:
+                return False
+            size -= passed
+        return True
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+    def _passed(self, content: bytes) -> bytes:
+        self._digest.update(content)
+        self.size += len(content)
+        self.last = content[-1:] or self.last
+        return content
+
+    def _fetch(self, size: int) -> bytes:
+        try:
+            return self._inner.read(size)
+        except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+            raise InvalidInput(
+                "file_damaged",
+                f"the compressed data ends early or is damaged ({error})",
+                where=self.name,
+                hint="fetch or make the file again; nothing of it was loaded",
+            ) from error
+
+    def _decompress(self) -> BinaryIO:
+        head = self._file.read(16)
+        self._file.seek(0)
+        if not head:
+            self._file.close()
+            raise InvalidInput("file_empty", "the file is empty", where=self.name, hint="fetch it again or remove it")
+        opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
+        if opener is not None:
+            return opener(self._file)
+        suffix = PurePath(self.name).suffix.lower()
+        if suffix in COMPRESSIONS:
+            self._file.close()
+            raise InvalidInput(
+                "not_compressed",
+                f"the name ends in {suffix}, but it is {foreign(head) or 'not compressed data'}",
+                where=self.name,
+                hint="fetch the file again, or rename it for what it is",
+            )
+        return self._file
+
+
+def foreign(head: bytes) -> str | None:
+    """What a file with these first bytes is, when it is none of the formats that hold text."""
+    known = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
+    return known or ("binary data" if b"\x00" in head else None)
+
+
+def check_text(content: Content) -> None:
+    """Raise InvalidInput when the content is not text at all; nothing is consumed."""
+    what = foreign(content.peek(4096))
+    if what is not None:
+        raise InvalidInput(
+            "not_text",
+            f"this is {what}",
+            where=content.name,
+            hint="give CSV or JSON lines in UTF-8 (for text: `iconv -f UTF-16 -t UTF-8`), or correct `path`",
+        )
+
+
+def not_utf8(name: str, path: Path) -> InvalidInput:
+    """The error for text that is not UTF-8, with the first line where it is not."""
+    place, byte = name, ""
+    with Content(name, path) as content:
+        for number, line in enumerate(io.BufferedReader(content), start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                place, byte = f"{name}:{number}", f" (byte 0x{line[error.start]:02x})"
+                break
+    return InvalidInput(
+        "not_utf8",
+        f"the text is not UTF-8{byte}",
+        where=place,
+        hint="convert it, for instance with `iconv -f LATIN1 -t UTF-8`",
+    )
+
+
+def row_too_long(where: str) -> InvalidInput:
+    """The error for a row without an end."""
+    return InvalidInput(
+        "row_too_long",
+        f"a row is longer than {MAX_ROW // 1024 // 1024} MB",
+        where=where,
+        hint="look for a quote that is never closed, a wrong `format`, or a line break that is missing",
+    )
+
+
+def _open(name: str, path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise NotFound("no_files", "there is no such file", where=name, hint="correct `path`") from None
+    except OSError as error:
+        raise InvalidInput("file_unreadable", f"cannot be opened: {error.strerror}", where=name) from error

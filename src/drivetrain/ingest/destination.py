@@ -1,0 +1,101 @@
+"""Where the rows of a source go: its Delta table, and what the newest commit there says of the loads so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from drivetrain.core.artifacts import Dataset
+from drivetrain.core.project import Contract
+from drivetrain.core.schema import Column, Schema
+from drivetrain.ingest.quarantine import Pin, Quarantine
+from drivetrain.ingest.rules import is_nullable
+from drivetrain.store.catalog import Catalog
+from drivetrain.store.tables import Commit, Table, arrow_schema, schema_of
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a dataset's commit says beside its rows.
+
+    ``reader`` is the reader's cursor, ``columns`` are those of the source at the last load, ``contract`` is the
+    digest of the row rules under which every row was admitted.
+    """
+
+    reader: str = ""
+    columns: tuple[str, ...] = ()
+    contract: str = ""
+    quarantine: Pin = field(default_factory=Pin)
+
+
+class Destination:
+    """The table of one source, as it stands now; write once, then make a new one."""
+
+    def __init__(self, catalog: Catalog, name: str) -> None:
+        self.name = name
+        self._table = Table(catalog.table_path("datasets", name))
+        self._state = self._table.state()
+        self.standing = (
+            msgspec.json.decode(self._state.commit.cursor, type=Standing) if self._state is not None else Standing()
+        )
+        self.quarantine = Quarantine(Table(catalog.table_path("quarantine", name)), self.standing.quarantine)
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever loaded."""
+        return self._state is not None
+
+    @property
+    def digest(self) -> str:
+        """The digest over all loads so far; empty before the first."""
+        return self._state.commit.digest if self._state is not None else ""
+
+    @property
+    def label(self) -> str:
+        """``dataset/name@version`` of what stands there."""
+        return f"dataset/{self.name}@{self._state.version if self._state is not None else '-'}"
+
+    def rows(self) -> ds.Dataset | None:
+        """The rows that stand there; None before the first load."""
+        return self._table.dataset(self._state.version) if self._state is not None else None
+
+    def schema(self) -> Schema:
+        """The columns that stand there."""
+        rows = self.rows()
+        return Schema(()) if rows is None else schema_of(rows.schema)
+
+    def append(self, good: pa.RecordBatchReader, schema: Schema, added: int, said: tuple[Standing, str]) -> None:
+        """Add rows, and the new standing and digest, in one commit."""
+        before = self._state.commit.rows if self._state is not None else 0
+        self._table.append(_reader(good, schema), _commit(said, before + added))
+
+    def overwrite(self, good: pa.RecordBatchReader, schema: Schema, count: int, said: tuple[Standing, str]) -> None:
+        """Put ``count`` rows in place of those that stand there, with the new standing and digest, in one commit."""
+        self._table.overwrite(_reader(good, schema), _commit(said, count))
+
+    def dataset(self, contract: Contract) -> Dataset:
+        """The artefact of what stands there."""
+        assert self._state is not None, "nothing was loaded yet"
+        columns = (Column(one.name, one.type, is_nullable(contract, one.name)) for one in self.schema().columns)
+        return Dataset(
+            name=self.name,
+            version=self._state.version,
+            digest=self.digest,
+            rows=self._state.commit.rows,
+            quarantined=self.standing.quarantine.rows,
+            schema=Schema(tuple(columns)),
+        )
+
+
+def _commit(said: tuple[Standing, str], rows: int) -> Commit:
+    standing, digest = said
+    return Commit(msgspec.json.encode(standing).decode(), digest, rows)
+
+
+def _reader(rows: pa.RecordBatchReader, schema: Schema) -> pa.RecordBatchReader:
+    """The rows in the types of the store; nullable at rest, since a later contract may allow what this one does not."""
+    target = arrow_schema(Schema(tuple(Column(column.name, column.type) for column in schema.columns)))
+    return pa.RecordBatchReader.from_batches(target, (batch.cast(target) for batch in rows))

@@ -1,0 +1,32 @@
+"""The kind ``files``: one path, a folder or a glob."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from drivetrain.core.project import FilesSource
+from drivetrain.ingest.file_set import Options, read_files
+from drivetrain.ingest.listing import find_files
+from drivetrain.ingest.reading import Batch, Portion, Position
+
+
+class FilesReader:
+    """A Reader of files that lie in this machine's file system."""
+
+    def __init__(self, spec: FilesSource, home: Path, cache: Path) -> None:
+        self._spec, self._home = spec, home
+
+    def discover(self) -> tuple[Portion, ...]:
+        """The files, by name. Raises NotFound."""
+        files = find_files(self._spec.path, self._spec.format, self._home)
+        return tuple(Portion(file.name, file.size) for file in files)
+
+    def read(self, cursor: str) -> Iterator[Batch | Position]:
+        """New rows; see ``file_set`` for what is new and what is refused."""
+        spec = self._spec
+        options = Options(spec.format, spec.delimiter, spec.null_values)
+        yield from read_files(find_files(spec.path, spec.format, self._home), options, cursor)
+
+    def commit(self, cursor: str) -> None:
+        """Files stay where they are."""

@@ -1,0 +1,21 @@
+"""What a source holds now, told cheaply: enough to know that nothing is new. Loads no data library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drivetrain.core.digest import digest_of
+from drivetrain.core.project import FilesSource, SourceSpec
+from drivetrain.ingest.listing import find_files
+
+
+def fingerprint(spec: SourceSpec, home: Path) -> str:
+    """A digest (64 hexadecimal digits) that changes when the source has something new.
+
+    Files count by name, size and time of change; a wheel by the SHA-256 that the project file promises.
+    Raises NotFound when there are no files.
+    """
+    if isinstance(spec, FilesSource):
+        files = find_files(spec.path, spec.format, home)
+        return digest_of([(file.name, file.size, file.mtime_ns) for file in files])
+    return digest_of(spec.member, spec.sha256)
