@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from drivetrain.core.digest import SHORT
+from drivetrain.core.display import Displayed
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.schema import Schema
 
@@ -41,7 +42,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(Displayed):
     """A version of a source's Delta table, after its contract; bad rows stand in the quarantine table."""
 
     kind: ClassVar[Kind] = Kind.DATASET
@@ -69,7 +70,7 @@ class SplitPart:
 
 
 @dataclass(frozen=True)
-class Features:
+class Features(Displayed):
     """A version of a feature table: entity, label, time if there is one, input columns, and the column ``split``."""
 
     kind: ClassVar[Kind] = Kind.FEATURES
@@ -91,7 +92,7 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Displayed):
     """A folder: ONNX graph, signature, reference statistics, decision rule, training summary, environment."""
 
     kind: ClassVar[Kind] = Kind.MODEL
@@ -125,7 +126,7 @@ class GateResult:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Displayed):
     """The proof of a model: metrics with intervals, gates, verdict. A folder with ``report.json`` and the page."""
 
     kind: ClassVar[Kind] = Kind.REPORT
@@ -159,7 +160,7 @@ class Endorsement:
 
 
 @dataclass(frozen=True)
-class Release:
+class Release(Displayed):
     """The contract between the two engineers: a signed folder. ``approval`` is None until the other role agrees."""
 
     kind: ClassVar[Kind] = Kind.RELEASE
@@ -186,7 +187,7 @@ class TrafficShare:
 
 
 @dataclass(frozen=True)
-class Deployment:
+class Deployment(Displayed):
     """Which releases answer for a service, from when on, on which target, and who decided it."""
 
     kind: ClassVar[Kind] = Kind.DEPLOYMENT
@@ -217,7 +218,7 @@ class ColumnDrift:
 
 
 @dataclass(frozen=True)
-class DriftReport:
+class DriftReport(Displayed):
     """Served traffic against the reference in its release, and performance where labels have arrived."""
 
     kind: ClassVar[Kind] = Kind.DRIFT

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from drivetrain.core.display import table
 from drivetrain.core.errors import NotFound, examples
 from drivetrain.core.refs import Ref
 from drivetrain.engine.stages import Context, Inputs, Stage, key_of
@@ -35,6 +36,15 @@ class Plan:
     def fresh(self) -> bool:
         """Whether nothing is stale."""
         return all(step.state == "fresh" for step in self.steps)
+
+    def _repr_html_(self) -> str:
+        return steps_table("Plan", self.steps)
+
+
+def steps_table(title: str, steps: Sequence[Step]) -> str:
+    """The steps as a table for Jupyter."""
+    rows = [(step.stage, step.name, step.state, step.why, step.ref or "") for step in steps]
+    return table(title, ("stage", "name", "state", "why", "result"), rows)
 
 
 def make_plan(stages: tuple[Stage, ...], context: Context) -> Plan:

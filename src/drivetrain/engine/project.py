@@ -22,8 +22,7 @@ from drivetrain.core.project import ProjectSpec
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.roles import Actor, Role
 from drivetrain.core.settings import Settings
-from drivetrain.engine.display import table
-from drivetrain.engine.plan import Plan, make_plan
+from drivetrain.engine.plan import Plan, make_plan, steps_table
 from drivetrain.engine.run import RunResult, exclusive, run_stages
 from drivetrain.engine.serving import server_command
 from drivetrain.engine.stages import STAGES, Context, Options, StageName, stages
@@ -268,8 +267,7 @@ class Project:
         return f"<drivetrain.Project {self.spec.project} in {self.home}>"
 
     def _repr_html_(self) -> str:
-        rows = [(step.stage, step.name, step.state, step.why, step.ref or "") for step in self.plan().steps]
-        return table(f"Project {self.spec.project}", ("stage", "name", "state", "why", "result"), rows)
+        return steps_table(f"Project {self.spec.project}", self.plan().steps)
 
 
 def _project_file(path: Path) -> Path:

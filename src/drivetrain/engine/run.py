@@ -23,7 +23,7 @@ from drivetrain.core.events import (
     StageStarted,
     Subscriber,
 )
-from drivetrain.engine.plan import Step, judge
+from drivetrain.engine.plan import Step, judge, steps_table
 from drivetrain.engine.stages import Context, Stage, key_of
 from drivetrain.engine.summary import summary
 
@@ -41,6 +41,9 @@ class RunResult:
     def ran(self) -> tuple[Step, ...]:
         """The stages that ran."""
         return tuple(step for step in self.steps if step.state == "stale")
+
+    def _repr_html_(self) -> str:
+        return steps_table("Run: stale stages ran, fresh ones were skipped", self.steps)
 
 
 def run_stages(

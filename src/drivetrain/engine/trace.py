@@ -10,10 +10,10 @@ import pyarrow.dataset as ds
 
 from drivetrain.access.verification import VerifiedRelease, verify_release
 from drivetrain.core.artifacts import Artifact, Dataset, Deployment, Features, Model, Release, Report
+from drivetrain.core.display import table
 from drivetrain.core.errors import NotFound
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.roles import Actor
-from drivetrain.engine.display import table
 from drivetrain.engine.summary import summary
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.journal import roll

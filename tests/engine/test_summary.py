@@ -1,0 +1,57 @@
+import pytest
+
+from drivetrain.core.artifacts import (
+    ColumnDrift,
+    Dataset,
+    Deployment,
+    DriftReport,
+    Endorsement,
+    Estimate,
+    Features,
+    GateResult,
+    Model,
+    Release,
+    Report,
+    SplitPart,
+    TrafficShare,
+)
+from drivetrain.core.refs import Ref
+from drivetrain.core.schema import Column, ColumnType, Schema
+from drivetrain.engine.summary import summary
+
+AUC = Estimate("roc_auc", 0.868, 0.86, 0.876, 30000)
+INPUTS = Schema((Column("age", ColumnType.INTEGER),))
+PARTS = (SplitPart("train", 80, 8), SplitPart("test", 20, 2))
+GATES = (GateResult("roc_auc", "pass", AUC, ">= 0.86", ""), GateResult("latency", "fail", None, "", ""))
+MIA = Endorsement("mia", "ml-engineer", "k", "t")
+ALEX = Endorsement("alex", "ai-engineer", "l", "t")
+RELEASE = Ref.parse("release/risk@abc")
+
+
+@pytest.mark.parametrize(
+    ("artifact", "line"),
+    [
+        (Dataset("loans", 0, "d", 1500, 0, INPUTS), "1,500 rows, none bad"),
+        (Dataset("loans", 0, "d", 1497, 3, INPUTS), "1,497 rows, 3 bad, quarantined"),
+        (Features("risk", 0, "d", "id", "late", None, INPUTS, PARTS, (), ()), "1 inputs, train 80, test 20"),
+        (Model("risk", "d", "xgboost", AUC, (), ()), "xgboost, cross-validated roc_auc 0.8680 [0.8600, 0.8760]"),
+        (
+            Report("risk", "d", "fail", (AUC,), GATES, ()),
+            "roc_auc 0.8680 [0.8600, 0.8760], 1 of 2 gates passed, failed: latency",
+        ),
+        (Release("risk", "d", "pass", "", MIA, None, ()), "signed by mia, not yet approved"),
+        (Release("risk", "d", "pass", "", MIA, ALEX, ()), "signed by mia, approved by alex"),
+        (
+            Deployment("risk", 1, "local", (TrafficShare(RELEASE, 1.0),), "alex", "t", ()),
+            "local: release/risk@abc 100%",
+        ),
+        (
+            DriftReport(
+                "risk", "d", 5000, 10, (ColumnDrift("age", 0.4, 0.0, 0.0, 0.0, True),), (), "drifted", "do it", ()
+            ),
+            "drifted over 5,000 predictions: age",
+        ),
+    ],
+)
+def test_each_kind_has_its_line(artifact, line):
+    assert summary(artifact) == line
