@@ -99,8 +99,13 @@ def make_report(catalog: Catalog, model: Model, *gates: GateResult) -> Report:
 
 
 @pytest.fixture(scope="session")
-def signers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Signer]:
-    keys = tmp_path_factory.mktemp("keys")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of everybody's private keys."""
+    return tmp_path_factory.mktemp("keys")
+
+
+@pytest.fixture(scope="session")
+def signers(keys: Path) -> dict[str, Signer]:
     roles = {
         "mia": Role.ML_ENGINEER, "max": Role.ML_ENGINEER,
         "ada": Role.AI_ENGINEER, "abe": Role.AI_ENGINEER,
