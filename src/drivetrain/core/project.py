@@ -33,7 +33,7 @@ class ColumnRule(Spec):
     max: float | None = None
     one_of: tuple[str, ...] | None = Field(None, description="The only values allowed.")
     pattern: str | None = Field(None, description="A regular expression that the whole value matches.")
-    unique: bool = False
+    unique: bool = Field(False, description="No two rows hold the same value.")
     description: str = ""
 
 
@@ -61,12 +61,12 @@ class Volume(Spec):
 class Contract(Spec):
     """What a source promises. Bad rows are quarantined with their reasons; above ``max_bad_share`` the load fails."""
 
-    columns: dict[str, ColumnRule] = Field(default_factory=dict)
+    columns: dict[str, ColumnRule] = Field(default_factory=dict, description="Column name to rules.")
     key: tuple[str, ...] = Field((), description="Columns that together name a row; no two rows share them.")
-    checks: tuple[SqlCheck, ...] = ()
+    checks: tuple[SqlCheck, ...] = Field((), description="Rules of your own, in SQL.")
     freshness: Freshness | None = None
     rows: Volume = Volume()
-    max_bad_share: Share = 0.01
+    max_bad_share: Share = Field(0.01, description="Of the rows of one load; more than that fails the load.")
 
 
 FileFormat = Literal["auto", "csv", "parquet", "jsonl"]
@@ -76,9 +76,9 @@ class FilesSource(Spec):
     """Files: one path, a folder or a glob; CSV, Parquet or JSON lines, compressed (gz, zst, bz2, xz) or not."""
 
     kind: Literal["files"]
-    path: str
+    path: str = Field(description="A file, a folder or a glob, relative to the project file.")
     format: FileFormat = "auto"
-    delimiter: str | None = None
+    delimiter: str | None = Field(None, description="Of a CSV file; found by itself when not given.")
     null_values: tuple[str, ...] = ("", "NA", "NULL", "null")
     contract: Contract = Contract()
 
@@ -89,10 +89,10 @@ class WheelSource(Spec):
     kind: Literal["wheel"]
     package: str
     version: str
-    member: str
+    member: str = Field(description="Path of the file inside the wheel.")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     format: FileFormat = "auto"
-    delimiter: str | None = None
+    delimiter: str | None = Field(None, description="Of a CSV file; found by itself when not given.")
     null_values: tuple[str, ...] = ("", "NA", "NULL", "null")
     contract: Contract = Contract()
 
@@ -118,8 +118,10 @@ class FeatureTable(Spec):
 class Split(Spec):
     """How rows are parted into training and test."""
 
-    by: Literal["chance", "stratum", "group", "time"] = "stratum"
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    by: Literal["chance", "stratum", "group", "time"] = Field(
+        "stratum", description="`stratum` keeps the label's rate."
+    )
+    test: Annotated[float, Field(gt=0, lt=1)] = Field(0.2, description="Share of the rows that are held back.")
     seed: int = 0
     column: str | None = Field(None, description="The group or time column; `group` and `time` need it.")
 
@@ -133,7 +135,7 @@ class Split(Spec):
 class LeakRules(Spec):
     """How leaks are judged. ``allow`` names columns that a person has looked at and keeps."""
 
-    max_single_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.99
+    max_single_auc: Annotated[float, Field(gt=0.5, le=1)] = Field(0.99, description="ROC AUC of one column alone.")
     max_duplicates: Share = Field(0.05, description="Share of test rows that may stand in training, inputs and label.")
     allow: tuple[str, ...] = ()
 
@@ -142,9 +144,9 @@ class FeaturesSpec(Spec):
     """The rows to predict (spine: entity, label, time) and the feature tables joined to them."""
 
     spine: str = Field(description="SQL file that gives one row per case: entity, label and, if there is one, time.")
-    entity: str
-    label: str
-    time: str | None = None
+    entity: str = Field(description="Column of the spine that names a case.")
+    label: str = Field(description="Column of the spine with the outcome, true or false.")
+    time: str | None = Field(None, description="Column of the spine with the moment of the prediction.")
     tables: dict[Name, FeatureTable]
     split: Split = Split()
     leaks: LeakRules = LeakRules()
@@ -212,10 +214,10 @@ class ModelSpec(Spec):
         Candidate(learner="hist_gradient_boosting"),
         Candidate(learner="xgboost"),
     )
-    metric: Metric = "roc_auc"
+    metric: Metric = Field("roc_auc", description="What the search improves.")
     budget: Budget = Budget(trials=40)
     seed: int = 0
-    calibration: Literal["auto", "none", "sigmoid"] = "auto"
+    calibration: Literal["auto", "none", "sigmoid"] = Field("auto", description="`auto` keeps what is better.")
     blend_min_gain: Annotated[float, Field(ge=0)] = Field(
         0.0005, description="Gain in the metric that a blend must bring over the best single model."
     )
@@ -231,7 +233,7 @@ class Bound(Spec):
 
     min: float | None = None
     max: float | None = None
-    sure: bool = False
+    sure: bool = Field(False, description="Hold the bound of the interval to the threshold, not the value.")
 
     @model_validator(mode="after")
     def _needs_one(self) -> Self:
@@ -317,7 +319,7 @@ class GatesSpec(Spec):
     robustness: RobustnessGate | None = RobustnessGate()
     latency: LatencyGate | None = LatencyGate()
     leakage: LeakRules | None = LeakRules()
-    parity: Annotated[float, Field(gt=0)] = 1e-6
+    parity: Annotated[float, Field(gt=0)] = Field(1e-6, description="Largest gap between served and trained score.")
     custom: dict[Name, HookGate] = Field(default_factory=dict)
     card: CardSpec = CardSpec()
 
@@ -330,9 +332,9 @@ class ServiceSpec(Spec):
 
     name: Name | None = Field(None, description="The project's name when not given.")
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="0 takes a free one.")
     max_body_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
-    max_rows: Annotated[int, Field(ge=1)] = 10_000
+    max_rows: Annotated[int, Field(ge=1)] = Field(10_000, description="In one request.")
     requests_per_second: Annotated[float, Field(gt=0)] | None = Field(None, description="Per API key.")
 
 
