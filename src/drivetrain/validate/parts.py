@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +16,8 @@ from drivetrain.core.model import UNKNOWN, InputField
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.drift import cut_points
 from drivetrain.ops.metrics import Labels, Numbers
+
+_COMMON = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +32,14 @@ class Part:
         return Part(f"{self.label}, {other.label}", self.columns + other.columns, self.rows & other.rows)
 
 
-def parts_by_cuts(name: str, values: Numbers, cuts: Sequence[float]) -> tuple[Part, ...]:
+def parts_by_cuts(
+    name: str, values: Numbers, cuts: Sequence[float], show: Callable[[float], str] = "{:.4g}".format
+) -> tuple[Part, ...]:
     """The ranges between ``cuts`` (each holds its lower end), and the rows without a value (NaN)."""
-    ends = (None, *cuts, None)
-    known = [Part(_range(name, low, high), (name,), _within(values, low, high)) for low, high in pairwise(ends)]
+    known = [
+        Part(_range(name, low, high, show), (name,), _within(values, low, high))
+        for low, high in pairwise((None, *cuts, None))
+    ]
     return _filled([*known, Part(f"{name} missing", (name,), np.isnan(values))])
 
 
@@ -44,15 +52,26 @@ def parts_by_value(name: str, column: pa.ChunkedArray) -> tuple[Part, ...]:
 
 
 def parts_of_input(field: InputField, values: Numbers, bins: int) -> tuple[Part, ...]:
-    """The parts of a packed column [n]: categories of a text, yes and no, or about ``bins`` ranges of equal count."""
+    """The parts of a packed column [n]: the commonest texts, yes and no, or about ``bins`` ranges of equal count."""
     if field.type is ColumnType.TEXT:
-        named = [*enumerate(field.categories), (UNKNOWN, "not seen in training")]
+        names = {float(code): text for code, text in enumerate(field.categories)} | {UNKNOWN: "not seen in training"}
     elif field.type is ColumnType.BOOLEAN:
-        named = [(0.0, "false"), (1.0, "true")]
+        names = {0.0: "false", 1.0: "true"}
     else:
-        return parts_by_cuts(field.name, values, cut_points(values, bins))
-    known = [Part(f"{field.name} = {text}", (field.name,), values == code) for code, text in named]
+        return _ranges(field, values, bins)
+    codes, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    common = codes[np.argsort(-counts, kind="stable")][:_COMMON]
+    known = [Part(f"{field.name} = {names[code]}", (field.name,), values == code) for code in common.tolist()]
     return _filled([*known, Part(f"{field.name} missing", (field.name,), np.isnan(values))])
+
+
+def _ranges(field: InputField, values: Numbers, bins: int) -> tuple[Part, ...]:
+    cuts = cut_points(values, bins)
+    if field.type is ColumnType.INTEGER:
+        return parts_by_cuts(field.name, values, sorted({math.ceil(cut) for cut in cuts}), "{:.0f}".format)
+    if field.type in (ColumnType.DATE, ColumnType.TIMESTAMP):
+        return parts_by_cuts(field.name, values, cuts, _day)
+    return parts_by_cuts(field.name, values, cuts)
 
 
 def numbers(column: pa.ChunkedArray) -> Numbers:
@@ -73,12 +92,14 @@ def _within(values: Numbers, low: float | None, high: float | None) -> Labels:
     return inside
 
 
-def _range(name: str, low: float | None, high: float | None) -> str:
-    if low is None and high is None:
-        return f"{name} given"
+def _range(name: str, low: float | None, high: float | None, show: Callable[[float], str]) -> str:
     if low is None:
-        return f"{name} < {high:.6g}"
-    return f"{name} ≥ {low:.6g}" if high is None else f"{low:.6g} ≤ {name} < {high:.6g}"
+        return f"{name} given" if high is None else f"{name} < {show(high)}"
+    return f"{name} ≥ {show(low)}" if high is None else f"{show(low)} ≤ {name} < {show(high)}"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def _bools(values: pa.ChunkedArray) -> Labels:

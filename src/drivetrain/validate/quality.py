@@ -71,4 +71,5 @@ def champion(evidence: Evidence) -> Finding:
 
 
 def _metric(evidence: Evidence, metric: Metric, bound: Bound | None) -> Finding:
-    return Finding((judge(metric, evidence.metrics[metric], asked(bound)),))
+    detail = f"on {len(evidence.label):,} test rows, {int(evidence.label.sum()):,} of them true"
+    return Finding((judge(metric, evidence.metrics[metric], asked(bound), detail),))

@@ -27,7 +27,8 @@ from drivetrain.validate.gates import Finding, asked
 _ROWS = 10_000
 """Test rows that are enough: a drop is measured on the same rows before and after, so it needs few."""
 _HOSTILE_ROWS = 100
-_HUGE = 1e300
+_HUGE = {ColumnType.NUMBER: (1e300, -1e300), ColumnType.INTEGER: (2.0**53, -(2.0**53))}
+"""Numbers that a service takes: anything JSON can say, and integers that a float64 holds exactly."""
 _SHOWN = 12
 Change = Callable[[Numbers, np.random.Generator], Numbers]
 
@@ -92,15 +93,12 @@ def faults_of(field: InputField, position: int, spread: float) -> tuple[Fault, .
 def hostile(evidence: Evidence) -> list[str]:
     """What makes the model answer with something that is no probability: huge numbers, rows with nothing in them."""
     rows = evidence.packed[:_HOSTILE_ROWS]
-    nothing = rows.copy()
-    nothing[:, [position for position, field in enumerate(evidence.content.signature.inputs) if field.nullable]] = (
-        np.nan
-    )
-    tried = {"every field is missing": nothing}
-    for position, field in enumerate(evidence.content.signature.inputs):
-        if field.type in (ColumnType.INTEGER, ColumnType.NUMBER):
-            for value in (_HUGE, -_HUGE):
-                tried[f"{field.name} is {value:g}"] = _with(rows, position, np.full(len(rows), value))
+    fields = evidence.content.signature.inputs
+    nullable = np.array([field.nullable for field in fields], dtype=np.bool_)
+    tried = {"every field that may be missing is": np.where(nullable, np.nan, rows)}
+    for position, field in enumerate(fields):
+        for value in _HUGE.get(field.type, ()):
+            tried[f"{field.name} is {value:g}"] = _with(rows, position, np.full(len(rows), value))
     return [name for name, changed in tried.items() if not _probabilities(score_in_batches(evidence.scorer, changed))]
 
 
@@ -112,6 +110,8 @@ def _effects(evidence: Evidence, spec: RobustnessGate, rows: NDArray[np.intp]) -
         changed = fault.change(packed[struck, fault.position], np.random.default_rng(0))
         score = clean.copy()
         score[struck] = score_in_batches(evidence.scorer, _with(packed[struck], fault.position, changed))
+        if not _probabilities(score):
+            raise InvalidInput("no_probability", f"the score is no probability when {fault.column} {fault.name}")
         yield Effect(fault, score, sign * (before - measure(spec.metric, label, score)))
 
 
