@@ -85,6 +85,11 @@ def test_value_auc_is_not_fooled_by_many_values(label, test, random, kinds):
     assert leaks.value_auc(label, level(random.integers(0, kinds, ROWS)), test) < 0.62
 
 
+def test_value_auc_says_nothing_of_numbers_that_hardly_repeat(label, test, random):
+    strong = (label * 3 + random.normal(size=ROWS)).round(4)
+    assert leaks.value_auc(label, level(strong), test) == 0.5
+
+
 def test_value_auc_is_a_half_without_training_rows(label):
     assert leaks.value_auc(label, level(label), np.ones(ROWS, dtype=bool)) == 0.5
 
@@ -134,6 +139,12 @@ def test_serial_numbers(random):
     assert not leaks.is_serial(level(random.integers(0, ROWS, ROWS)))
     assert not leaks.is_serial(level(random.permutation(ROWS) * 5))
     assert not leaks.is_serial(level(random.random(ROWS)))
+
+
+def test_hashes(random):
+    assert leaks.is_hash(level(random.integers(2**60, 2**62, ROWS)))
+    assert not leaks.is_hash(level(random.integers(0, 2**50, ROWS)))
+    assert not leaks.is_hash(level(random.choice([2**60, 2**61], ROWS)))
 
 
 def test_ordered_columns(random):

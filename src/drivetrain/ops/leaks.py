@@ -18,6 +18,7 @@ Codes = NDArray[np.int64]
 
 MIN_CLASS = 10
 """Rows of each class below which a perfect ranking may be chance: 1 in 92,378 at 10 against 10."""
+LARGEST_COUNT = 2.0**53
 SAME_ROW = 0.8
 BY_CHANCE = 0.25
 
@@ -67,14 +68,15 @@ def value_auc(label: Bools, column: Levels, test: Bools) -> float:
     """The ROC AUC of the label rate of each value (missing is a value too): learned in training, judged on test.
 
     Only test rows whose value stands in training count, so that a group's number that gives away the label of its
-    other rows scores near 1 however many groups there are. 0.5 when too few rows of a class are left.
+    other rows scores near 1 however many groups there are. 0.5 when that is less than half of the test rows, or too few
+    of a class: a handful of coincidences among numbers that hardly repeat says nothing.
     """
     codes = column.codes + 1
     size = len(column.values) + 1
     seen = np.bincount(codes[~test], minlength=size)
     positives = np.bincount(codes[~test], weights=label[~test], minlength=size)
     judged = test & (seen[codes] > 0)
-    if not _enough(label[judged]):
+    if 2 * judged.sum() < test.sum() or not _enough(label[judged]):
         return 0.5
     rates, ranks = np.unique((positives / np.maximum(seen, 1))[codes[judged]], return_inverse=True)
     return _auc(label[judged], ranks) if len(rates) > 1 else 0.5
@@ -121,6 +123,12 @@ def is_serial(column: Levels) -> bool:
     if len(values) != rows or rows < MIN_CLASS or not bool((values == np.floor(values)).all()):
         return False
     return bool(values[-1] - values[0] < 2 * rows)
+
+
+def is_hash(column: Levels) -> bool:
+    """Whether the column holds numbers that no float64 tells apart, another one in (nearly) every row."""
+    rows, values = len(column.codes), column.values
+    return rows >= MIN_CLASS and len(values) > 0.99 * rows and bool(np.abs(values).max() > LARGEST_COUNT)
 
 
 def is_ordered(column: Levels) -> bool:

@@ -1,0 +1,137 @@
+"""The cases with their inputs, as the split and the leak checks see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from drivetrain.core.errors import InvalidInput, examples
+from drivetrain.core.project import Split
+from drivetrain.core.schema import Column, ColumnType, Schema
+from drivetrain.ops.leaks import Levels, levels
+from drivetrain.prepare.session import Session, quoted
+from drivetrain.prepare.spine import CASE, CASES, GROUP, TIME_TYPES, Spine
+from drivetrain.prepare.split import SplitRows
+from drivetrain.prepare.tables import Joined
+
+_MICROS = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class PreparedCases:
+    """All cases in the order of entity and time.
+
+    ``table`` holds entity, time if there is one, label, GROUP if the split names a column, and the inputs;
+    ``files`` says which SQL file an input comes from.
+    """
+
+    spine: Spine
+    table: pa.Table
+    inputs: Schema
+    files: Mapping[str, str]
+
+    @property
+    def label(self) -> NDArray[np.bool_]:
+        """The label, bool [n]."""
+        return np.asarray(self.table.column(self.spine.label).to_numpy(), dtype=np.bool_)
+
+    def split_rows(self, spec: Split) -> SplitRows:
+        """What the split looks at. Raises InvalidInput when a split by time has no time."""
+        if spec.by == "group":
+            return SplitRows(self.label, group=self.codes(GROUP))
+        if spec.by != "time":
+            return SplitRows(self.label)
+        column = self.spine.group or self.spine.time
+        if column is None or column.type not in TIME_TYPES:
+            raise InvalidInput(
+                "time_undeclared",
+                f"a split by time needs a date or timestamp, not {column or 'nothing'}",
+                where="features.split",
+                hint="select it in the spine and name it under `features.time` or `features.split.column`",
+            )
+        return SplitRows(self.label, time=self.micros(GROUP if self.spine.group else column.name).astype(np.int64))
+
+    def micros(self, name: str) -> NDArray[np.float64]:
+        """A date or timestamp column as microseconds since 1970 in UTC, float64 [n]; NaN where missing."""
+        return _floats(self.table.column(name).cast(_MICROS).cast(pa.int64()))
+
+    def codes(self, name: str) -> NDArray[np.int64]:
+        """The values of a column without nulls as their places in sorted order, int64 [n]."""
+        values = self.table.column(name).to_numpy(zero_copy_only=False)
+        return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
+
+    def levels(self, column: Column) -> Levels:
+        """An input as the leak measures take it: text by its codes, times in microseconds."""
+        values = self.table.column(column.name)
+        if column.type is ColumnType.TEXT:
+            return levels(_floats(values.combine_chunks().dictionary_encode().indices))
+        if column.type in (ColumnType.DATE, ColumnType.TIMESTAMP):
+            return levels(self.micros(column.name))
+        return levels(_floats(values))
+
+
+def gather(session: Session, spine: Spine, joined: tuple[Joined, ...]) -> PreparedCases:
+    """All cases with the inputs of all tables, null where a table has no row for a case.
+
+    Raises InvalidInput for a column name that two tables give, and for numbers that are infinite.
+    """
+    files: dict[str, str] = {}
+    seen: dict[str, str] = {}
+    for table in joined:
+        for column in table.inputs:
+            first = seen.setdefault(column.name.lower(), table.file.path)
+            if first != table.file.path or column.name in files:
+                raise _given_twice(column.name, first, table.file.path)
+            files[column.name] = table.file.path
+    table = session.table(_select(spine, joined))
+    inputs = tuple(
+        Column(column.name, column.type, nullable=table.column(column.name).null_count > 0)
+        for made in joined
+        for column in made.inputs
+    )
+    cases = PreparedCases(spine, table, Schema(inputs), files)
+    _refuse_infinite(cases)
+    return cases
+
+
+def _select(spine: Spine, joined: tuple[Joined, ...]) -> str:
+    own = [f"c.{quoted(column.name)}" for column in (spine.entity, spine.time) if column]
+    group = [f"c.{GROUP}"] if spine.group else []
+    inputs = [f"{table.table}.{quoted(column.name)}" for table in joined for column in table.inputs]
+    joins = " ".join(f"LEFT JOIN {table.table} ON {table.table}.{CASE} = c.{CASE}" for table in joined)
+    columns = ", ".join([*own, f"c.{quoted(spine.label)}", *group, *inputs])
+    return f"SELECT {columns} FROM {CASES} c {joins} ORDER BY c.{CASE}"
+
+
+def _given_twice(name: str, first: str, second: str) -> InvalidInput:
+    return InvalidInput(
+        "column_twice",
+        f"column {name!r} is given by {first} too",
+        where=second,
+        hint="rename one of them with AS, or leave it out",
+    )
+
+
+def _refuse_infinite(cases: PreparedCases) -> None:
+    for column in cases.inputs.columns:
+        if column.type is not ColumnType.NUMBER:
+            continue
+        infinite = pc.fill_null(pc.is_inf(cases.table.column(column.name)), fill_value=False)
+        if pc.any(infinite).as_py():
+            some = cases.table.column(cases.spine.entity.name).filter(infinite)
+            raise InvalidInput(
+                "value_infinite",
+                f"column {column.name!r} is infinite in {len(some):,} rows, entities {examples(some.to_pylist())}",
+                where=cases.files[column.name],
+                hint="make it null: CASE WHEN isfinite(x) THEN x END",
+            )
+
+
+def _floats(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float64]:
+    numbers = pc.fill_null(column.cast(pa.float64(), safe=False), float("nan"))
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -1,0 +1,98 @@
+"""Stage 2: feature SQL over exact dataset versions, joined, split, searched for leaks, and kept as a Delta table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from drivetrain.core.artifacts import Dataset, Features, SplitPart
+from drivetrain.core.events import Progress, silent
+from drivetrain.core.project import FeaturesSpec
+from drivetrain.prepare.cases import PreparedCases, gather
+from drivetrain.prepare.leaks import refuse_leaks
+from drivetrain.prepare.session import Session
+from drivetrain.prepare.spine import make_spine
+from drivetrain.prepare.split import part
+from drivetrain.prepare.sql import SqlFile, read_sql
+from drivetrain.prepare.tables import Joined, join_table
+from drivetrain.prepare.writing import keep
+from drivetrain.store.cases import SPLIT
+from drivetrain.store.catalog import Catalog
+from drivetrain.store.tables import Table
+
+
+def prepare(
+    spec: FeaturesSpec,
+    name: str,
+    datasets: Mapping[str, Dataset],
+    catalog: Catalog,
+    progress: Progress = silent,
+) -> Features:
+    """Make the feature table ``name`` from the datasets, by the names that the SQL reads, at exactly their versions.
+
+    The Delta table in area ``features`` holds entity, time if there is one, label (boolean), the column ``split`` and
+    the inputs, in the order of entity and time. The same rows from the same SQL and versions make no new version.
+    Raises InvalidInput or NotFound for what a person got wrong, Refused for leaks and for SQL that cannot be repeated.
+    """
+    steps = len(spec.tables) + 4
+    files = [read_sql(catalog.home, path) for path in (spec.spine, *(table.sql for table in spec.tables.values()))]
+    sources = {
+        source: Table(catalog.table_path("datasets", source)).dataset(dataset.version)
+        for source, dataset in datasets.items()
+    }
+    with Session(sources, catalog.work_path("prepare", name)) as session:
+        cases = _cases(session, spec, files, progress)
+        parents = tuple(datasets[source].ref for source in sorted(session.read))
+    test = part(spec.split, cases.split_rows(spec.split))
+    parts = _parts(cases.label, test)
+    progress(steps - 2, steps, ", ".join(f"{p.part} {p.rows:,} rows ({p.positives / p.rows:.2%} true)" for p in parts))
+    refuse_leaks(cases, test, spec.leaks, spec.split)
+    progress(steps - 1, steps, f"no leak in {len(cases.inputs.columns)} columns")
+    sql = tuple(file.digest for file in {file.path: file for file in files}.values())
+    kept = keep(Table(catalog.table_path("features", name)), _rows(cases, test), sql, parents)
+    progress(steps, steps, f"version {kept.version}" + ("" if kept.new else ", as before"))
+    return Features(
+        name=name,
+        version=kept.version,
+        digest=kept.digest,
+        entity=cases.spine.entity.name,
+        label=cases.spine.label,
+        time=cases.spine.time.name if cases.spine.time else None,
+        inputs=cases.inputs,
+        parts=parts,
+        sql=sql,
+        parents=parents,
+    )
+
+
+def _cases(session: Session, spec: FeaturesSpec, files: list[SqlFile], progress: Progress) -> PreparedCases:
+    steps = len(spec.tables) + 4
+    spine = make_spine(session, files[0], spec)
+    progress(1, steps, f"{spine.rows:,} cases")
+    joined: list[Joined] = []
+    for position, ((name, table), file) in enumerate(zip(spec.tables.items(), files[1:], strict=True)):
+        joined.append(join_table(session, position, file, table, spine))
+        share = joined[-1].matched / spine.rows
+        progress(position + 2, steps, f"{name}: {len(joined[-1].inputs)} columns for {share:.1%} of the cases")
+    return gather(session, spine, tuple(joined))
+
+
+def _parts(label: NDArray[np.bool_], test: NDArray[np.bool_]) -> tuple[SplitPart, ...]:
+    return (
+        SplitPart("train", int((~test).sum()), int(label[~test].sum())),
+        SplitPart("test", int(test.sum()), int(label[test].sum())),
+    )
+
+
+def _rows(cases: PreparedCases, test: NDArray[np.bool_]) -> pa.Table:
+    """The rows as they are kept: entity, time, label, split (none of them ever null), inputs."""
+    spine = cases.spine
+    own = cases.table.select([spine.entity.name, *([spine.time.name] if spine.time else []), spine.label])
+    own = own.append_column(SPLIT, pa.array(np.where(test, "test", "train"), pa.string()))
+    own = own.cast(pa.schema([field.with_nullable(False) for field in own.schema]))
+    for name in cases.inputs.names:
+        own = own.append_column(name, cases.table.column(name))
+    return own
