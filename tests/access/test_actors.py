@@ -101,7 +101,7 @@ def test_a_mistake_is_named_with_its_line(file: Path, text: str, line: int | Non
     assert error.value.where == (f"{file}:{line}" if line else str(file))
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[" * 200_000, b"{a: " * 50_000, b"x" * 300_000])
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[" * 20_000, b"{a: " * 5_000, b"x" * 300_000])
 def test_garbage_is_refused(file: Path, content: bytes):
     file.write_bytes(content)
     with pytest.raises(InvalidInput):

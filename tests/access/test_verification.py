@@ -94,8 +94,9 @@ def test_a_thousand_random_changes_are_all_refused_with_the_name_of_the_file(fol
 
 @pytest.mark.parametrize("name", [SIGNATURE, APPROVED, MANIFEST])
 def test_no_byte_of_what_is_read_first_can_change(folder: Path, actors: Actors, name: str):
-    for place in range((folder / name).stat().st_size):
-        mask = 0x20 if place % 2 else 0x01  # the other case of a letter, or the letter beside it
+    size = (folder / name).stat().st_size
+    for place in (*range(0, size, 4), *range(size - 200, size)):  # the end holds the key, the signature and its padding
+        mask = 0x20 if place % 8 else 0x01  # the other case of a letter, or the letter beside it
         refusal = _refusal(folder, actors, (name, place, mask))
         assert refusal is not None, f"byte {place} of {name} can change by {mask}"
         assert name in str(refusal)
@@ -111,6 +112,15 @@ def test_bytes_at_an_end_are_refused(folder: Path, actors: Actors, extra: bytes)
                 verify_release(folder, actors)
         file.write_bytes(content)
     verify_release(folder, actors)
+
+
+def test_a_refusal_names_the_file_and_the_folder(folder: Path, actors: Actors):
+    (folder / "model" / "model.onnx").write_bytes(b"")
+    with pytest.raises(Tampered) as error:
+        verify_release(folder, actors)
+    assert error.value.where == str(folder)
+    assert error.value.message == "model/model.onnx is not what was signed"
+    assert error.value.hint
 
 
 # --- files ------------------------------------------------------------------------------------------------------

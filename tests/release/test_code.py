@@ -11,7 +11,7 @@ from drivetrain.core.lineage import Code
 from drivetrain.release.bundle import project_state
 from drivetrain.release.code import git_state
 
-SQL = b"select 1 as a\n"
+SQL = b"select 1 as a\n\nfrom loans\n"
 
 
 def _git(where: Path, *arguments: str) -> str:
@@ -75,13 +75,14 @@ def test_a_binary_change_shows_by_its_digest(home: Path):
 
 
 def test_the_diff_does_not_depend_on_how_git_is_set(home: Path):
-    (home / "features" / "a.sql").write_bytes(b"select 2 as a\n")
+    (home / "features" / "a.sql").write_bytes(SQL + b"\n" + SQL)
     (home / "new ü.py").write_bytes(b"x = 1\n")
     plain = git_state(home)
     settings = {
         "diff.noprefix": "true", "diff.mnemonicPrefix": "true", "color.ui": "always", "diff.context": "0",
         "diff.external": "false", "core.quotePath": "false", "diff.algorithm": "patience", "core.pager": "false",
-        "diff.relative": "true", "diff.orderFile": "/dev/null", "diff.interHunkContext": "9",
+        "diff.relative": "true", "diff.suppressBlankEmpty": "true", "diff.orderFile": "/dev/null",
+        "diff.interHunkContext": "9",
     }  # fmt: skip
     for key, value in settings.items():
         _git(home, "config", key, value)
@@ -137,3 +138,17 @@ def test_the_diff_lies_among_the_files_of_the_project(home: Path):
     (home / "features" / "a.sql").write_bytes(b"select 2 as a\n")
     state = project_state("risk", home, files)
     assert digest_bytes(state.files["code.diff"]) == state.code.diff_sha256
+
+
+def test_thousands_of_new_files_are_not_meant(home: Path):
+    (home / "venv").mkdir()
+    for number in range(501):
+        (home / "venv" / f"{number:03}.py").touch()
+    with pytest.raises(
+        InvalidInput, match=r"501 files of code are neither committed nor ignored: venv/000\.py"
+    ) as error:
+        git_state(home)
+    assert ".gitignore" in error.value.hint
+    (home / ".gitignore").write_bytes(b"venv/\nignored.py\n")
+    _git(home, "commit", "-q", "-a", "-m", "second")
+    assert git_state(home)[1] == b""

@@ -311,15 +311,15 @@ def test_what_does_not_exist_cannot_be_approved(world: World):
 def test_a_thousand_random_changes_of_a_real_release_are_all_refused(world: World):
     """The promise of the product, on a release as ``release`` and ``approve`` leave it."""
     folder = world.folder(world.approve(world.release(), comment="agreed – ok"))
-    files, chance, refused = _bytes(folder), random.Random(2), 0
+    files, actors, chance, refused = _bytes(folder), world.actors, random.Random(2), 0
     for _ in range(1000):
         name = chance.choice(sorted(files))
         content = bytearray(files[name])
         content[chance.randrange(len(content))] ^= chance.randrange(1, 256)
         (folder / name).write_bytes(content)
         with pytest.raises((Tampered, Refused), match=name.replace(".", r"\.")):
-            verify_release(folder, world.actors)
+            verify_release(folder, actors)
         refused += 1
         (folder / name).write_bytes(files[name])
     assert refused == 1000
-    assert verify_release(folder, world.actors).ref.kind is Kind.RELEASE
+    assert verify_release(folder, actors).ref.kind is Kind.RELEASE

@@ -16,9 +16,9 @@ _HINT = "fetch the release again"
 
 
 def changed(name: str, why: str = "") -> Tampered:
-    """The error for a file that is not what was signed."""
+    """The error for a file that is not what was signed; the folder is added where it is known."""
     detail = f": {why}" if why else ""
-    return Tampered("file_changed", f"{name} is not what was signed{detail}", where=name, hint=_HINT)
+    return Tampered("file_changed", f"{name} is not what was signed{detail}", hint=_HINT)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SealedFolder:
     def read(self, name: str, size: int = LARGEST) -> bytes:
         """The bytes of a file. Raises Tampered when it is missing or longer than ``size``."""
         if name not in self.names:
-            raise Tampered("file_missing", f"{name} is missing", where=str(self.path), hint=_HINT)
+            raise Tampered("file_missing", f"{name} is missing", hint=_HINT)
         try:
             handle = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             with os.fdopen(handle, "rb") as file:
@@ -58,7 +58,7 @@ class SealedFolder:
         others = sorted(self.names.difference(known))
         if others:
             names = examples(_shown(name) for name in others)
-            raise Tampered("file_added", f"{names} does not belong here", where=str(self.path), hint=_HINT)
+            raise Tampered("file_added", f"{names} does not belong here", hint=_HINT)
 
 
 def _walk(path: Path) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _walk(path: Path) -> Iterator[str]:
                 yield name
             else:
                 what = f"{_shown(name)} is a link or a device, not a file"
-                raise Tampered("file_is_a_link", what, where=str(path), hint=_HINT)
+                raise Tampered("file_is_a_link", what, hint=_HINT)
         if inside and not found:
             yield inside
 

@@ -102,14 +102,13 @@ def unseal(content: bytes, form: Form[P], name: str, actors: Mapping[str, Actor]
     """
     envelope = decode(content, Envelope, name)
     if len(envelope.signatures) != 1:
-        raise Tampered("signature_invalid", f"{name} does not hold exactly one signature", where=name)
+        raise Tampered("signature_invalid", f"{name} does not hold exactly one signature")
     (signature,) = envelope.signatures
     actor = _owner(signature.keyid, actors, name)
     if not verifies(actor, signature.sig, pae(envelope.payload_type, envelope.payload)):
         raise Tampered(
             "signature_invalid",
             f"{name} does not bear a valid signature of {actor.name}",
-            where=name,
             hint="fetch the release again",
         )
     return _statement(envelope, form, name), actor
@@ -117,12 +116,10 @@ def unseal(content: bytes, form: Form[P], name: str, actors: Mapping[str, Actor]
 
 def _statement(envelope: Envelope, form: Form[P], name: str) -> Statement[P]:
     if envelope.payload_type != PAYLOAD_TYPE:
-        raise Tampered("statement_invalid", f"{name} holds {envelope.payload_type[:80]!r}, not a statement", where=name)
+        raise Tampered("statement_invalid", f"{name} holds {envelope.payload_type[:80]!r}, not a statement")
     statement = decode(envelope.payload, form.statement, name)
     if (statement.type, statement.predicate_type) != (STATEMENT_TYPE, form.predicate_type):
-        raise Tampered(
-            "statement_invalid", f"{name} states {statement.predicate_type[:80]!r}, which is something else", where=name
-        )
+        raise Tampered("statement_invalid", f"{name} states {statement.predicate_type[:80]!r}, which is something else")
     return statement
 
 
@@ -133,6 +130,5 @@ def _owner(keyid: str, actors: Mapping[str, Actor], name: str) -> Actor:
     raise Refused(
         "signer_unknown",
         f"{name} was signed with the key {keyid[:12]!r}, which nobody in actors.yaml has",
-        where=name,
         hint="enter the signer in actors.yaml, or have somebody who is in it sign again",
     )

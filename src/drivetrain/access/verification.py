@@ -8,7 +8,8 @@ one machine), ``release.dsse.json`` (the ML engineer signs manifest and measurem
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -65,38 +66,38 @@ def verify_release(
     is not known or not of the right role, when both are one person, or when there is no approval; NotFound when there
     is no release.
     """
-    sealed = SealedFolder.open(folder)
-    verified = _check_release(sealed, actors, expected)
-    if APPROVED in sealed.names:
-        return _check_approval(sealed, verified, actors)
-    if need_approval:
-        raise Refused(
-            "release_not_approved",
-            f"{verified.ref} is not approved: there is no {APPROVED}",
-            where=str(folder),
-            hint="`drivetrain approve` signs it as the ai-engineer",
-        )
-    return verified
+    with _naming(folder):
+        sealed = SealedFolder.open(folder)
+        verified = _check_release(sealed, actors, expected)
+        return _check_approval(sealed, verified, actors, need_approval)
 
 
 def check_signature(folder: Path, actors: Mapping[str, Actor], *, expected: Ref | None = None) -> VerifiedRelease:
     """Check all of a release but its approval, which is left out even when there is one. Raises as verify_release."""
-    return _check_release(SealedFolder.open(folder), actors, expected)
+    with _naming(folder):
+        return _check_release(SealedFolder.open(folder), actors, expected)
+
+
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """Errors name the file; here they learn the folder."""
+    try:
+        yield
+    except (Tampered, Refused) as error:
+        error.where = str(folder)
+        raise
 
 
 def _check_release(sealed: SealedFolder, actors: Mapping[str, Actor], expected: Ref | None) -> VerifiedRelease:
     verified = _check_contents(sealed, _check_signature(sealed, actors))
     if expected not in (None, verified.ref):
-        raise Tampered(
-            "release_swapped", f"this is {verified.ref}, not {expected}", where=str(sealed.path), hint="fetch it again"
-        )
+        raise Tampered("release_swapped", f"this is {verified.ref}, not {expected}", hint="fetch it again")
     return verified
 
 
 @dataclass(frozen=True)
 class _Signed:
     predicate: ReleasePredicate
-    signer: Actor
     files: dict[str, bytes]
 
 
@@ -108,7 +109,7 @@ def _check_signature(sealed: SealedFolder, actors: Mapping[str, Actor]) -> _Sign
     _check_endorsement(predicate.endorsement, signer, Role.ML_ENGINEER, SIGNATURE)
     files = {name: sealed.read(name) for name in (MANIFEST, *MEASURED)}
     _check_subjects(statement.subject, files)
-    return _Signed(predicate, signer, {SIGNATURE: envelope, **files})
+    return _Signed(predicate, {SIGNATURE: envelope, **files})
 
 
 def _check_contents(sealed: SealedFolder, signed: _Signed) -> VerifiedRelease:
@@ -125,13 +126,22 @@ def _check_contents(sealed: SealedFolder, signed: _Signed) -> VerifiedRelease:
         raise Refused(
             "gates_failed",
             f"{verified.ref} failed its gates, and no reason was given for releasing it",
-            where=str(sealed.path),
             hint="release it again: `drivetrain release` names the gates",
         )
     return verified
 
 
-def _check_approval(sealed: SealedFolder, verified: VerifiedRelease, actors: Mapping[str, Actor]) -> VerifiedRelease:
+def _check_approval(
+    sealed: SealedFolder, verified: VerifiedRelease, actors: Mapping[str, Actor], needed: bool
+) -> VerifiedRelease:
+    if APPROVED not in sealed.names:
+        if not needed:
+            return verified
+        raise Refused(
+            "release_not_approved",
+            f"{verified.ref} is not approved: there is no {APPROVED}",
+            hint="`drivetrain approve` signs it as the ai-engineer",
+        )
     envelope = sealed.read(APPROVED)
     statement, approver = unseal(envelope, APPROVAL, APPROVED, actors)
     said = statement.predicate
@@ -143,7 +153,6 @@ def _check_approval(sealed: SealedFolder, verified: VerifiedRelease, actors: Map
         raise Refused(
             "approved_by_signer",
             f"{approver.name} both signed and approved {verified.ref}",
-            where=str(sealed.path),
             hint="it takes two people: have another ai-engineer approve it",
         )
     return replace(verified, files={**verified.files, APPROVED: envelope}, approval=said.endorsement)
@@ -154,14 +163,12 @@ def _check_endorsement(said: Endorsement, signer: Actor, role: Role, name: str) 
         raise Refused(
             "signer_of_another_role",
             f"{name} was signed by {signer.name}, who is {signer.role}, not {role}",
-            where=name,
             hint=f"have somebody sign who is {role} in actors.yaml",
         )
     if (said.actor, said.role, said.key_id) != (signer.name, str(role), key_id(signer)):
         raise Refused(
             "signer_unclear",
             f"{name} speaks of {said.actor} ({said.role}), but was signed by {signer.name} ({signer.role})",
-            where=name,
             hint="have the release signed again",
         )
 
@@ -183,4 +190,4 @@ def _read_listed(sealed: SealedFolder, promised: FileDigest) -> bytes:
 
 
 def _about_another(name: str) -> Tampered:
-    return Tampered("statement_of_another", f"{name} is about another release", where=name, hint="fetch it again")
+    return Tampered("statement_of_another", f"{name} is about another release", hint="fetch it again")

@@ -6,18 +6,20 @@ import subprocess
 from pathlib import Path
 
 from drivetrain.core.digest import digest_bytes
-from drivetrain.core.errors import InvalidInput
+from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.lineage import Code
 
 _CODE = ("*.py", "*.sql", "*.yaml", "*.yml", "*.toml", "*.ipynb")
 # The trust root and our own state are no code: the same project makes the same release whoever signs it.
 _NOT_CODE = (":(exclude,glob)**/.drivetrain/**", ":(exclude,glob)**/actors.yaml")
+_SET = ("-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false", "-c", "diff.submodule=short")
 # Whatever a person's git is set to, the same change is the same text.
 _DIFF = (
     "diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--full-index", "--diff-algorithm=myers",
     "--no-indent-heuristic", "--unified=3", "--inter-hunk-context=0", "--src-prefix=a/", "--dst-prefix=b/",
 )  # fmt: skip
 _SECONDS = 60
+_MOST_NEW_FILES = 500
 
 
 def git_state(home: Path) -> tuple[Code, bytes]:
@@ -50,7 +52,15 @@ def _ignored(home: Path) -> bool:
 
 def _new_files(home: Path) -> list[str]:
     listed = _git(home, "ls-files", "-z", "--others", "--exclude-standard", "--", *_CODE, *_NOT_CODE)
-    return sorted(name.decode(errors="surrogateescape") for name in listed.split(b"\0") if name)
+    names = sorted(name.decode(errors="surrogateescape") for name in listed.split(b"\0") if name)
+    if len(names) > _MOST_NEW_FILES:
+        raise InvalidInput(
+            "code_not_committed",
+            f"{len(names)} files of code are neither committed nor ignored: {examples(names)}",
+            where=str(home),
+            hint="commit what belongs to the project and name the rest in .gitignore",
+        )
+    return names
 
 
 def _added(home: Path, name: str) -> bytes:
@@ -70,7 +80,7 @@ def _git(home: Path, *arguments: str, good: tuple[int, ...] = (0,)) -> bytes:
 
 
 def _run(home: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    command = ["git", "--no-optional-locks", "--no-pager", "-c", "core.quotePath=true", *arguments]
+    command = ["git", "--no-optional-locks", "--no-pager", *_SET, *arguments]
     try:
         return subprocess.run(command, cwd=home, capture_output=True, check=False, timeout=_SECONDS)  # noqa: S603 - no shell, our own words
     except subprocess.TimeoutExpired:
