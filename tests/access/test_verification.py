@@ -93,7 +93,7 @@ def test_a_thousand_random_changes_are_all_refused_with_the_name_of_the_file(fol
 
 
 @pytest.mark.parametrize("name", [SIGNATURE, APPROVED, MANIFEST])
-def test_no_byte_of_what_is_read_first_can_change(folder: Path, actors: Actors, name: str):
+def test_a_change_anywhere_in_what_is_read_first_is_refused(folder: Path, actors: Actors, name: str):
     size = (folder / name).stat().st_size
     for place in (*range(0, size, 4), *range(size - 200, size)):  # the end holds the key, the signature and its padding
         mask = 0x20 if place % 8 else 0x01  # the other case of a letter, or the letter beside it
