@@ -26,6 +26,7 @@ from drivetrain.store.segments import (
     Segment,
     SegmentHeader,
     exclusive,
+    mark_rolled,
     read_header,
     read_labels,
     read_predictions,
@@ -81,6 +82,8 @@ def _roll(folder: Path, kind: Kind, table: Table) -> int:
             moved += len(stretch.rows)
         if segment.closed:
             segment.path.unlink()
+    if moved:
+        mark_rolled(folder, kind, cursor)
     return moved
 
 

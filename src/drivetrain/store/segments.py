@@ -16,7 +16,7 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,12 +31,14 @@ from drivetrain.core.digest import canonical_json
 from drivetrain.core.errors import Tampered, Transient
 from drivetrain.core.model import Signature
 from drivetrain.core.refs import Ref
+from drivetrain.store.folders import write_file
 
 Kind = Literal["predictions", "labels"]
 ID_BYTES = 32
 ENTITY_BYTES = 64
 SEGMENT_BYTES = 64 * 1024 * 1024
 _OPENING = "open.lock"
+_ROLLED = "rolled-"
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,28 @@ def read_labels(path: Path, offset: int) -> tuple[tuple[LabelRecord, ...], int]:
     content = _from(path, offset)
     whole = content[: content.rfind(b"\n") + 1]
     return tuple(_LABELS.decode_lines(whole)), len(whole)
+
+
+def mark_rolled(folder: Path, kind: Kind, offsets: Mapping[str, int]) -> None:
+    """Leave a note for ``waiting_bytes`` of how far each segment is in the lake; the lake itself knows better."""
+    write_file(folder / f"{_ROLLED}{kind}.json", canonical_json(offsets))
+
+
+def waiting_bytes(folder: Path) -> int:
+    """How many bytes of the journal are not in the lake yet, about."""
+    kinds: tuple[Kind, ...] = ("predictions", "labels")
+    return sum(_waiting(folder, kind) for kind in kinds)
+
+
+def _waiting(folder: Path, kind: Kind) -> int:
+    rolled: dict[str, int] = {}
+    with suppress(FileNotFoundError):
+        rolled = msgspec.json.decode((folder / f"{_ROLLED}{kind}.json").read_bytes(), type=dict[str, int])
+    waiting = 0
+    for path in folder.glob(f"{kind}-*"):
+        with suppress(FileNotFoundError):  # rolled and deleted meanwhile
+            waiting += max(0, path.stat().st_size - rolled.get(path.name, 0))
+    return waiting
 
 
 @contextmanager

@@ -1,0 +1,101 @@
+"""What goes back over HTTP, and the one table from errors to status codes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Transient
+from drivetrain.serve.callers import RateLimited
+
+Headers = list[tuple[str, str]]
+JSON: Headers = [("content-type", "application/json")]
+_BY_CODE = {
+    "body_too_large": 413,
+    "rows_too_many": 413,
+    "explained_rows_too_many": 413,
+    "media_type_unknown": 415,
+    "method_unknown": 405,
+    "key_missing": 401,
+    "key_unknown": 401,
+    "rate_limited": 429,
+}
+_BY_FAMILY: tuple[tuple[type[DrivetrainError], int], ...] = (
+    (InvalidInput, 400),
+    (NotFound, 404),
+    (Forbidden, 403),
+    (Transient, 503),
+)
+
+
+class Answer(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """What went wrong, where in the request, and what to do about it."""
+
+    code: str
+    message: str
+    where: str
+    hint: str
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """The body of every answer that is not a success."""
+
+    error: ErrorBody
+
+
+class InferenceErrorAnswer(msgspec.Struct, frozen=True):
+    """The same as the Open Inference Protocol wants it: ``error`` is one text."""
+
+    error: str
+    code: str
+    where: str
+    hint: str
+
+
+class MethodUnknown(InvalidInput):
+    """A path that is not answered to this method, but to ``allowed``."""
+
+    def __init__(self, given: str, allowed: str) -> None:
+        super().__init__("method_unknown", f"{given} is not answered here", where="method", hint=f"use {allowed}")
+        self.allowed = allowed
+
+
+def json(value: object) -> Answer:
+    """A success with a JSON body."""
+    return Answer(200, JSON, msgspec.json.encode(value))
+
+
+def refusal(error: DrivetrainError, *, inference: bool = False) -> Answer:
+    """The answer that tells an error; in the words of the Open Inference Protocol for ``inference``."""
+    body: object = ErrorAnswer(ErrorBody(error.code, error.message, error.where, error.hint))
+    if inference:
+        place = f"{error.where}: " if error.where else ""
+        body = InferenceErrorAnswer(place + error.message, error.code, error.where, error.hint)
+    return Answer(status(error), [*JSON, *_advice(error)], msgspec.json.encode(body))
+
+
+def status(error: DrivetrainError) -> int:
+    """The HTTP status of an error."""
+    known = _BY_CODE.get(error.code)
+    return known or next((number for family, number in _BY_FAMILY if isinstance(error, family)), 500)
+
+
+def _advice(error: DrivetrainError) -> Headers:
+    if isinstance(error, RateLimited):
+        return [("retry-after", str(error.seconds))]
+    if isinstance(error, Transient):
+        return [("retry-after", "1")]
+    if isinstance(error, MethodUnknown):
+        return [("allow", error.allowed)]
+    if error.code in ("key_missing", "key_unknown"):
+        return [("www-authenticate", "Bearer")]
+    return []

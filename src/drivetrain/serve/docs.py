@@ -1,0 +1,69 @@
+"""The page ``/docs``: what the service takes and gives, and a form to try it. Nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+import msgspec
+
+from drivetrain.serve.answers import Headers
+from drivetrain.serve.loading import LoadedRelease
+from drivetrain.serve.openapi import example_row
+from drivetrain.serve.rows import RowForm
+
+HEADERS: Headers = [
+    ("content-type", "text/html; charset=utf-8"),
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
+    ),
+]
+
+
+def docs_page(release: LoadedRelease, form: RowForm, document: bytes, url: str) -> bytes:
+    """The page for the OpenAPI ``document`` of a service that is reached at ``url``."""
+    described: dict[str, Any] = msgspec.json.decode(document)
+    example = msgspec.json.encode({"rows": [example_row(form)]})
+    answer = {
+        "release": str(release.ref),
+        "predictions": [{"id": "019a62f41c7f3b2d9c1e00000000", "score": 0.0412, "decision": False}],
+    }
+    template = files("drivetrain.serve").joinpath("docs.html").read_text(encoding="utf-8")
+    page = Template(template).substitute(
+        service=escape(release.service),
+        release=escape(str(release.ref)),
+        description=escape(described["info"]["description"]),
+        url=escape(url),
+        curl=escape(example.decode().replace("'", "'\\''")),
+        example=escape(msgspec.json.format(example, indent=2).decode()),
+        answer=escape(msgspec.json.encode(answer).decode()),
+        columns="\n".join(_column(form, described)),
+        paths="\n".join(_paths(described)),
+    )
+    return page.encode()
+
+
+def _column(form: RowForm, described: dict[str, Any]) -> list[str]:
+    row = described["components"]["schemas"]["Row"]["properties"]
+    cells = [
+        (field.name, str(field.type), "yes" if field.nullable else "no", row[field.name]["description"])
+        for field in form.signature.inputs
+    ]
+    if form.entity is not None:
+        cells.append((form.entity, "text or integer", "yes", row[form.entity]["description"]))
+    return [_line(*cell) for cell in cells]
+
+
+def _paths(described: dict[str, Any]) -> list[str]:
+    return [
+        _line(f"{method.upper()} {path}", operation["summary"], "no" if operation.get("security") == [] else "yes")
+        for path, operations in described["paths"].items()
+        for method, operation in operations.items()
+    ]
+
+
+def _line(first: str, *rest: str) -> str:
+    return f"<tr><td><code>{escape(first)}</code></td>{''.join(f'<td>{escape(cell)}</td>' for cell in rest)}</tr>"

@@ -1,0 +1,179 @@
+"""Open Inference Protocol: one tensor for each input, by name, or all inputs of a row packed into one.
+
+A request brings a tensor [n] or [n, 1] for each input, or ``row``, FP64 [n, F] in the order of the metadata, packed as
+``core.model.InputField`` says. JSON has no NaN: a missing value is null, or the whole tensor is left out. Text, dates
+and timestamps are BYTES. The entity may come along as a tensor under its own name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from drivetrain.core.errors import InvalidInput, examples
+from drivetrain.core.schema import ColumnType
+from drivetrain.serve.answers import Answer, json
+from drivetrain.serve.complaints import parsed
+from drivetrain.serve.loading import LoadedRelease
+from drivetrain.serve.predict import RowLimits
+from drivetrain.serve.protocol import (
+    AnswerParameters,
+    InferenceAnswer,
+    InferenceRequest,
+    InputTensor,
+    ModelMetadata,
+    OutputTensor,
+    TensorMetadata,
+)
+from drivetrain.serve.rows import Matrix, RowForm, entity_bytes
+from drivetrain.serve.scoring import Scored, Scoring
+
+ROW = "row"
+_INTEGERS = ("INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8")
+_FLOATS = ("FP64", "FP32", "FP16")
+_ACCEPTED: Mapping[ColumnType, tuple[str, ...]] = {
+    ColumnType.INTEGER: (*_INTEGERS, *_FLOATS),
+    ColumnType.NUMBER: (*_FLOATS, *_INTEGERS),
+    ColumnType.BOOLEAN: ("BOOL",),
+    ColumnType.TEXT: ("BYTES",),
+    ColumnType.DATE: ("BYTES",),
+    ColumnType.TIMESTAMP: ("BYTES",),
+}
+"""What a tensor may hold, by the type of the input; the first is what the metadata says."""
+
+_OUTPUTS = (TensorMetadata("score", "FP64", [-1]), TensorMetadata("decision", "BOOL", [-1]))
+_ENTITIES = (*_INTEGERS, "BYTES")
+
+
+class Inference:
+    """The endpoint of one release."""
+
+    def __init__(self, release: LoadedRelease, form: RowForm, scoring: Scoring, limits: RowLimits) -> None:
+        self._release = release
+        self._form = form
+        self._scoring = scoring
+        self._limits = limits
+        self._decoder = msgspec.json.Decoder(InferenceRequest)
+        names = release.signature.names
+        self._known = (*names, *([form.entity] if form.entity else []), *([] if ROW in names else [ROW]))
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """What the model takes and gives, one tensor for each input."""
+        inputs = [
+            TensorMetadata(field.name, _ACCEPTED[field.type][0], [-1]) for field in self._release.signature.inputs
+        ]
+        release = self._release
+        return ModelMetadata(release.service, [release.ref.version], "drivetrain_onnx", inputs, list(_OUTPUTS))
+
+    async def __call__(self, caller: str, body: bytes, query: str) -> Answer:
+        """Score the rows of the tensors and record them. Raises InvalidInput or Transient."""
+        request = parsed(self._decoder.decode, body, ("inputs", "outputs", "id", "parameters"))
+        wanted = self._wanted(request)
+        tensors = self._by_name(request)
+        rows = _rows(request.inputs[0])
+        self._limits.check(rows)
+        matrix = self._packed_row(tensors[ROW], rows) if self._is_packed(tensors) else self._columns(tensors, rows)
+        scored = await self._scoring.submit(matrix.tobytes(), self._entities(tensors, rows), caller)
+        return json(self._answer(request, wanted, scored))
+
+    def _answer(self, request: InferenceRequest, wanted: list[TensorMetadata], scored: Scored) -> InferenceAnswer:
+        values: dict[str, list[Any]] = {"score": scored.scores, "decision": scored.decisions}
+        outputs = [OutputTensor(out.name, [len(scored.ids)], out.datatype, values[out.name]) for out in wanted]
+        parameters = AnswerParameters(str(self._release.ref), scored.ids)
+        return InferenceAnswer(self._release.service, self._release.ref.version, parameters, outputs, request.id)
+
+    def _wanted(self, request: InferenceRequest) -> list[TensorMetadata]:
+        if not request.outputs:
+            return list(_OUTPUTS)
+        known = {output.name: output for output in _OUTPUTS}
+        for output in request.outputs:
+            if output.name not in known:
+                raise _unknown("output", output.name, known, "outputs")
+        return [known[output.name] for output in request.outputs]
+
+    def _by_name(self, request: InferenceRequest) -> dict[str, InputTensor]:
+        tensors: dict[str, InputTensor] = {}
+        for tensor in request.inputs:
+            if tensor.name in tensors:
+                raise InvalidInput("tensor_twice", f"{tensor.name} is given twice", where="inputs", hint="send it once")
+            if tensor.name not in self._known:
+                raise _unknown("input", tensor.name, self._known, "inputs")
+            tensors[tensor.name] = tensor
+        return tensors
+
+    def _is_packed(self, tensors: Mapping[str, InputTensor]) -> bool:
+        if ROW not in tensors or ROW in self._release.signature.names:
+            return False
+        if others := [name for name in tensors if name not in (ROW, self._form.entity)]:
+            raise InvalidInput(
+                "tensor_twice",
+                f"{ROW} holds all inputs, yet there is {examples(others)} too",
+                where="inputs",
+                hint=f"send {ROW} alone, or a tensor for each input",
+            )
+        return True
+
+    def _packed_row(self, tensor: InputTensor, rows: int) -> Matrix:
+        width = len(self._release.signature.inputs)
+        flat = _flat(tensor, [rows, width], _FLOATS)
+        return self._form.matrix(flat, f"inputs[{ROW}].data")
+
+    def _columns(self, tensors: Mapping[str, InputTensor], rows: int) -> Matrix:
+        matrix = np.full((rows, len(self._release.signature.inputs)), np.nan)
+        for at, field in enumerate(self._release.signature.inputs):
+            where = f"inputs[{field.name}]"
+            if field.name in tensors:
+                flat = _flat(tensors[field.name], [rows], _ACCEPTED[field.type])
+                matrix[:, at] = self._form.column(at, flat, f"{where}.data")
+            elif not field.nullable:
+                raise InvalidInput(
+                    "field_missing", f"{field.name} is missing", where=where, hint="it may not be null: give a value"
+                )
+        return matrix
+
+    def _entities(self, tensors: Mapping[str, InputTensor], rows: int) -> list[bytes]:
+        name = self._form.entity
+        if name is None or name not in tensors:
+            return [b""] * rows
+        where = f"inputs[{name}].data"
+        return [
+            b"" if value is None else entity_bytes(value, f"{where}[{at}]")
+            for at, value in enumerate(_flat(tensors[name], [rows], _ENTITIES))
+        ]
+
+
+def _rows(tensor: InputTensor) -> int:
+    if not tensor.shape or not tensor.shape[0]:
+        raise InvalidInput(
+            "rows_missing", "there is no row to predict", where=f"inputs[{tensor.name}].shape", hint="send at least one"
+        )
+    return tensor.shape[0]
+
+
+def _flat(tensor: InputTensor, shape: list[int], accepted: tuple[str, ...]) -> list[Any]:
+    """The values of a tensor in one list, which the protocol allows them to be or not to be. Raises InvalidInput."""
+    where = f"inputs[{tensor.name}]"
+    if tensor.datatype not in accepted:
+        raise InvalidInput(
+            "tensor_type", f"{tensor.datatype[:20]} does not fit", where=where, hint=f"send {' or '.join(accepted[:2])}"
+        )
+    flat = [value for part in tensor.data for value in (part if isinstance(part, list) else (part,))]
+    if tensor.shape not in (shape, [*shape, 1]) or len(flat) != np.prod(shape):
+        raise InvalidInput(
+            "tensor_shape",
+            f"shape {tensor.shape[:4]} with {len(flat)} values does not fit",
+            where=where,
+            hint=f"send shape {shape} and a value for each place",
+        )
+    return flat
+
+
+def _unknown(what: str, name: str, known: Mapping[str, object] | tuple[str, ...], where: str) -> InvalidInput:
+    near = difflib.get_close_matches(name[:80], known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"{what}s: {examples(known, 30)}"
+    return InvalidInput(f"{what}_unknown", f"there is no {what} {name[:80]}", where=where, hint=hint)

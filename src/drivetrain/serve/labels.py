@@ -1,0 +1,74 @@
+"""``POST /v1/labels``: what became of the cases behind earlier predictions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from drivetrain.core.errors import InvalidInput
+from drivetrain.serve.answers import Answer, json
+from drivetrain.serve.complaints import parsed
+from drivetrain.serve.metrics import Metrics
+from drivetrain.serve.predict import RowLimits
+from drivetrain.store.segments import LabelLog, LabelRecord
+
+PredictionId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,32}$(?!\n)")]
+
+
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An outcome: the ``id`` of a prediction, what was true, and when that was known (now when not given)."""
+
+    prediction_id: PredictionId
+    label: bool
+    at: datetime | None = None
+
+
+class LabelsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Outcomes, in any order. When a prediction is told twice, the later ``at`` counts."""
+
+    labels: Annotated[list[Label], msgspec.Meta(min_length=1)]
+
+
+class LabelsAnswer(msgspec.Struct, frozen=True):
+    """How many outcomes were recorded: all of them."""
+
+    recorded: int
+
+
+class Labels:
+    """The endpoint."""
+
+    def __init__(self, log: LabelLog, metrics: Metrics, limits: RowLimits) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._limits = limits
+        self._decoder = msgspec.json.Decoder(LabelsRequest)
+
+    async def __call__(self, caller: str, body: bytes, query: str) -> Answer:
+        """Record the outcomes of the body, all or none. Raises InvalidInput or Transient."""
+        request = parsed(self._decoder.decode, body, ("labels", "prediction_id", "label", "at"))
+        self._limits.check(len(request.labels))
+        now = datetime.now(UTC)
+        records = [
+            LabelRecord(label.prediction_id, label.label, _utc(label.at, now, number), caller)
+            for number, label in enumerate(request.labels)
+        ]
+        self._log.append(records)
+        self._metrics.labels += len(records)
+        return json(LabelsAnswer(len(records)))
+
+
+def _utc(at: datetime | None, now: datetime, number: int) -> datetime:
+    if at is None:
+        return now
+    try:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except OverflowError:
+        raise InvalidInput(
+            "field_range",
+            "this is before the year 1 or after 9999 in UTC",
+            where=f"labels[{number}].at",
+            hint="leave it out",
+        ) from None

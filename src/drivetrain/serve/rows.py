@@ -1,0 +1,232 @@
+"""Rows as callers send them: typed by the model's signature, packed as ``ops.packing.pack`` packs a table.
+
+A row is a JSON object with one key per input. An input that may be null may also be left out. The column of the
+entity may be sent along, under its own name, and is recorded with the prediction. An integer may be written ``45.0``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from struct import Struct, error
+from types import GenericAlias
+from typing import Annotated, Any, NamedTuple, Protocol, cast
+
+import msgspec
+import numpy as np
+from msgspec.structs import astuple
+from numpy.typing import NDArray
+
+from drivetrain.core.errors import InvalidInput
+from drivetrain.core.model import UNKNOWN, InputField, Signature
+from drivetrain.core.schema import ColumnType
+from drivetrain.serve.complaints import complaint, parsed
+from drivetrain.store.segments import ENTITY_BYTES
+
+LARGEST_INTEGER = 2**53
+"""Whole numbers up to here are exact as float64."""
+
+_BOUNDS = msgspec.Meta(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)
+_TYPES: Mapping[ColumnType, Any] = {
+    ColumnType.INTEGER: Annotated[int, _BOUNDS],
+    ColumnType.NUMBER: float,
+    ColumnType.BOOLEAN: bool,
+    ColumnType.TEXT: str,
+    ColumnType.DATE: date,
+    ColumnType.TIMESTAMP: datetime,
+}
+_FIRST_DAY = date(1970, 1, 1)
+_FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MISSING = float("nan")
+_EARLIEST = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
+Coder = Callable[[Any], float]
+Matrix = NDArray[np.float64]
+
+
+class PredictRequest(Protocol):
+    """The body of a request, in a type that is made for each model."""
+
+    rows: list[msgspec.Struct]
+    explain: bool
+
+
+class Rows(NamedTuple):
+    """Rows ready to score: packed float64 [n, F] as bytes, the entity of each (empty for none), whether to explain."""
+
+    packed: bytes
+    entities: list[bytes]
+    explain: bool
+
+
+class RowForm:
+    """How the rows of one model are written, read and packed."""
+
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
+        self.entity = signature.entity if signature.entity not in signature.names else None
+        self.request_type = _request_type(signature, self.entity, lenient=False)
+        self._strict = _decoder(self.request_type)
+        self._lenient = _decoder(_request_type(signature, self.entity, lenient=True))
+        self._lists = [GenericAlias(list, (_annotation(field, lenient=True),)) for field in signature.inputs]
+        self._coders = [_coder(field) for field in signature.inputs]
+        self._coded = [(at, code) for at, code in enumerate(self._coders) if code is not None]
+        self._integers = [at for at, field in enumerate(signature.inputs) if field.type is ColumnType.INTEGER]
+        self._doubles = Struct(f"={len(signature.inputs)}d").pack
+        self._known = (*signature.names, *([self.entity] if self.entity else []), "rows", "explain")
+
+    def read(self, body: bytes) -> Rows:
+        """The rows in the body of a request; raises InvalidInput that names the row and the field."""
+        try:
+            return self._packed(self._strict.decode(body))
+        except msgspec.ValidationError:  # perhaps only an integer written as 45.0, as pandas does
+            rows = self._packed(parsed(self._lenient.decode, body, self._known))
+            self._check_integers(rows)
+            return rows
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._packed(parsed(self._strict.decode, body, self._known))
+
+    def column(self, at: int, values: Sequence[object], where: str) -> Matrix:
+        """The values of input number ``at``, packed [n]; raises InvalidInput that names the place in ``where``."""
+        try:
+            typed: list[Any] = msgspec.convert(values, self._lists[at])
+        except msgspec.ValidationError as error:
+            raise complaint(error, (), where) from None
+        code = self._coders[at]
+        if code is not None:
+            typed = [None if value is None else code(value) for value in typed]
+        packed = np.array(typed, dtype=np.float64)
+        if at in self._integers and len(wrong := np.flatnonzero(packed % 1 > 0)):
+            raise _not_an_integer(packed[wrong[0]], f"{where}[{wrong[0]}]")
+        return packed
+
+    def matrix(self, values: Sequence[object], where: str) -> Matrix:
+        """Values that are packed already, row after row, as [n, F]; raises InvalidInput that names the place."""
+        try:
+            packed = np.array(msgspec.convert(values, list[float | None]), dtype=np.float64)
+        except msgspec.ValidationError as error:
+            raise complaint(error, (), where) from None
+        width = len(self.signature.inputs)
+        rows = packed.reshape(-1, width)
+        for at, field in enumerate(self.signature.inputs):
+            for wrong in np.flatnonzero(~_possible(field, rows[:, at])):
+                raise InvalidInput(
+                    "field_range",
+                    f"{field.name} cannot be packed as {rows[wrong, at]}",
+                    where=f"{where}[{wrong * width + at}]",
+                    hint="see how values are packed in core.model.InputField, or send a tensor for each input",
+                )
+        return rows
+
+    def _packed(self, request: PredictRequest) -> Rows:
+        if not request.rows:
+            raise InvalidInput("rows_missing", "there is no row to predict", where="rows", hint="send at least one")
+        values = [astuple(row) for row in request.rows]
+        entities = [b""] * len(values)
+        if self.entity is not None:
+            for at, row in enumerate(values):
+                if row[-1] is not None:
+                    entities[at] = entity_bytes(row[-1], f"rows[{at}].{self.entity}")
+            values = [row[:-1] for row in values]
+        return Rows(b"".join([self._pack(row) for row in values]), entities, request.explain)
+
+    def _pack(self, values: Sequence[Any]) -> bytes:
+        """One row as float64 [F]. Struct is several times faster than NumPy here, but knows no None."""
+        if self._coded:
+            values = list(values)
+            for at, code in self._coded:
+                if values[at] is not None:
+                    values[at] = code(values[at])
+        try:
+            return self._doubles(*values)
+        except error:
+            return self._doubles(*[_MISSING if value is None else value for value in values])
+
+    def _check_integers(self, rows: Rows) -> None:
+        packed = np.frombuffer(rows.packed).reshape(-1, len(self.signature.inputs))
+        for at in self._integers:
+            for wrong in np.flatnonzero(packed[:, at] % 1 > 0):
+                raise _not_an_integer(packed[wrong, at], f"rows[{wrong}].{self.signature.inputs[at].name}")
+
+
+def entity_bytes(value: str | int, where: str) -> bytes:
+    """An entity as it is recorded; raises InvalidInput when it is empty or too long."""
+    content = str(value).encode()
+    if not 0 < len(content) <= ENTITY_BYTES or b"\0" in content:
+        raise InvalidInput(
+            "entity_invalid",
+            f"an entity is text of 1 to {ENTITY_BYTES} bytes or an integer",
+            where=where,
+            hint="leave it out, or send the key of your own record",
+        )
+    return content
+
+
+def _decoder(request: type[msgspec.Struct]) -> msgspec.json.Decoder[PredictRequest]:
+    return cast("msgspec.json.Decoder[PredictRequest]", msgspec.json.Decoder(request))
+
+
+def _request_type(signature: Signature, entity: str | None, *, lenient: bool) -> type[msgspec.Struct]:
+    rows = GenericAlias(list, (_row_type(signature, entity, lenient=lenient),))
+    fields: list[Any] = [("rows", rows), ("explain", bool, False)]
+    return msgspec.defstruct("PredictRequest", fields, forbid_unknown_fields=True)
+
+
+def _row_type(signature: Signature, entity: str | None, *, lenient: bool) -> type[msgspec.Struct]:
+    """A struct with one field per input, in order, and the entity last; inputs keep their names on the wire only."""
+    fields: list[Any] = []
+    for at, field in enumerate(signature.inputs):
+        kind = _annotation(field, lenient=lenient)
+        fields.append((f"f{at}", kind, None) if field.nullable else (f"f{at}", kind))
+    names = {f"f{at}": name for at, name in enumerate(signature.names)}
+    if entity is not None:
+        fields.append(("entity", str | int | None, None))
+        names["entity"] = entity
+    # keyword-only fields may be required after optional ones
+    return msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False)
+
+
+def _annotation(field: InputField, *, lenient: bool) -> Any:
+    kind = _TYPES[field.type]
+    if lenient and field.type is ColumnType.INTEGER:
+        kind |= Annotated[float, _BOUNDS]
+    return kind | None if field.nullable else kind
+
+
+def _coder(field: InputField) -> Coder | None:
+    """How a value becomes the number that the model takes; None where NumPy knows."""
+    if field.type is ColumnType.TEXT:
+        codes = {text: float(code) for code, text in enumerate(field.categories)}
+        return lambda text: codes.get(text, UNKNOWN)
+    if field.type is ColumnType.DATE:
+        return lambda day: (day - _FIRST_DAY).days * 86400.0
+    if field.type is ColumnType.TIMESTAMP:
+        return _seconds
+    return None
+
+
+def _seconds(moment: datetime) -> float:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return ((aware - _FIRST_MOMENT) // _MICROSECOND) / 1e6
+
+
+def _possible(field: InputField, packed: Matrix) -> NDArray[np.bool_]:
+    """Which of the packed values of an input [n] stand for something."""
+    whole = packed % 1 == 0
+    if field.type is ColumnType.TEXT:
+        good = whole & (packed >= UNKNOWN) & (packed < len(field.categories))
+    elif field.type is ColumnType.BOOLEAN:
+        good = (packed == 0) | (packed == 1)
+    elif field.type is ColumnType.INTEGER:
+        good = whole & (np.abs(packed) <= LARGEST_INTEGER)
+    elif field.type in (ColumnType.DATE, ColumnType.TIMESTAMP):
+        good = (packed >= _EARLIEST) & (packed <= _LATEST)
+    else:
+        good = np.isfinite(packed)
+    return np.asarray(good | np.isnan(packed) if field.nullable else good)
+
+
+def _not_an_integer(value: float, where: str) -> InvalidInput:
+    return InvalidInput("field_type", f"expected an integer, got {value}", where=where, hint="round it")
