@@ -35,12 +35,9 @@ def approve(door: Door, release: Ref | None, comment: str) -> None:
 @command("drivetrain verify\ndrivetrain verify release/credit-risk@3fa9c2d1e0b4\ndrivetrain verify ./unpacked-release")
 def verify(door: Door, release: str | None, unapproved: bool) -> None:
     """Check every byte of a release (a ref or a folder; the newest by default) against both signatures. Offline."""
-    project = door.open()
-    folder = None
-    if release is not None:
-        folder = project.catalog.folder(project.release(Ref.parse(release)).ref) if "@" in release else Path(release)
-    verified = project.verify(folder, need_approval=not unapproved)
-    facts = {"release": verified.manifest.name, "verdict": verified.manifest.verdict, "files": len(verified.files),
+    what = None if release is None else Ref.parse(release) if "@" in release else Path(release)
+    verified = door.open().verify(what, need_approval=not unapproved)
+    facts = {"release": verified.ref, "verdict": verified.manifest.verdict, "files": len(verified.files),
              "signed": verified.signed, "approval": verified.approval}  # fmt: skip
     if door.json:
         print_json(facts)

@@ -117,10 +117,12 @@ class Project:
         self.catalog.put(approved, actor=signer.actor.name)
         return approved
 
-    def verify(self, folder: Path | None = None, *, need_approval: bool = True) -> VerifiedRelease:
-        """Check every byte of a release folder (the newest release by default) against its signatures. Offline."""
-        where = folder or self.catalog.folder(self.release().ref)
-        return verify_release(where, self.actors, need_approval=need_approval)
+    def verify(self, what: Ref | Path | None = None, *, need_approval: bool = True) -> VerifiedRelease:
+        """Check every byte of a release (a ref or a folder; the newest by default) against its signatures. Offline."""
+        if isinstance(what, Path):
+            return verify_release(what, self.actors, need_approval=need_approval)
+        ref = self.release(what).ref
+        return verify_release(self.catalog.folder(ref), self.actors, need_approval=need_approval, expected=ref)
 
     def release(self, ref: Ref | None = None) -> Release:
         """A release, the newest by default. Raises NotFound."""
