@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from sklearn.model_selection import train_test_split
 
-from drivetrain.core.errors import NotFound
+from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.schema import ColumnType
 from drivetrain.store.cases import read_cases
@@ -112,6 +112,11 @@ def test_an_entity_of_text_is_ordered_by_bytes(loans):
     assert names == sorted(names)
 
 
+def test_no_feature_table_is_a_mistake(loans):
+    with pytest.raises(InvalidInput, match="no feature table"):
+        loans.prepare(SPINE)
+
+
 def test_a_missing_sql_file_is_named(loans):
     with pytest.raises(NotFound) as caught:
         loans.prepare(SPINE, tables={"late": {"sql": "features/late.sql"}})
@@ -140,7 +145,7 @@ def test_two_splits_by_time(loans):
 
 
 def test_a_split_by_time_needs_a_time(loans):
-    with pytest.raises(Exception, match="a split by time needs a date or timestamp, not nothing"):
+    with pytest.raises(InvalidInput, match="a split by time needs a date or timestamp, not nothing"):
         loans.prepare(SPINE, TABLE, split={"by": "time"})
-    with pytest.raises(Exception, match="a split by time needs a date or timestamp, not branch integer"):
+    with pytest.raises(InvalidInput, match="a split by time needs a date or timestamp, not branch integer"):
         loans.prepare("SELECT id, y, branch FROM loans", TABLE, split={"by": "time", "column": "branch"})

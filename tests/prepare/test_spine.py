@@ -59,12 +59,12 @@ def rows(project):
             "holds more than entity, label, time and split column: x, moment",
         ),
         ("SELECT id, y FROM rows WHERE id > 9", {}, "spine_empty", "no rows"),
-        ("SELECT id, y FROM rows", {}, "spine_null", "'id' is null in 1 rows"),
+        ("SELECT id, y FROM rows", {}, "spine_null", "'id' is null in 1 of 6 rows"),
         (
             "SELECT id, CASE WHEN id <> 2 THEN y END AS y FROM rows WHERE id > 0",
             {},
             "spine_null",
-            "'y' is null in 1 rows, entities 2",
+            "'y' is null in 1 of 5 rows, entities 2",
         ),
         (
             "SELECT id % 2 AS id, y FROM rows WHERE id > 0",

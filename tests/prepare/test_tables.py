@@ -143,7 +143,12 @@ def two(project):
             "no column 'when', which `event_time` names",
         ),
         ("SELECT id, x, name AS moment FROM rows", {"event_time": "moment"}, "column_type", "'moment' is text"),
-        ("SELECT id, x, gap FROM rows", {"event_time": "gap"}, "event_time_null", "'gap' is null in 1 rows"),
+        (
+            "SELECT id, x, gap FROM rows",
+            {"event_time": "gap"},
+            "event_time_null",
+            "'gap' is null in some of the 60 rows (59 have it)",
+        ),
     ],
 )
 def test_mistakes_are_named(two, table, rest, code, said):
@@ -178,12 +183,12 @@ def test_a_case_without_a_row_has_nulls(two):
     features = two.prepare("SELECT id, y FROM rows", "SELECT id, x FROM rows WHERE id % 2 = 0")
     assert features.inputs.column("x").nullable
     assert two.rows(features).column("x").null_count == 30
-    assert any("t0: 1 columns for 50.0% of the cases" in note for note in two.notes)
+    assert any("t0: x (50.0% of the cases)" in note for note in two.notes)
 
 
-def test_infinite_numbers_are_named(two):
-    with pytest.raises(InvalidInput, match=r"column 'v' is infinite in 1 rows, entities 7") as caught:
-        two.prepare(
-            "SELECT id, y FROM rows", "SELECT id, CASE WHEN id = 7 THEN 'inf'::DOUBLE ELSE x END AS v FROM rows"
-        )
+@pytest.mark.parametrize("value", ["'inf'::DOUBLE", "'-infinity'::DATE", "'infinity'::TIMESTAMP"])
+def test_infinite_values_are_named(two, value):
+    with pytest.raises(InvalidInput, match=r"column 'v' is infinite in 1 rows, such as entity 7") as caught:
+        two.prepare("SELECT id, y FROM rows", f"SELECT id, CASE WHEN id = 7 THEN {value} END AS v FROM rows")
     assert caught.value.code == "value_infinite"
+    assert caught.value.where == "features/t0.sql"

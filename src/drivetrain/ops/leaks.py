@@ -76,7 +76,7 @@ def value_auc(label: Bools, column: Levels, test: Bools) -> float:
     seen = np.bincount(codes[~test], minlength=size)
     positives = np.bincount(codes[~test], weights=label[~test], minlength=size)
     judged = test & (seen[codes] > 0)
-    if 2 * judged.sum() < test.sum() or not _enough(label[judged]):
+    if 2 * judged.sum() < test.sum() or not _enough(label[judged], 2 * MIN_CLASS):
         return 0.5
     rates, ranks = np.unique((positives / np.maximum(seen, 1))[codes[judged]], return_inverse=True)
     return _auc(label[judged], ranks) if len(rates) > 1 else 0.5
@@ -198,6 +198,6 @@ def _auc(label: Bools, ranks: Codes) -> float:
     return float((positives * (below + negatives / 2)).sum() / pairs) if pairs else 0.5
 
 
-def _enough(label: Bools) -> bool:
+def _enough(label: Bools, least: int = MIN_CLASS) -> bool:
     positives = int(label.sum())
-    return min(positives, len(label) - positives) >= MIN_CLASS
+    return min(positives, len(label) - positives) >= least

@@ -70,7 +70,7 @@ class PreparedCases:
         values = self.table.column(column.name)
         if column.type is ColumnType.TEXT:
             return levels(_floats(values.combine_chunks().dictionary_encode().indices))
-        if column.type in (ColumnType.DATE, ColumnType.TIMESTAMP):
+        if column.type in TIME_TYPES:
             return levels(self.micros(column.name))
         return levels(_floats(values))
 
@@ -78,25 +78,30 @@ class PreparedCases:
 def gather(session: Session, spine: Spine, joined: tuple[Joined, ...]) -> PreparedCases:
     """All cases with the inputs of all tables, null where a table has no row for a case.
 
-    Raises InvalidInput for a column name that two tables give, and for numbers that are infinite.
+    Raises InvalidInput for a name that two tables give, for numbers and times that are infinite, and for no table.
     """
     files: dict[str, str] = {}
-    seen: dict[str, str] = {}
+    given: dict[str, str] = {}
     for table in joined:
         for column in table.inputs:
-            first = seen.setdefault(column.name.lower(), table.file.path)
-            if first != table.file.path or column.name in files:
-                raise _given_twice(column.name, first, table.file.path)
-            files[column.name] = table.file.path
-    table = session.table(_select(spine, joined))
+            if column.name.lower() in given:
+                raise _given_twice(column.name, given[column.name.lower()], table.file.path)
+            given[column.name.lower()] = files[column.name] = table.file.path
+        _refuse_infinite(session, spine, table)
+    if not files:
+        raise InvalidInput(
+            "tables_missing",
+            "there is no feature table, so there is nothing to learn from",
+            where="features.tables",
+            hint="declare one: `tables: {name: {sql: features/name.sql}}`",
+        )
+    rows = session.table(_select(spine, joined))
     inputs = tuple(
-        Column(column.name, column.type, nullable=table.column(column.name).null_count > 0)
-        for made in joined
-        for column in made.inputs
+        Column(column.name, column.type, nullable=rows.column(column.name).null_count > 0)
+        for table in joined
+        for column in table.inputs
     )
-    cases = PreparedCases(spine, table, Schema(inputs), files)
-    _refuse_infinite(cases)
-    return cases
+    return PreparedCases(spine, rows, Schema(inputs), files)
 
 
 def _select(spine: Spine, joined: tuple[Joined, ...]) -> str:
@@ -117,18 +122,20 @@ def _given_twice(name: str, first: str, second: str) -> InvalidInput:
     )
 
 
-def _refuse_infinite(cases: PreparedCases) -> None:
-    for column in cases.inputs.columns:
-        if column.type is not ColumnType.NUMBER:
+def _refuse_infinite(session: Session, spine: Spine, table: Joined) -> None:
+    entity = f"c.{quoted(spine.entity.name)}"
+    for column in table.inputs:
+        if column.type not in (ColumnType.NUMBER, *TIME_TYPES):
             continue
-        infinite = pc.fill_null(pc.is_inf(cases.table.column(column.name)), fill_value=False)
-        if pc.any(infinite).as_py():
-            some = cases.table.column(cases.spine.entity.name).filter(infinite)
+        infinite = f"FROM {CASES} c JOIN {table.table} t USING ({CASE}) WHERE isinf(t.{quoted(column.name)})"
+        count = session.count(f"SELECT count(*) {infinite}")
+        if count:
+            some = session.ask(f"SELECT {entity} {infinite} ORDER BY {CASE} LIMIT 5")
             raise InvalidInput(
                 "value_infinite",
-                f"column {column.name!r} is infinite in {len(some):,} rows, entities {examples(some.to_pylist())}",
-                where=cases.files[column.name],
-                hint="make it null: CASE WHEN isfinite(x) THEN x END",
+                f"column {column.name!r} is infinite in {count:,} rows, such as entity {examples(v for (v,) in some)}",
+                where=table.file.path,
+                hint=f"make it null: CASE WHEN isfinite({quoted(column.name)}) THEN {quoted(column.name)} END",
             )
 
 

@@ -75,8 +75,8 @@ def _cases(session: Session, spec: FeaturesSpec, files: list[SqlFile], progress:
     joined: list[Joined] = []
     for position, ((name, table), file) in enumerate(zip(spec.tables.items(), files[1:], strict=True)):
         joined.append(join_table(session, position, file, table, spine))
-        share = joined[-1].matched / spine.rows
-        progress(position + 2, steps, f"{name}: {len(joined[-1].inputs)} columns for {share:.1%} of the cases")
+        share, columns = joined[-1].matched / spine.rows, ", ".join(column.name for column in joined[-1].inputs)
+        progress(position + 2, steps, f"{name}: {columns} ({share:.1%} of the cases)")
     return gather(session, spine, tuple(joined))
 
 

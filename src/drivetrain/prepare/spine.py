@@ -111,7 +111,7 @@ def _check_rows(session: Session, spine: Spine) -> None:
             shown = f", entities {examples(row[0] for row in some)}" if name != spine.entity.name else ""
             raise InvalidInput(
                 "spine_null",
-                f"column {name!r} is null in {missing:,} rows{shown}",
+                f"column {name!r} is null in {missing:,} of {spine.rows:,} rows{shown}",
                 where=spine.file.path,
                 hint=f"leave them out: WHERE {quoted(name)} IS NOT NULL",
             )

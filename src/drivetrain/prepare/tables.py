@@ -103,11 +103,11 @@ def _times(
     for key, name in (("event_time", spec.event_time), ("knowledge_time", spec.knowledge_time)):
         if name is not None:
             pick(schema, name, key, file, TIME_TYPES)
-    missing = session.count(f"SELECT count(*) FROM {quoted(made)} WHERE {quoted(event)} IS NULL")
-    if missing:
+    ((rows, present),) = session.ask(f"SELECT count(*), count({quoted(event)}) FROM {quoted(made)}")
+    if rows != present:
         raise InvalidInput(
             "event_time_null",
-            f"column {event!r} is null in {missing:,} rows, which have no place in time",
+            f"column {event!r} is null in some of the {rows:,} rows ({present:,} have it); those have no place in time",
             where=file.path,
             hint=f"leave them out: WHERE {quoted(event)} IS NOT NULL",
         )
