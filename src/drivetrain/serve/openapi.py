@@ -14,7 +14,7 @@ from drivetrain.serve.answers import ErrorAnswer, InferenceErrorAnswer
 from drivetrain.serve.health import Health
 from drivetrain.serve.labels import LabelsAnswer, LabelsRequest
 from drivetrain.serve.loading import LoadedRelease
-from drivetrain.serve.predict import PredictAnswer, readable
+from drivetrain.serve.predict import PredictAnswer, Value, readable
 from drivetrain.serve.protocol import InferenceAnswer, InferenceRequest, ModelMetadata, Ready, ServerMetadata
 from drivetrain.serve.rows import RowForm
 
@@ -62,7 +62,7 @@ def openapi(release: LoadedRelease, form: RowForm) -> bytes:
     return msgspec.json.encode(document)
 
 
-def example_row(form: RowForm) -> dict[str, object]:
+def example_row(form: RowForm) -> dict[str, Value]:
     """The typical row of the training data, as a caller would write it."""
     return {field.name: readable(field, field.typical) for field in form.signature.inputs}
 

@@ -67,7 +67,7 @@ def gap(groups: Sequence[Part], base: Labels, decision: Labels) -> Estimate:
 
 def _fairness(evidence: Evidence, spec: FairnessGate) -> Finding:
     groups = _groups(evidence, spec)
-    bases = {rate: _base(rate, evidence.label) for rate in _RATES[spec.measure]}
+    bases = {rate: _cases_of(rate, evidence.label) for rate in _RATES[spec.measure]}
     judged = [all((group.rows & base).sum() >= _LEAST for base in bases.values()) for group in groups]
     if sum(judged) < 2:
         raise InvalidInput(
@@ -114,7 +114,7 @@ def _groups(evidence: Evidence, spec: FairnessGate) -> tuple[Part, ...]:
     return groups
 
 
-def _base(rate: Rate, label: Labels) -> Labels:
+def _cases_of(rate: Rate, label: Labels) -> Labels:
     """The cases that a rate is a share of."""
     return {"true positive rate": label, "false positive rate": ~label, "flagged": np.ones_like(label)}[rate]
 
