@@ -54,13 +54,13 @@ def _purpose(body: ReportBody, content: ModelContent | None) -> Iterator[Block]:
 
 
 def _rule(rule: DecisionRule) -> str:
-    prices = f"a false alarm costs {rule.false_positive} and a miss {rule.false_negative}"
-    reasons = {
-        "cost": f"the least expected cost when {prices}",
-        "capacity": f"the share of cases that can be looked at, {rule.capacity}",
-        "threshold": "a number that somebody decided",
-    }
-    return f"A score of {rule.threshold:.4g} or more is flagged. The threshold comes from {reasons[rule.kind]}."
+    reason = "is a number that somebody decided"
+    if rule.kind == "cost":
+        prices = f"a false alarm costs {rule.false_positive or 0:g} and a miss {rule.false_negative or 0:g}"
+        reason = f"has the least expected cost when {prices}"
+    elif rule.kind == "capacity":
+        reason = f"flags as many cases as can be looked at, {rule.capacity or 0:.2%}"
+    return f"A score of {rule.threshold:.4g} or more is flagged. This threshold {reason}."
 
 
 def _gates(body: ReportBody) -> Table:
