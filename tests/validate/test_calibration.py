@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from drivetrain.core.project import Bound, GatesSpec
+from drivetrain.ops.calibration import expected_calibration_error, reliability
+from drivetrain.validate.calibration import calibration, calibration_error
+
+
+def test_the_error_is_the_expected_calibration_error(world):
+    evidence = world.evidence(GatesSpec())
+    measured = calibration_error(evidence.label, evidence.score, reliability(evidence.label, evidence.score))
+    assert measured.value == pytest.approx(expected_calibration_error(evidence.label, evidence.score))
+    assert 0 <= measured.low < measured.high
+
+
+def test_equal_scores_share_their_bin():
+    label, score = np.array([True, False, False, True] * 25), np.repeat([0.2, 0.9], 50)
+    measured = calibration_error(label, score, reliability(label, score))
+    assert measured.value == pytest.approx(expected_calibration_error(label, score))
+
+
+def test_a_model_that_promises_too_much_fails(world):
+    spec = GatesSpec(calibration=Bound(max=0.05))
+    assert calibration(world.evidence(spec)).results[0].verdict == "pass"
+    boastful = calibration(world.evidence(spec, world.wrong_model((-1.6, -0.5, 0.3, -0.4, 0.2), bias=0.5)))
+    (result,) = boastful.results
+    assert result.verdict == "fail"
+    assert "came true" in result.detail
+    (table,) = boastful.tables
+    assert sum(row[-1] for row in table.rows) == 1_600

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import html
+import json
+import re
+
+import pytest
+
+from drivetrain.core.project import Bound, CardSpec, FairnessGate, GatesSpec, SliceGate
+from drivetrain.validate.validate import validate
+
+SPEC = GatesSpec(
+    roc_auc=Bound(min=0.99),
+    calibration=Bound(max=0.05),
+    fairness=(FairnessGate(column="age", cuts=(45,), max=0.5),),
+    slices=SliceGate(min_rows=200),
+    card=CardSpec(purpose="Find late loans.", users="Credit officers.", limits=("Not for <firms>.",)),
+)
+
+
+@pytest.fixture(scope="module")
+def page(world) -> str:
+    report = validate(SPEC, "risk", world.model(), world.features, None, world.catalog)
+    return (world.catalog.folder(report.ref) / "report.html").read_text()
+
+
+def test_the_card_has_every_chapter_a_reader_looks_for(page):
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", page) == [
+        "Purpose", "Performance", "Calibration", "Fairness", "Weakest slices", "Robustness", "Data",
+        "How it was trained", "Limits of use", "Lineage",
+    ]  # fmt: skip
+
+
+def test_the_card_draws_the_curves(page):
+    (figures,) = re.findall(r'<script type="application/json" id="figures">(.*?)</script>', page, re.DOTALL)
+    titles = re.findall(r"<h3>(.*?)</h3>", page)
+    assert titles == ["ROC", "Precision and recall", "Calibration", "Cost of a decision", "Equal opportunity by age",
+                      "The weakest slices"]  # fmt: skip
+    assert len(json.loads(figures)) == len(titles)
+    assert all(len(trace["x"]) > 1 for figure in json.loads(figures) for trace in figure["data"])
+    assert "threshold 0.25" in figures
+
+
+def test_what_a_person_wrote_stands_in_it_as_text(page):
+    assert "Find late loans." in page
+    assert "Credit officers." in page
+    assert html.escape("Not for <firms>.") in page
+
+
+def test_what_failed_is_a_limit_of_use(page):
+    limits = page[page.index("Limits of use</h2>") : page.index("Lineage</h2>")]
+    assert "It did not pass roc_auc" in limits
+
+
+def test_the_decision_rule_is_put_in_words(page):
+    assert "A score of 0.25 or more is flagged" in page
+    assert "a false alarm costs 1 and a miss 3" in page
+
+
+def test_every_gate_is_listed_with_its_interval(page):
+    gates = page[page.index("<caption>Gates") : page.index("Performance</h2>")]
+    assert gates.count('class="mark') == 11
+    assert re.search(r"roc_auc.*?0\.83\d+ \[0\.\d+, 0\.\d+\].*?at least 0\.99", gates, re.DOTALL)
+
+
+def test_the_ranges_seen_in_training_are_told(page):
+    assert "<td>north, east, south</td>" in page
+    assert "18 to 90" in page
