@@ -1,0 +1,102 @@
+"""On which rows a candidate is fitted and judged. Every candidate gets the same folds, so scores compare in pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
+
+from drivetrain.core.errors import InvalidInput
+from drivetrain.ops.metrics import Labels
+from drivetrain.train.learner import Rows
+
+FOLDS = 5
+REPEATS = 3
+SMALL = 5_000
+"""Below this many rows one cross-validation says too little: it is repeated."""
+LARGE = 50_000
+"""From this many rows on, a candidate is first screened on a sample of this many:"""
+SCREENED = 20_000
+FEWEST = 10
+"""Cases of each class without which nothing can be judged."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to fit on, rows to judge on, and the repeat of the cross-validation it belongs to."""
+
+    fit: Rows
+    held: Rows
+    repeat: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The folds in the order of judging; ``screen``, if any, comes first and counts for nothing but the race."""
+
+    folds: tuple[Fold, ...]
+    screen: Fold | None
+    repeats: int
+    protocol: str
+
+    @property
+    def steps(self) -> tuple[Fold, ...]:
+        """The screen, if any, and the folds."""
+        return ((self.screen,) if self.screen else ()) + self.folds
+
+
+def plan_folds(label: Labels, seed: int) -> Plan:
+    """Stratified folds for labels [n]: five, three times over for small sets, screened for large ones.
+
+    Raises InvalidInput when a class has fewer than ten cases.
+    """
+    _refuse_too_few(label)
+    repeats = REPEATS if len(label) < SMALL else 1
+    splitter = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=repeats, random_state=seed)
+    parts = splitter.split(np.zeros((len(label), 1)), label)
+    folds = tuple(Fold(fit, held, number // FOLDS) for number, (fit, held) in enumerate(parts))
+    return Plan(folds, _screen(folds[0], label, seed), repeats, _protocol(repeats, len(label), seed))
+
+
+def hold_back(label: Labels, seed: int) -> tuple[Rows, Rows]:
+    """Rows to fit on and rows to stop on, out of labels [n]: a tenth, of small sets a fifth."""
+    share = 0.2 if len(label) < SMALL else 0.1
+    fit, stop = train_test_split(np.arange(len(label)), test_size=share, stratify=label, random_state=seed)
+    return fit, stop
+
+
+def _screen(first: Fold, label: Labels, seed: int) -> Fold | None:
+    if len(label) < LARGE:
+        return None
+    sample, _ = train_test_split(first.fit, train_size=SCREENED, stratify=label[first.fit], random_state=seed)
+    return Fold(np.sort(sample), first.held, 0)
+
+
+def _protocol(repeats: int, rows: int, seed: int) -> str:
+    times = f"repeated {repeats} times, " if repeats > 1 else ""
+    first = f"screened on {SCREENED:,} rows first, " if rows >= LARGE else ""
+    return (
+        f"{FOLDS}-fold stratified cross-validation of {rows:,} training rows, {times}{first}seed {seed}; "
+        "a candidate clearly behind the best ends early; rows to stop on are held back inside a fold"
+    )
+
+
+def _refuse_too_few(label: Labels) -> None:
+    true = int(label.sum())
+    fewest = min(true, len(label) - true)
+    if fewest == 0:
+        only = "true" if true else "false"
+        raise InvalidInput(
+            "one_class",
+            f"all {len(label):,} training labels are {only}; there is nothing to tell apart",
+            where="features",
+            hint="check the label in the spine SQL and the split",
+        )
+    if fewest < FEWEST:
+        raise InvalidInput(
+            "too_few_cases",
+            f"the rarer class has {fewest} of {len(label):,} training rows; at least {FEWEST} are needed",
+            where="features",
+            hint="bring more labelled rows, or widen what counts as the event",
+        )

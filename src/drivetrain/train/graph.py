@@ -1,0 +1,78 @@
+"""The ONNX graph of a model: learners' subgraphs, their blend and the calibration, from ``row`` to ``score``.
+
+Doubles from end to end but inside trees that were grown on float32. Nothing in the bytes depends on time or place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from drivetrain.ops.calibration import Sigmoid
+
+OPSET = 18
+TREE_OPSET = 3
+IR = 9
+"""Pinned: what ONNX Runtime 1.16 and later read."""
+ROW = "row"
+SCORE = "score"
+
+
+@dataclass(frozen=True)
+class Subgraph:
+    """Nodes that turn ``row`` into the log-odds ``output`` (float64 [n, 1]), and the constants they read."""
+
+    nodes: tuple[NodeProto, ...]
+    constants: tuple[TensorProto, ...]
+    output: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A member of a blend: its subgraph and its weight in log-odds."""
+
+    subgraph: Subgraph
+    weight: float
+
+
+def constant(name: str, value: ArrayLike, dtype: type[np.generic] = np.float64) -> TensorProto:
+    """A named constant of a graph."""
+    return numpy_helper.from_array(np.asarray(value, dtype=dtype), name)
+
+
+def assemble(parts: Sequence[Part], calibration: Sigmoid, width: int) -> bytes:
+    """The model's bytes: ``score = sigmoid(slope * sum(weight * log-odds) + intercept)``; row [n, width], score [n]."""
+    nodes = [node for part in parts for node in part.subgraph.nodes]
+    constants = [value for part in parts for value in part.subgraph.constants]
+    for position, part in enumerate(parts):
+        constants.append(constant(f"weight_{position}", part.weight))
+        nodes.append(helper.make_node("Mul", [part.subgraph.output, f"weight_{position}"], [f"weighed_{position}"]))
+    weighed = [f"weighed_{position}" for position in range(len(parts))]
+    nodes += [
+        helper.make_node("Sum", weighed, ["log_odds"]),
+        helper.make_node("Mul", ["log_odds", "slope"], ["steep"]),
+        helper.make_node("Add", ["steep", "intercept"], ["calibrated"]),
+        helper.make_node("Sigmoid", ["calibrated"], ["probability"]),
+        helper.make_node("Reshape", ["probability", "flat"], [SCORE]),
+    ]
+    constants += [
+        constant("slope", calibration.slope),
+        constant("intercept", calibration.intercept),
+        constant("flat", [-1], np.int64),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "drivetrain",
+        [helper.make_tensor_value_info(ROW, TensorProto.DOUBLE, ["n", width])],
+        [helper.make_tensor_value_info(SCORE, TensorProto.DOUBLE, ["n"])],
+        constants,
+    )
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", TREE_OPSET)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="drivetrain")
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))

@@ -1,0 +1,113 @@
+"""What a learner is: a named way to fit packed rows, a space to search, and an exact export.
+
+A plugin registers a class without arguments under the entry-point group ``drivetrain.learners`` and holds itself
+against ``drivetrain.testing.learners``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+
+from drivetrain.core.errors import InvalidInput, examples
+from drivetrain.core.model import InputField
+from drivetrain.ops.metrics import Labels, Numbers
+from drivetrain.train.graph import Subgraph
+
+Fields = tuple[InputField, ...]
+Params = Mapping[str, str | int | float | bool | None]
+Rows = NDArray[np.intp]
+
+EARLY = "early_stopping"
+"""The parameter with which a start or a suggestion asks for held-back rows that say when to stop adding trees."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Packed rows and their labels: x float64 [n, F] with NaN for missing, y bool [n]."""
+
+    x: Numbers
+    y: Labels
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: Rows) -> Sample:
+        """These rows, in this order."""
+        return Sample(self.x[rows], self.y[rows])
+
+
+@dataclass(frozen=True)
+class Size:
+    """What one row costs to score: comparisons or multiplications, and the trees they lie in (0 if none)."""
+
+    operations: int
+    trees: int = 0
+
+
+class Fitted(Protocol):
+    """A learner that has seen its rows."""
+
+    @property
+    def rounds(self) -> int:
+        """After how many rounds it stopped; 0 when it has none."""
+        ...
+
+    @property
+    def size(self) -> Size:
+        """What serving it costs."""
+        ...
+
+    def margin(self, x: Numbers) -> Numbers:
+        """Log-odds that the target is true: [n, F] -> [n]."""
+        ...
+
+    def to_onnx(self, prefix: str) -> Subgraph:
+        """The same arithmetic as ONNX nodes from ``row`` (float64 [n, F]) to log-odds (float64 [n, 1])."""
+        ...
+
+
+class Learner(Protocol):
+    """One framework. Stateless; the same arguments give the same fitted bytes, whatever the number of cores.
+
+    ``fit`` takes missing values (NaN) and unknown categories (code -1) in every column.
+    """
+
+    @property
+    def start(self) -> Params | None:
+        """The point of the search space to try right after the library's defaults; None when nothing is searched."""
+        ...
+
+    def parameters(self) -> tuple[str, ...] | None:
+        """The parameters that a person may fix; None when only the learner itself can tell."""
+        ...
+
+    def suggest(self, trial: optuna.Trial) -> Params:
+        """A point of the search space."""
+        ...
+
+    def settled(self, params: Params, rounds: int) -> Params:
+        """The parameters for the final fit, without early stopping, after folds stopped at ``rounds`` on average."""
+        ...
+
+    def fit(self, sample: Sample, fields: Fields, params: Params, *, seed: int, stop: Sample | None = None) -> Fitted:
+        """Fit; ``stop`` holds rows to stop on when ``params`` asks for it. Empty params are the library's defaults."""
+        ...
+
+
+def check_params(learner: Learner, name: str, params: Params) -> None:
+    """Raise InvalidInput, with the nearest known name, when a fixed parameter is not one of the learner's."""
+    known = learner.parameters()
+    for key in params:
+        if known is not None and key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            guess = f"did you mean {near[0]!r}?" if near else f"known: {examples(known, 20)}"
+            raise InvalidInput(
+                "param_unknown", f"{name} has no parameter {key!r}", where="model.candidates", hint=guess
+            )

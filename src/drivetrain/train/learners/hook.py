@@ -1,0 +1,176 @@
+"""A person's own estimator: ``file.py:function`` that returns any scikit-learn classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import onnx
+import optuna
+from onnx import TensorProto, helper
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import DoubleTensorType
+from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from xgboost import XGBClassifier
+
+from drivetrain.core.errors import InvalidInput, Refused
+from drivetrain.ops.calibration import log_odds
+from drivetrain.ops.metrics import Numbers
+from drivetrain.train.graph import OPSET, ROW, TREE_OPSET, Subgraph, constant
+from drivetrain.train.learner import Fields, Fitted, Params, Sample, Size
+from drivetrain.train.learners.hist_gradient_boosting import FittedHistGradientBoosting
+from drivetrain.train.learners.random_forest import FittedForest
+from drivetrain.train.learners.xgboost import FittedXGBoost
+
+SURE = 1e-9
+"""A probability is kept this far from 0 and 1 before it becomes log-odds."""
+
+
+class Hook:
+    """The estimator that a person's function makes. Its fixed params are the function's arguments."""
+
+    start = None
+
+    def __init__(self, path: str, build: object) -> None:
+        if not callable(build):
+            raise InvalidInput("hook_invalid", f"{path} is not a function", hint="let it return a classifier")
+        self._path = path
+        self._build = cast(Callable[..., object], build)
+
+    def parameters(self) -> None:
+        """Whatever the function takes."""
+
+    def suggest(self, trial: optuna.Trial) -> Params:
+        """Nothing: an estimator of one's own is taken as it is."""
+        return {}
+
+    def settled(self, params: Params, rounds: int) -> Params:
+        """The same."""
+        return params
+
+    def fit(self, sample: Sample, fields: Fields, params: Params, *, seed: int, stop: Sample | None = None) -> Fitted:
+        """Fit on packed rows; raises InvalidInput, with the estimator's own words, when it cannot."""
+        estimator = _seeded(self._made(params), seed)
+        try:
+            estimator.fit(sample.x, sample.y)
+        except (ValueError, TypeError) as error:
+            text = str(error).strip().splitlines()[0]
+            raise InvalidInput(
+                "estimator_failed",
+                f"the estimator does not fit: {text}",
+                where=self._path,
+                hint="it gets float64 columns with NaN for missing; make_pipeline(SimpleImputer(), ...) takes those",
+            ) from error
+        return _known_trees(estimator) or FittedEstimator(estimator, self._path, sample.x.shape[1])
+
+    def _made(self, params: Params) -> ClassifierMixin:
+        try:
+            estimator = self._build(**params)
+        except TypeError as error:
+            raise InvalidInput("hook_invalid", f"calling it failed: {error}", where=self._path) from error
+        if not isinstance(estimator, BaseEstimator) or not hasattr(estimator, "predict_proba"):
+            raise InvalidInput(
+                "hook_invalid",
+                f"it made {type(estimator).__name__}, not a scikit-learn classifier with predict_proba",
+                where=self._path,
+                hint="wrap a classifier without probabilities in CalibratedClassifierCV",
+            )
+        return estimator
+
+
+@dataclass(frozen=True)
+class FittedEstimator:
+    """A fitted scikit-learn classifier that skl2onnx exports."""
+
+    model: ClassifierMixin
+    path: str
+    width: int
+    rounds: int = 0
+
+    @property
+    def size(self) -> Size:
+        """Values in the exported graph, the nearest that can be said of an unknown estimator."""
+        return Size(operations=sum(int(np.prod(value.dims)) for value in self.to_onnx("").constants))
+
+    def margin(self, x: Numbers) -> Numbers:
+        """[n, F] -> log-odds [n]."""
+        found = np.asarray(self.model.predict_proba(x)[:, 1], dtype=np.float64)
+        return log_odds(np.clip(found, SURE, 1.0 - SURE))
+
+    def to_onnx(self, prefix: str) -> Subgraph:
+        """What skl2onnx makes of it in doubles; raises Refused and names the step that has no converter."""
+        p = prefix
+        graph = onnx.compose.add_prefix_graph(self._converted().graph, p)
+        tail = (
+            helper.make_node("Identity", [ROW], [graph.input[0].name]),
+            helper.make_node("Cast", [graph.output[1].name], [f"{p}both"], to=TensorProto.DOUBLE),
+            helper.make_node("Gather", [f"{p}both", f"{p}true"], [f"{p}raw"], axis=1),
+            helper.make_node("Clip", [f"{p}raw", f"{p}least", f"{p}most"], [f"{p}share"]),
+            helper.make_node("Sub", [f"{p}one", f"{p}share"], [f"{p}rest"]),
+            helper.make_node("Div", [f"{p}share", f"{p}rest"], [f"{p}odds"]),
+            helper.make_node("Log", [f"{p}odds"], [f"{p}margin"]),
+        )
+        ends = (
+            constant(f"{p}true", [1], np.int64),
+            constant(f"{p}least", SURE),
+            constant(f"{p}most", 1.0 - SURE),
+            constant(f"{p}one", 1.0),
+        )
+        return Subgraph((tail[0], *graph.node, *tail[1:]), (*graph.initializer, *ends), f"{p}margin")
+
+    def _converted(self) -> onnx.ModelProto:
+        kind = [("input", DoubleTensorType([None, self.width]))]
+        opsets = {"": OPSET, "ai.onnx.ml": TREE_OPSET}
+        try:
+            made: onnx.ModelProto = convert_sklearn(
+                self.model, "hook", kind, target_opset=opsets, options={"zipmap": False}, naming=_numbered
+            )
+        except (MissingShapeCalculator, MissingConverter, RuntimeError, NotImplementedError, NameError) as error:
+            step = _blamed(self.model, str(error))
+            raise Refused(
+                "export_unsupported",
+                f"{step} has no exact ONNX converter",
+                where=self.path,
+                hint="replace that step; skl2onnx lists what it converts under `supported scikit-learn models`",
+            ) from error
+        return made
+
+
+def _numbered(name: str, existing: set[str]) -> str:
+    """Names that depend on nothing but their order."""
+    number = 0
+    while f"{name}{number}" in existing:
+        number += 1
+    return f"{name}{number}"
+
+
+def _known_trees(estimator: ClassifierMixin) -> Fitted | None:
+    """Classifiers whose trees we export ourselves, exactly; skl2onnx rounds their thresholds."""
+    if type(estimator) is RandomForestClassifier:
+        return FittedForest(estimator, np.zeros(estimator.n_features_in_))
+    if type(estimator) is HistGradientBoostingClassifier:
+        return FittedHistGradientBoosting(estimator, estimator.n_iter_)
+    if type(estimator) is XGBClassifier:
+        return FittedXGBoost(estimator, estimator.get_booster(), np.zeros(estimator.n_features_in_))
+    return None
+
+
+def _seeded(estimator: ClassifierMixin, seed: int) -> ClassifierMixin:
+    """The estimator with every open seed set and one thread, wherever in its steps."""
+    found: Mapping[str, object] = estimator.get_params(deep=True)
+    seeds = {key: seed for key, value in found.items() if key.split("__")[-1] == "random_state" and value is None}
+    threads = {key: 1 for key in found if key.split("__")[-1] == "n_jobs"}
+    return estimator.set_params(**seeds, **threads)
+
+
+def _blamed(estimator: ClassifierMixin, words: str) -> str:
+    """The step whose class the converter's complaint names."""
+    steps = {key: value for key, value in estimator.get_params(deep=True).items() if isinstance(value, BaseEstimator)}
+    for key, value in steps.items():
+        if type(value).__name__ in words:
+            return f"step {key!r} ({type(value).__name__})"
+    return type(estimator).__name__

@@ -1,0 +1,103 @@
+"""scikit-learn's random forest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import optuna
+from onnx import TensorProto, helper
+from sklearn.ensemble import RandomForestClassifier
+
+from drivetrain.ops.calibration import log_odds
+from drivetrain.ops.metrics import Numbers
+from drivetrain.train.graph import Subgraph, constant
+from drivetrain.train.learner import Fields, Fitted, Params, Sample, Size
+from drivetrain.train.trees import Rule, Tree, float32_nodes, size_of, time_shift, to_float32, tree_node
+
+SURE = 1e-5
+"""A forest's share of votes is kept this far from 0 and 1 before it becomes log-odds."""
+
+
+class RandomForest:
+    """scikit-learn's RandomForestClassifier."""
+
+    start: ClassVar[Params] = {"min_samples_leaf": 0.0005, "max_samples": 0.3, "max_features": 0.3}
+
+    def parameters(self) -> tuple[str, ...]:
+        """Parameters of the library's class that a person may fix."""
+        return tuple(sorted(set(RandomForestClassifier().get_params()) - {"n_jobs", "random_state", "verbose"}))
+
+    def suggest(self, trial: optuna.Trial) -> Params:
+        """Size of leaves and of samples, and how many columns a split looks at."""
+        return {
+            "n_estimators": 100,
+            "min_samples_leaf": trial.suggest_float("min_samples_leaf", 5e-5, 5e-3, log=True),
+            "max_samples": trial.suggest_float("max_samples", 0.1, 0.5),
+            "max_features": trial.suggest_float("max_features", 0.2, 0.8),
+        }
+
+    def settled(self, params: Params, rounds: int) -> Params:
+        """The same; there are no rounds."""
+        return params
+
+    def fit(self, sample: Sample, fields: Fields, params: Params, *, seed: int, stop: Sample | None = None) -> Fitted:
+        """Grow the trees, on float32 as the library does."""
+        shift = time_shift(fields)
+        # One thread: with more, probabilities are added up in whatever order the threads end.
+        model = RandomForestClassifier(**params, n_jobs=1, random_state=seed)
+        return FittedForest(model.fit(to_float32(sample.x, shift), sample.y), shift)
+
+
+@dataclass(frozen=True)
+class FittedForest:
+    """A forest and the shift [F] of its columns."""
+
+    model: RandomForestClassifier
+    shift: Numbers
+    rounds: int = 0
+
+    @property
+    def size(self) -> Size:
+        """Comparisons in all trees."""
+        return size_of(self._trees)
+
+    def margin(self, x: Numbers) -> Numbers:
+        """[n, F] -> log-odds [n] of the trees' mean probability."""
+        share = self.model.predict_proba(to_float32(x, self.shift))[:, 1]
+        return log_odds(np.clip(share, SURE, 1.0 - SURE))
+
+    def to_onnx(self, prefix: str) -> Subgraph:
+        """Trees whose leaves add their share, then the log-odds of the sum."""
+        p = prefix
+        cast, constants, source = float32_nodes(p, self.shift)
+        nodes = (
+            *cast,
+            helper.make_node("Cast", [source], [f"{p}double"], to=TensorProto.DOUBLE),
+            tree_node(self._trees, Rule("BRANCH_LEQ", double=True), 0.0, f"{p}double", f"{p}float"),
+            helper.make_node("Cast", [f"{p}float"], [f"{p}all"], to=TensorProto.DOUBLE),
+            helper.make_node("Clip", [f"{p}all", f"{p}least", f"{p}most"], [f"{p}share"]),
+            helper.make_node("Sub", [f"{p}one", f"{p}share"], [f"{p}rest"]),
+            helper.make_node("Div", [f"{p}share", f"{p}rest"], [f"{p}odds"]),
+            helper.make_node("Log", [f"{p}odds"], [f"{p}margin"]),
+        )
+        ends = (constant(f"{p}least", SURE), constant(f"{p}most", 1.0 - SURE), constant(f"{p}one", 1.0))
+        return Subgraph(nodes, (*constants, *ends), f"{p}margin")
+
+    @cached_property
+    def _trees(self) -> list[Tree]:
+        grown = [member.tree_ for member in self.model.estimators_]
+        return [
+            Tree(
+                column=tree.feature.astype(np.int64),
+                threshold=tree.threshold.astype(np.float64),
+                left=tree.children_left.astype(np.int64),
+                right=tree.children_right.astype(np.int64),
+                missing_left=tree.missing_go_to_left.astype(np.bool_),
+                leaf=tree.children_left == -1,
+                value=tree.value[:, 0, 1] / tree.value[:, 0, :].sum(axis=1) / len(grown),
+            )
+            for tree in grown
+        ]

@@ -1,0 +1,162 @@
+"""XGBoost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+import optuna
+from onnx import TensorProto, helper
+from xgboost import Booster, XGBClassifier
+
+from drivetrain.ops.metrics import Numbers
+from drivetrain.train.graph import Subgraph
+from drivetrain.train.learner import EARLY, Fields, Fitted, Params, Sample, Size
+from drivetrain.train.trees import Rule, Tree, float32_nodes, size_of, time_shift, to_float32, tree_node
+
+_PATIENCE = 30
+_MOST = 2000
+
+
+class XGBoost:
+    """XGBoost's XGBClassifier. A round may grow several trees side by side, a small forest (``num_parallel_tree``)."""
+
+    start: ClassVar[Params] = {
+        "learning_rate": 0.15,
+        "max_depth": 4,
+        "subsample": 0.7,
+        "colsample_bynode": 0.4,
+        "min_child_weight": 10.0,
+        "reg_lambda": 5.0,
+        "num_parallel_tree": 4,
+    }
+
+    def parameters(self) -> tuple[str, ...]:
+        """Parameters of the library's class that a person may fix, and ``early_stopping``."""
+        held = {"n_jobs", "random_state", "device", "callbacks", "early_stopping_rounds", "enable_categorical"}
+        return (EARLY, *sorted(set(XGBClassifier().get_params()) - held))
+
+    def suggest(self, trial: optuna.Trial) -> Params:
+        """Step, size of trees, samples and penalties; the number of rounds is found by stopping."""
+        return {
+            EARLY: True,
+            "learning_rate": trial.suggest_float("learning_rate", 0.05, 0.3, log=True),
+            "max_depth": trial.suggest_int("max_depth", 2, 7),
+            "subsample": trial.suggest_float("subsample", 0.4, 1.0),
+            "colsample_bynode": trial.suggest_float("colsample_bynode", 0.2, 1.0),
+            "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 100.0, log=True),
+            "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 50.0, log=True),
+            "num_parallel_tree": trial.suggest_categorical("num_parallel_tree", [1, 2, 4]),
+        }
+
+    def settled(self, params: Params, rounds: int) -> Params:
+        """As many rounds as the folds needed."""
+        if not params.get(EARLY):
+            return params
+        return {**{key: value for key, value in params.items() if key != EARLY}, "n_estimators": max(1, rounds)}
+
+    def fit(self, sample: Sample, fields: Fields, params: Params, *, seed: int, stop: Sample | None = None) -> Fitted:
+        """Boost; with ``stop`` until it has not improved for 30 rounds, and then back to the best round."""
+        shift = time_shift(fields)
+        rest = {key: value for key, value in params.items() if key != EARLY}
+        x = to_float32(sample.x, shift)
+        if stop is None:
+            model = XGBClassifier(**rest, n_jobs=1, random_state=seed).fit(x, sample.y)
+            return FittedXGBoost(model, model.get_booster(), shift)
+        patient = {"n_estimators": _MOST, "eval_metric": "logloss", **rest}
+        model = XGBClassifier(**patient, n_jobs=1, random_state=seed, early_stopping_rounds=_PATIENCE)
+        model.fit(x, sample.y, eval_set=[(to_float32(stop.x, shift), stop.y)], verbose=False)
+        return FittedXGBoost(model, model.get_booster()[: model.best_iteration + 1], shift)
+
+
+@dataclass(frozen=True)
+class FittedXGBoost:
+    """A booster cut at its best round, and the shift [F] of its columns."""
+
+    model: XGBClassifier
+    booster: Booster
+    shift: Numbers
+
+    @property
+    def rounds(self) -> int:
+        """Rounds, each of one or more trees."""
+        return int(self.booster.num_boosted_rounds())
+
+    @property
+    def size(self) -> Size:
+        """Comparisons in all trees."""
+        return size_of(self._trees)
+
+    def margin(self, x: Numbers) -> Numbers:
+        """[n, F] -> log-odds [n]."""
+        found = self.booster.inplace_predict(to_float32(x, self.shift), predict_type="margin")
+        return np.asarray(found, dtype=np.float64).reshape(-1)
+
+    def to_onnx(self, prefix: str) -> Subgraph:
+        """The trees, in float32 and in the order in which XGBoost adds them up."""
+        cast, constants, source = float32_nodes(prefix, self.shift)
+        nodes = (
+            *cast,
+            tree_node(self._trees, Rule("BRANCH_LT", double=False), self._base, source, f"{prefix}float"),
+            helper.make_node("Cast", [f"{prefix}float"], [f"{prefix}margin"], to=TensorProto.DOUBLE),
+        )
+        return Subgraph(nodes, constants, f"{prefix}margin")
+
+    @cached_property
+    def _saved(self) -> _Saved:
+        return msgspec.json.decode(bytes(self.booster.save_raw("json")), type=_Saved)
+
+    @property
+    def _base(self) -> float:
+        """The log-odds to start from; XGBoost keeps them as a probability, in text."""
+        share = np.float32(self._saved.learner.learner_model_param.base_score.strip("[]"))
+        return float(-np.log(np.float32(1.0) / share - np.float32(1.0)))
+
+    @property
+    def _trees(self) -> list[Tree]:
+        return [
+            Tree(
+                column=np.array(tree.split_indices, dtype=np.int64),
+                threshold=np.array(tree.split_conditions),
+                left=np.array(tree.left_children, dtype=np.int64),
+                right=np.array(tree.right_children, dtype=np.int64),
+                missing_left=np.array(tree.default_left, dtype=np.bool_),
+                leaf=np.array(tree.left_children) == -1,
+                value=np.array(tree.split_conditions),
+            )
+            for tree in self._saved.learner.gradient_booster.model.trees
+        ]
+
+
+class _SavedTree(msgspec.Struct):
+    split_indices: list[int]
+    split_conditions: list[float]
+    left_children: list[int]
+    right_children: list[int]
+    default_left: list[int]
+
+
+class _SavedTrees(msgspec.Struct):
+    trees: list[_SavedTree]
+
+
+class _SavedBooster(msgspec.Struct):
+    model: _SavedTrees
+
+
+class _SavedParams(msgspec.Struct):
+    base_score: str
+
+
+class _SavedLearner(msgspec.Struct):
+    gradient_booster: _SavedBooster
+    learner_model_param: _SavedParams
+
+
+class _Saved(msgspec.Struct):
+    """The part of XGBoost's JSON that an export needs (docs: "Introduction to Model IO")."""
+
+    learner: _SavedLearner

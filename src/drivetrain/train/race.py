@@ -1,0 +1,160 @@
+"""One candidate after another over the same folds; whoever is clearly behind the leader stops there."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import optuna
+from threadpoolctl import threadpool_limits
+
+from drivetrain.core.project import Metric
+from drivetrain.ops.calibration import probability
+from drivetrain.ops.metrics import higher_is_better, measure
+from drivetrain.train.candidates import Entrant
+from drivetrain.train.comparison import behind
+from drivetrain.train.folds import Fold, hold_back
+from drivetrain.train.learner import EARLY, Params
+from drivetrain.train.material import Material
+from drivetrain.train.memo import Judged, Memo
+
+Origin = Literal["defaults", "start", "search"]
+
+
+@dataclass
+class Trial:
+    """One set of parameters of one entrant, and what it reached so far: a result and a score for each step."""
+
+    number: int
+    entrant: Entrant
+    params: Params
+    origin: Origin
+    asked: optuna.Trial | None = None
+    judged: list[Judged] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    complete: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on all its steps."""
+        return sum(judged.seconds for judged in self.judged)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is the same for all who race."""
+
+    material: Material
+    metric: Metric
+    seed: int
+    memo: Memo
+
+    def score(self, fold: Fold, judged: Judged) -> float:
+        """The metric on a fold's held rows, turned so that higher is better."""
+        value = measure(self.metric, self.material.sample.y[fold.held], probability(judged.margin))
+        return value if higher_is_better(self.metric) else -value
+
+    def judge(self, entrant: Entrant, params: Params, step: int) -> Judged:
+        """Fit on a step's rows and judge on its held rows, unless that is known already."""
+        known = self.memo.get(entrant, params, step)
+        if known is not None:
+            return known
+        begun = time.perf_counter()
+        fold = self.material.plan.steps[step]
+        fit, stop = self.material.sample.take(fold.fit), None
+        if params.get(EARLY) is True:
+            kept, held_back = hold_back(fit.y, self.seed)
+            fit, stop = fit.take(kept), fit.take(held_back)
+        fitted = entrant.learner.fit(fit, self.material.signature.inputs, params, seed=self.seed, stop=stop)
+        margin = np.ascontiguousarray(fitted.margin(self.material.sample.x[fold.held]), dtype=np.float64)
+        judged = Judged(margin.tobytes(), fitted.rounds, time.perf_counter() - begun)
+        self.memo.put(entrant, params, step, judged)
+        return judged
+
+
+class Race:
+    """Runs trials over a course, several folds at a time. The outcome does not depend on how many."""
+
+    def __init__(self, course: Course, pool: ThreadPoolExecutor, lanes: int, seconds: float | None) -> None:
+        self._course = course
+        self._pool = pool
+        self._lanes = lanes
+        self._seconds = seconds
+        self._spent = 0.0
+        self.leader: Trial | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is used up, but for the final fit of the leader."""
+        if self._seconds is None or self.leader is None:
+            return False
+        return self._spent + 1.3 * max(judged.seconds for judged in self.leader.judged) >= self._seconds
+
+    def run(self, trials: Sequence[Trial]) -> Iterator[Trial]:
+        """First one step for each trial, then the rest of the steps, the most promising trial first."""
+        judged = self._judge([(trial, 0) for trial in trials])
+        for trial, result in zip(trials, judged, strict=True):
+            self._note(trial, result)
+        for trial in sorted(trials, key=lambda trial: -trial.scores[0]):
+            self._finish(trial)
+            yield trial
+
+    def folds_of(self, trial: Trial) -> list[float]:
+        """The scores that count: those of the folds, without the screen."""
+        return trial.scores[self._screens :]
+
+    def behind(self, trial: Trial) -> bool:
+        """Whether a trial is clearly behind the leader on the steps that it has passed."""
+        if self.leader is None or self.leader is trial:
+            return False
+        theirs = self.folds_of(self.leader)
+        if folds := self.folds_of(trial):
+            return behind(folds, theirs)
+        return self.leader.scores[0] - trial.scores[0] > float(np.std(theirs, ddof=1))
+
+    @property
+    def _screens(self) -> int:
+        return int(self._course.material.plan.screen is not None)
+
+    def _finish(self, trial: Trial) -> None:
+        steps = len(self._course.material.plan.steps)
+        while len(trial.scores) < steps:
+            if self.over or self.behind(trial):
+                return
+            ahead = range(len(trial.scores), min(steps, len(trial.scores) + self._lanes))
+            for result in self._judge([(trial, step) for step in ahead]):
+                self._note(trial, result)
+                if self.behind(trial):
+                    return  # what the other lanes found beyond this step is not looked at
+        trial.complete = True
+        if self.leader is None or np.mean(self.folds_of(trial)) > np.mean(self.folds_of(self.leader)):
+            self.leader = trial
+
+    def _judge(self, tasks: Sequence[tuple[Trial, int]]) -> list[Judged]:
+        course = self._course
+        found = list(self._pool.map(lambda task: course.judge(task[0].entrant, task[0].params, task[1]), tasks))
+        times = [judged.seconds for judged in found]
+        self._spent += max(*times, sum(times) / self._lanes)
+        return found
+
+    def _note(self, trial: Trial, judged: Judged) -> None:
+        trial.scores.append(self._course.score(self._course.material.plan.steps[len(trial.scores)], judged))
+        trial.judged.append(judged)
+
+
+@contextmanager
+def lanes() -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """A thread for each core, and one core for each thread: sums then do not depend on how many cores there are."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with threadpool_limits(1), ThreadPoolExecutor(count, initializer=_one_core) as pool:
+        yield pool, count
+
+
+def _one_core() -> None:
+    threadpool_limits(1, user_api="openmp")  # OpenMP keeps this number for each thread that calls it

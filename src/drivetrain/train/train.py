@@ -1,0 +1,100 @@
+"""Stage 3: from Features to a Model. What a candidate is, see ``learner``; how they race, ``race`` and ``search``."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from drivetrain.core.artifacts import Features, Model
+from drivetrain.core.digest import digest_of
+from drivetrain.core.events import Progress, silent
+from drivetrain.core.project import ModelSpec
+from drivetrain.ops.calibration import Sigmoid
+from drivetrain.store.catalog import Catalog
+from drivetrain.store.folders import digests, write_folder
+from drivetrain.store.tracking import Experiment, Tracker, TrialRecord, open_tracker
+from drivetrain.train.candidates import Entrant, entrants
+from drivetrain.train.environment import environment
+from drivetrain.train.finish import Finished, finish
+from drivetrain.train.folds import hold_back
+from drivetrain.train.learners.hook import Hook
+from drivetrain.train.material import Material, read_material
+from drivetrain.train.memo import Memo
+from drivetrain.train.race import Course, Race, Trial, lanes
+from drivetrain.train.search import Search
+from drivetrain.train.trained import Trained
+
+_REHEARSED = 2_000
+
+
+def train(spec: ModelSpec, name: str, features: Features, catalog: Catalog, progress: Progress = silent) -> Model:
+    """The best model that the budget finds, as a folder in the store.
+
+    Raises InvalidInput (labels, values, parameters or hooks that cannot be used), Refused (an estimator that cannot be
+    exported, or whose export differs), MissingExtra (tracking asked for, MLflow not installed).
+    """
+    racers = entrants(spec.candidates, catalog.home)
+    material = read_material(features, catalog, spec.seed)
+    key = digest_of(features.name, features.digest, spec.seed, environment())
+    work = catalog.work_path("train", key)
+    told = {"metric": spec.metric, "seed": str(spec.seed), "protocol": material.plan.protocol}
+    run = Experiment(
+        experiment=name, run=str(features.ref), key=digest_of(key, spec.model_dump(mode="json")), params=told
+    )
+    with open_tracker(spec.tracking, catalog.state, run) as tracker, lanes() as (pool, count):
+        _rehearse(racers, material, spec.seed)
+        race = Race(Course(material, spec.metric, spec.seed, Memo(work)), pool, count, spec.budget.seconds)
+        search = Search(racers, race, spec.budget, spec.seed)
+        trials = search.run(_teller(race, spec, tracker, progress))
+        finished = finish(spec, material, trials, pool)
+        tracking = tracker.close({spec.metric: finished.estimate.value})
+    model = _written(name, features, finished.tracked(tracking), catalog)
+    shutil.rmtree(work, ignore_errors=True)
+    return model
+
+
+def _rehearse(racers: Sequence[Entrant], material: Material, seed: int) -> None:
+    """Fit and export a person's own estimators on a few rows: what cannot be served is refused before the search."""
+    for racer in racers:
+        if isinstance(racer.learner, Hook):
+            sample = material.sample
+            while len(sample) > 2 * _REHEARSED:
+                sample = sample.take(hold_back(sample.y, seed)[1])
+            fitted = racer.learner.fit(sample, material.signature.inputs, racer.fixed, seed=seed)
+            Trained(((fitted, 1.0),), Sigmoid(1.0, 0.0)).to_onnx(len(material.signature.inputs))
+
+
+def _teller(race: Race, spec: ModelSpec, tracker: Tracker, progress: Progress) -> Callable[[Trial], None]:
+    """What is told of each trial that ended: to whoever watches, and to the tracking."""
+    done = 0
+
+    def tell(trial: Trial) -> None:
+        nonlocal done
+        done += 1
+        folds = race.folds_of(trial)
+        score = abs(float(np.mean(folds or trial.scores)))
+        best = " (best)" if trial is race.leader else "" if trial.complete else " (ended early)"
+        progress(done, spec.budget.trials, f"{trial.entrant.name} {score:.4f}{best}")
+        metrics = {spec.metric: score, "seconds": trial.seconds}
+        metrics |= {f"fold_{number}": abs(value) for number, value in enumerate(folds)}
+        params = {key: str(value) for key, value in trial.params.items()} | {"origin": trial.origin}
+        state = "complete" if trial.complete else "ended early"
+        tracker.record(TrialRecord(trial.number, trial.entrant.name, state, params, metrics))
+
+    return tell
+
+
+def _written(name: str, features: Features, finished: Finished, catalog: Catalog) -> Model:
+    files = finished.content.files()
+    model = Model(
+        name=name,
+        digest=digest_of(digests(files)),
+        learner=" + ".join(part.candidate for part in finished.content.training.blend),
+        estimate=finished.estimate,
+        files=digests(files),
+        parents=(features.ref,),
+    )
+    write_folder(catalog.folder(model.ref), files)
+    return model
