@@ -14,7 +14,7 @@ from drivetrain.validate.gates import Finding, asked
 from drivetrain.validate.served import ServedPath, json_array, json_rows
 
 _PASSES = 5
-_CALLS = 400
+_CALLS = 200
 
 
 def latency(evidence: Evidence) -> Finding:
