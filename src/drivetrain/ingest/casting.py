@@ -40,7 +40,7 @@ MEANING = {
     ColumnType.BOOLEAN: "true or false",
     ColumnType.TEXT: "text",
     ColumnType.DATE: "a date (YYYY-MM-DD)",
-    ColumnType.TIMESTAMP: "a timestamp (YYYY-MM-DD HH:MM:SS, UTC unless it says otherwise)",
+    ColumnType.TIMESTAMP: "a timestamp (YYYY-MM-DD HH:MM:SS, in UTC or with its zone)",
 }
 
 
@@ -71,7 +71,10 @@ def typed(value: str, kind: ColumnType) -> str:
             f"CASE WHEN lower(trim({value})) IN ('true', 't', 'yes', 'y', '1', '1.0') THEN true "
             f"WHEN lower(trim({value})) IN ('false', 'f', 'no', 'n', '0', '0.0') THEN false END"
         )
-    cast = f"try_cast(trim({value}) AS {SQL_TYPE[kind]})"
+    plain = f"trim({value})"
+    if kind is ColumnType.TIMESTAMP:  # DuckDB wants seconds before a zone: 10:00Z
+        plain = f"regexp_replace({plain}, '^(.{{16}})(Z|[+-]|$)', '\\1:00\\2')"
+    cast = f"try_cast({plain} AS {SQL_TYPE[kind]})"
     finite = f" AND isfinite({cast})" if kind is not ColumnType.INTEGER else ""
     return f"CASE WHEN regexp_full_match({value}, {literal(_FORM[kind])}){finite} THEN {cast} END"
 

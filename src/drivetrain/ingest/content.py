@@ -10,12 +10,15 @@ import lzma
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pyarrow as pa
 
 from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.ingest.listing import COMPRESSIONS
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 MAX_ROW = 4 * 1024 * 1024
 """The longest row that is read, in bytes; also the size of the blocks in which text is read."""
@@ -48,13 +51,15 @@ _FOREIGN: Mapping[bytes, str] = {
 
 
 class Content(io.RawIOBase):
-    """A file opened for reading. ``sha256`` and ``size`` cover what was read so far, after decompression."""
+    """A file opened for reading. ``sha256``, ``size``, ``last`` (byte) and ``quotes`` (how many ``"``) tell what was
+    read so far, after decompression."""
 
     def __init__(self, name: str, path: Path) -> None:
         super().__init__()
         self.name, self.path = name, path
         self.size = 0
         self.last = b""
+        self.quotes = 0
         self._digest = hashlib.sha256()
         self._ahead = b""
         self._file = _open(name, path)
@@ -100,6 +105,23 @@ class Content(io.RawIOBase):
             left -= len(part)
         return self._passed(b"".join(parts))
 
+    def readinto(self, buffer: Buffer) -> int:
+        """Fill a buffer; 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        content = self.read(len(view))
+        view[: len(content)] = content
+        return len(content)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """The rest of the line with its end, or as much of it as ``size`` allows."""
+        limit, ahead = 1 << 62 if size is None or size < 0 else size, 4096
+        while True:
+            seen = self.peek(min(ahead, limit))
+            end = seen.find(b"\n") + 1
+            if end or len(seen) < ahead:
+                return self.read(end or len(seen))
+            ahead *= 2
+
     def skip(self, size: int) -> bool:
         """Read ``size`` bytes and forget them; False when there are fewer."""
         while size > 0:
@@ -119,6 +141,7 @@ class Content(io.RawIOBase):
         self._digest.update(content)
         self.size += len(content)
         self.last = content[-1:] or self.last
+        self.quotes += content.count(b'"')
         return content
 
     def _fetch(self, size: int) -> bytes:

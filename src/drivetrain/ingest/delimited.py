@@ -57,14 +57,23 @@ def read_delimited(content: Content, layout: Layout, null_values: tuple[str, ...
 
     A row with too many or too few values is broken. Raises InvalidInput with the file's name for what is not CSV.
     """
-    rows = _Numbering(first)
+    rows, last = _Numbering(first), ""
     try:
         for batch in _open(content, layout, null_values, rows):
+            last = _last_row(batch)
             yield rows.batch(content, pa.Table.from_batches([batch]))
     except pa.ArrowInvalid as error:
         raise _explain(error, content, rows.passed) from error
     if rows.waiting:
+        last = rows.waiting[-1].text
         yield rows.batch(content, pa.table({name: pa.array([], pa.string()) for name in layout.names}))
+    if content.quotes % 2 and "\n" in last:
+        raise InvalidInput(
+            "quote_open",
+            "the last row goes over several lines, and a quote in the file is never closed",
+            where=f"{content.name}, after row {rows.passed - 1}",
+            hint='close the quote (a quote inside quotes is written twice: "")',
+        )
 
 
 def check_names(names: tuple[str, ...], where: str) -> None:
@@ -124,6 +133,10 @@ def _open(content: Content, layout: Layout, null_values: tuple[str, ...], rows: 
     except pa.ArrowInvalid as error:
         if "Empty CSV file" not in str(error):  # a header without rows
             raise
+
+
+def _last_row(batch: pa.RecordBatch) -> str:
+    return "".join(str(column[-1].as_py()) for column in batch.columns) if batch.num_rows else ""
 
 
 def _cells(text: str, delimiter: str) -> list[str]:

@@ -33,12 +33,14 @@ def evolve(staging: Staging, contract: Contract, known: tuple[str, ...], table: 
 
     A contract says the type of its columns. Others have the type the source declares, else the one the table holds,
     else the narrowest that all values are written like. A held type gives way, to one that takes both old and new
-    values, where the source declares another or where most new values are not of it.
+    values, where the source declares another, or where most new values (two at least) are not of it and they are more
+    than the bad rows that the contract puts up with.
     """
     before = known or _first(staging.portions)
-    source = _columns(before, staging.portions)
+    every = tuple(dict.fromkeys([*before, *(name for found in staging.portions.values() for name in found.columns)]))
+    source = tuple(name for name in every if name not in _gone(before, staging.portions))
     held = {column.name: column.type for column in table.columns}
-    seen = _seen(staging, contract, source, held)
+    seen = _seen(staging, contract, every, held)
     old = Schema(tuple(Column(name, held.get(name, seen.get(name, ColumnType.TEXT))) for name in before))
     changes = old.changes_to(Schema(tuple(Column(name, seen[name]) for name in source)))
     ruled = {name: rule.type for name, rule in contract.columns.items()}
@@ -67,24 +69,23 @@ def _first(portions: Mapping[str, Found]) -> tuple[str, ...]:
     return tuple({name: None for found in portions.values() for name in found.columns})
 
 
-def _columns(before: tuple[str, ...], portions: Mapping[str, Found]) -> tuple[str, ...]:
-    gone = {name for found in portions.values() if not found.optional for name in before if name not in found.columns}
-    every = [*before, *(name for found in portions.values() for name in found.columns)]
-    return tuple(dict.fromkeys(name for name in every if name not in gone))
+def _gone(before: tuple[str, ...], portions: Mapping[str, Found]) -> set[str]:
+    return {name for found in portions.values() if not found.optional for name in before if name not in found.columns}
 
 
 def _seen(
-    staging: Staging, contract: Contract, source: tuple[str, ...], held: Mapping[str, ColumnType]
+    staging: Staging, contract: Contract, names: tuple[str, ...], held: Mapping[str, ColumnType]
 ) -> dict[str, ColumnType]:
-    """The type of each of the source's columns by what it says and holds now."""
-    expected = {name: contract.columns[name].type if name in contract.columns else held.get(name) for name in source}
+    """The type of each column by what the source says and holds now."""
+    expected = {name: contract.columns[name].type if name in contract.columns else held.get(name) for name in names}
     declared = _declared(staging.portions)
     columns = tuple(Column(name, kind) for name, kind in expected.items() if kind is not None and name in held)
-    lost = {name for name, share in staging.unreadable(Schema(columns)).items() if share > _HALF}
-    open_columns = [name for name in source if expected[name] is None and name not in declared]
+    most = max(_HALF, contract.max_bad_share)
+    lost = {name for name, (bad, of) in staging.unreadable(Schema(columns)).items() if bad > 1 and bad > most * of}
+    open_columns = [name for name in names if expected[name] is None and name not in declared]
     inferred = staging.infer([name for name in (*open_columns, *sorted(lost)) if name in staging.columns])
     seen = {}
-    for name in source:
+    for name in names:
         kind = expected[name]
         if kind is None:
             kind = declared.get(name) or inferred.get(name, ColumnType.TEXT)

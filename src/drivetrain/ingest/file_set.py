@@ -56,7 +56,7 @@ def read_files(files: Sequence[SourceFile], options: Options, cursor: str) -> It
     passed = 0
     for file in files:
         before = loaded.get(file.name)
-        if before is None and gone and (moved := gone.get(_sha256(file))):
+        if before is None and gone and (moved := gone.pop(_sha256(file), None)):
             before = loaded[file.name] = replace(moved, name=file.name, mtime_ns=file.mtime_ns, size=file.size)
         if before is None or (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
             for item in _read_file(file, options, before):

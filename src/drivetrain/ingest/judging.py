@@ -55,7 +55,7 @@ class Judged:
             f"SELECT first(reason ORDER BY reason), count(*) AS times FROM (SELECT unnest(string_split("
             f"drivetrain_reasons, {_SEPARATOR})) AS reason FROM judged WHERE drivetrain_origin = {chosen} AND "
             f"drivetrain_reasons <> '' UNION ALL SELECT reason FROM broken WHERE drivetrain_origin = {chosen}) "
-            "GROUP BY regexp_replace(reason, '''.*''|[0-9]+', '', 'g') ORDER BY times DESC, ALL"
+            "GROUP BY regexp_replace(reason, '''.*''|[0-9]+', '', 'g') ORDER BY times DESC, 1"
         ).fetchall()
         return tuple(f"{reason} ({times:,} x)" for reason, times in rows)
 
@@ -154,6 +154,13 @@ def _require_condition(sql: duckdb.DuckDBPyConnection, name: str, check: str, sc
 
 def _culprit(sql: duckdb.DuckDBPyConnection, rules: Sequence[Rule], error: duckdb.Error, where: str) -> DrivetrainError:
     """The error of the rule that fails by itself when the whole pass failed."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return Refused(
+            "load_too_big",
+            "the load does not fit into the memory that a load may take",
+            where=where,
+            hint="load fewer files at a time: narrow `path`, ingest, widen it again",
+        )
     for rule in rules:
         try:
             sql.execute(f"SELECT count(CASE WHEN {rule.broken} THEN {rule.reason} END) FROM typed")

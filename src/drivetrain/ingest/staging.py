@@ -43,7 +43,7 @@ class Found:
 class Staging:
     """The staged rows, in a DuckDB that reaches neither files nor network. Use it as a context manager."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, memory: str = _MEMORY) -> None:
         self._work = work
         shutil.rmtree(work, ignore_errors=True)  # what a killed load left
         work.mkdir(parents=True)
@@ -51,7 +51,7 @@ class Staging:
             config={
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
-                "memory_limit": _MEMORY,
+                "memory_limit": memory,
                 "temp_directory": str(work),
             }
         )
@@ -130,8 +130,8 @@ class Staging:
         groups = (numbers[place * width : (place + 1) * width] for place in range(len(chosen)))
         return {column: _narrowest(group) for column, group in zip(chosen, groups, strict=True)}
 
-    def unreadable(self, schema: Schema) -> dict[str, float]:
-        """Of each column's values from the source, the share that is not of its type."""
+    def unreadable(self, schema: Schema) -> dict[str, tuple[int, int]]:
+        """Of each column's values from the source: how many are not of its type, and how many there are."""
         columns = [column for column in schema.columns if column.name in self.columns]
         if not columns:
             return {}
@@ -144,10 +144,7 @@ class Staging:
             )
         )
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
-        return {
-            column.name: 1 - good / values if values else 0.0
-            for column, (values, good) in zip(columns, pairs, strict=True)
-        }
+        return {column.name: (every - good, every) for column, (every, good) in zip(columns, pairs, strict=True)}
 
     def _add(self, rows: pa.Table, columns: list[str], origin: str) -> None:
         self._widen(columns)

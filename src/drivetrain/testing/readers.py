@@ -1,0 +1,147 @@
+"""The contract of a Reader, as tests. A plugin subclasses ``ReaderContract``, says how its source is made, and is run
+by pytest like any other test class."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from drivetrain.core.errors import DrivetrainError
+from drivetrain.core.project import SourceSpec
+from drivetrain.ingest.ingest import ingest
+from drivetrain.ingest.reading import Batch, Position, Reader, open_reader
+from drivetrain.store.catalog import Catalog
+from drivetrain.store.tables import Table
+
+Row = tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one reading gave."""
+
+    batches: tuple[Batch, ...]
+    positions: tuple[Position, ...]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of all batches, in order."""
+        return [row for batch in self.batches for row in zip(*batch.rows.to_pydict().values(), strict=True)]
+
+    @property
+    def cursor(self) -> str:
+        """Where the next reading starts."""
+        return self.positions[-1].cursor
+
+
+class ReaderContract(ABC):
+    """Eight promises that ``ingest`` builds on. The source that ``make`` makes has the columns ``id`` and ``word``."""
+
+    @abstractmethod
+    def make(self, home: Path, rows: list[tuple[int, str]]) -> SourceSpec:
+        """Put a source with these rows, in this order, in or beside the project folder ``home``."""
+
+    @abstractmethod
+    def add(self, home: Path, rows: list[tuple[int, str]]) -> SourceSpec:
+        """Add rows to the source that ``make`` made, in the way in which it grows; gives its spec from now on."""
+
+    @abstractmethod
+    def remove(self, home: Path) -> None:
+        """Take the source away."""
+
+    @pytest.fixture
+    def home(self, tmp_path: Path) -> Path:
+        """An empty project folder."""
+        return tmp_path
+
+    @pytest.fixture
+    def spec(self, home: Path) -> SourceSpec:
+        """A source of three rows."""
+        return self.make(home, [(1, "one"), (2, "two"), (3, "three")])
+
+    @pytest.fixture
+    def reader(self, spec: SourceSpec, home: Path) -> Reader:
+        """A reader of that source, through the plugin door."""
+        return _open(spec, home)
+
+    def test_discovers_what_there_is(self, reader: Reader) -> None:
+        """Names and sizes, the same when asked again."""
+        portions = reader.discover()
+        assert portions
+        assert all(portion.name and portion.size >= 0 for portion in portions)
+        assert reader.discover() == portions
+
+    def test_reads_every_row_as_text(self, reader: Reader) -> None:
+        """All rows, in order, as text columns, numbered from 1 within their portion."""
+        taken = _take(reader, "")
+        assert taken.rows == [("1", "one"), ("2", "two"), ("3", "three")]
+        assert {field.type for batch in taken.batches for field in batch.rows.schema} == {pa.string()}
+        places = [(batch.portion, number) for batch in taken.batches for number in batch.numbers.to_pylist()]
+        assert len(set(places)) == 3
+        assert min(number for _, number in places) == 1
+
+    def test_reads_the_same_again(self, reader: Reader) -> None:
+        """A load that was cut off starts again from its cursor: nothing may depend on the first attempt."""
+        next(iter(reader.read("")))
+        first, again = _take(reader, ""), _take(reader, "")
+        assert first.rows == again.rows
+        assert [one.content for one in first.positions] == [one.content for one in again.positions]
+
+    def test_has_nothing_new_after_its_cursor(self, spec: SourceSpec, reader: Reader, home: Path) -> None:
+        """A second reading gives neither rows nor a position; also from a reader that never read the first part."""
+        cursor = _take(reader, "").cursor
+        assert _take(_open(spec, home), cursor) == Taken((), ())
+
+    def test_reads_only_what_was_added(self, reader: Reader, home: Path) -> None:
+        """After the source grew, the old cursor gives the new rows, and their digest differs from the first."""
+        first = _take(reader, "")
+        grown = self.add(home, [(4, "four")])
+        second = _take(_open(grown, home), first.cursor)
+        assert second.rows == [("4", "four")]
+        assert second.positions[-1].content != first.positions[-1].content
+        assert _take(_open(grown, home), second.cursor) == Taken((), ())
+
+    def test_commit_may_be_told_twice(self, spec: SourceSpec, reader: Reader, home: Path) -> None:
+        """The process may end between the table's commit and this call, so it is told again."""
+        cursor = _take(reader, "").cursor
+        reader.commit(cursor)
+        _open(spec, home).commit(cursor)
+        assert _take(_open(spec, home), cursor).rows == []
+
+    def test_a_missing_source_is_an_error_with_a_cure(self, spec: SourceSpec, home: Path) -> None:
+        """A source that is not there is said to be so, never taken for an empty one."""
+        self.remove(home)
+        with pytest.raises(DrivetrainError) as caught:
+            _take(_open(spec, home), "")
+        assert caught.value.hint
+        assert caught.value.where
+
+    def test_ingests_each_row_once(self, spec: SourceSpec, home: Path) -> None:
+        """Through the whole stage: load, nothing new, growth."""
+        with Catalog(home) as catalog:
+            first = ingest(spec, "words", catalog)
+            assert ingest(spec, "words", catalog) == first
+            second = ingest(self.add(home, [(4, "four")]), "words", catalog)
+            assert (first.rows, second.rows) == (3, 4)
+            table = Table(catalog.table_path("datasets", "words")).read(second.version)
+        assert sorted(table.column("id").to_pylist()) == [1, 2, 3, 4]
+
+
+def _open(spec: SourceSpec, home: Path) -> Reader:
+    return open_reader(spec, home, home / ".drivetrain" / "cache")
+
+
+def _take(reader: Reader, cursor: str) -> Taken:
+    items: Iterator[Batch | Position] = reader.read(cursor)
+    batches, positions = [], []
+    for item in items:
+        if isinstance(item, Batch):
+            batches.append(item)
+        else:
+            positions.append(item)
+    return Taken(tuple(batches), tuple(positions))
