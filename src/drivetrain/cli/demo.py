@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.markup import escape
-from rich.panel import Panel
 
 from drivetrain.cli.options import Door, command
-from drivetrain.cli.output import out, print_json
+from drivetrain.cli.output import err, out, print_json
 from drivetrain.cli.progress import RunProgress
 
 if TYPE_CHECKING:
@@ -36,12 +35,13 @@ def demo(door: Door, once: bool, folder: Path) -> None:
             _stay(live, once=once)
     else:
         with RunProgress(out) as progress, live_demo(folder, door.settings, [progress]) as live:
-            out.print(_panel(live, folder))
+            _tell(live, folder)
             _stay(live, once=once)
 
 
 def _stay(live: LiveDemo, *, once: bool) -> None:
     if not once:
+        err.print("[dim]Ctrl+C stops the service[/]")
         live.server.wait()
 
 
@@ -57,14 +57,16 @@ def _facts(live: LiveDemo) -> dict[str, object]:
     }
 
 
-def _panel(live: LiveDemo, folder: Path) -> Panel:
-    lines = (
-        f"[bold]service[/]      {live.server.url}   (pages: {live.server.url}/docs)",
-        f"[bold]try it[/]       curl {live.server.url}/v1/predict -H 'Authorization: Bearer {live.key}' \\",
-        f"               -H 'Content-Type: application/json' -d '{escape(live.example)}'",
-        f"[bold]trace it[/]     drivetrain trace {live.prediction_id} --project {folder}",
-        f"[bold]model card[/]   {live.model_card}",
-        f"[bold]drift report[/] {live.drift_page}",
-        f"[bold]drift[/]        {escape(live.drift.recommendation)}",
-    )
-    return Panel("\n".join(lines), title="Live", title_align="left", expand=False)
+def _tell(live: LiveDemo, folder: Path) -> None:
+    rows = (
+        ("service", f"{live.server.url}  (try it in a browser: {live.server.url}/docs)"),
+        ("model card", str(live.model_card)),
+        ("drift report", str(live.drift_page)),
+        ("recommends", live.drift.recommendation),
+        ("trace", f"drivetrain trace {live.prediction_id} --project {folder}"),
+        ("ask it", f"curl {live.server.url}/v1/predict -H 'Authorization: Bearer {live.key}' "
+                   f"-H 'Content-Type: application/json' -d '{live.example}'"),
+    )  # fmt: skip
+    out.rule("live", align="left", style="green")
+    for name, text in rows:
+        out.print(f"[bold]{name:<13}[/] {escape(text)}")

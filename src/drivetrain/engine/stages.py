@@ -20,7 +20,7 @@ from drivetrain.core.digest import digest_bytes, digest_of
 from drivetrain.core.errors import NotFound
 from drivetrain.core.events import Progress
 from drivetrain.core.plugins import is_hook
-from drivetrain.core.project import ProjectSpec, Spec
+from drivetrain.core.project import GatesSpec, ProjectSpec, Spec
 from drivetrain.core.refs import Kind
 from drivetrain.ingest.fingerprint import fingerprint
 from drivetrain.store.catalog import Catalog
@@ -159,7 +159,7 @@ def _train(context: Context, progress: Progress) -> Artifact:
 def _validate_inputs(context: Context) -> Inputs:
     champion = _champion(context)
     return {
-        "section gates": _section(context.spec.gates),
+        "section gates": _section(_gates(context.spec)),
         "features": _made(context.features, "prepare").digest,
         "model": _made(context.model, "train").digest,
         "champion": champion.digest if champion else "",
@@ -172,7 +172,13 @@ def _validate(context: Context, progress: Progress) -> Artifact:
 
     model, features = _made(context.model, "train"), _made(context.features, "prepare")
     name, catalog = context.spec.project, context.catalog
-    return validate(context.spec.gates, name, model, features, _champion(context), catalog, progress)
+    return validate(_gates(context.spec), name, model, features, _champion(context), catalog, progress)
+
+
+def _gates(spec: ProjectSpec) -> GatesSpec:
+    """The gates; the card's purpose is the project's description when it has none of its own."""
+    purpose = spec.gates.card.purpose or spec.description
+    return spec.gates.model_copy(update={"card": spec.gates.card.model_copy(update={"purpose": purpose})})
 
 
 def _champion(context: Context) -> Model | None:

@@ -106,8 +106,9 @@ def _deployment_steps(service: str, row: Mapping[str, object], catalog: Catalog)
 def _release_steps(ref: Ref, catalog: Catalog, actors: Mapping[str, Actor]) -> tuple[TraceStep, ...]:
     release = catalog.get(Release, ref)
     verified = verify_release(catalog.folder(release.ref), actors, need_approval=False, expected=release.ref)
-    ancestors = tuple(_step(catalog.find(parent)) for parent in catalog.ancestors(release.ref))
-    return (_verified_step(release, verified), *ancestors, _code_step(verified))
+    ancestors = sorted(catalog.ancestors(release.ref), key=lambda parent: -list(Kind).index(parent.kind))
+    steps = (_step(catalog.find(parent)) for parent in ancestors)
+    return (_verified_step(release, verified), *steps, _code_step(verified))
 
 
 def _verified_step(release: Release, verified: VerifiedRelease) -> TraceStep:
