@@ -24,7 +24,7 @@ _NAMES = {"roc_auc": "ROC AUC", "average_precision": "Average precision", "log_l
 
 def render_card(body: ReportBody, content: ModelContent | None) -> bytes:
     """The page, as HTML. Without ``content`` (a model folder that is not safe to read) it shows the gates alone."""
-    blocks: list[Block] = [_headline(body), *_purpose(body, content), _gates(body)]
+    blocks: list[Block] = [_headline(body), *_purpose(body, content), *_gates(body)]
     for section in body.sections:
         blocks += [Text(_TITLES.get(section.gate, section.gate)), *section.tables, *section.charts]
     if content is not None:
@@ -63,24 +63,28 @@ def _rule(rule: DecisionRule) -> str:
     return f"A score of {rule.threshold:.4g} or more is flagged. This threshold {reason}."
 
 
-def _gates(body: ReportBody) -> Table:
+def _gates(body: ReportBody) -> Iterator[Block]:
+    yield Text(
+        "Gates", ("A model is released when it passes every gate, or when a person overrides one and says why.",)
+    )
     rows = [
-        (gate.gate, Mark(_mood(gate.verdict), gate.verdict), _measured(gate), gate.threshold, gate.detail)
+        (gate.gate, Mark(_mood(gate.verdict), gate.verdict), *_measured(gate), gate.threshold, gate.detail)
         for gate in body.gates
     ]
-    note = "Numbers in brackets are the ends of the 95 % interval, by bootstrap over the test rows."
-    return Table("Gates", ("gate", "verdict", "measured", "threshold", "detail"), tuple(rows), note)
+    header = ("gate", "verdict", "measured", "95 % interval", "threshold", "detail")
+    yield Table("What was asked and what was measured", header, tuple(rows), "Intervals come from the bootstrap.")
 
 
-def _measured(gate: GateResult) -> str:
+def _measured(gate: GateResult) -> tuple[str, str]:
+    """The number and its interval, which is left out where the number was counted."""
     if gate.measured is None:
-        return ""
-    value = show_number(gate.measured.value)
-    return value if gate.measured.low == gate.measured.high else f"{value} {_interval(gate.measured)}"
+        return "", ""
+    counted = gate.measured.low == gate.measured.high
+    return show_number(gate.measured.value), "" if counted else _interval(gate.measured)
 
 
 def _interval(estimate: Estimate) -> str:
-    return f"[{show_number(estimate.low)}, {show_number(estimate.high)}]"
+    return f"{show_number(estimate.low)} to {show_number(estimate.high)}"
 
 
 def _data(body: ReportBody, content: ModelContent) -> Iterator[Block]:

@@ -13,8 +13,8 @@ from drivetrain.validate.evidence import Evidence
 from drivetrain.validate.gates import Finding, asked
 from drivetrain.validate.served import ServedPath, json_array, json_rows
 
-_PASSES = 5
-_CALLS = 200
+_PASSES = 20
+_CALLS = 250
 
 
 def latency(evidence: Evidence) -> Finding:

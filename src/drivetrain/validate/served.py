@@ -1,41 +1,41 @@
-"""The path of a served row: the bytes of a request, typed columns, one packed row, the graph's score."""
+"""The path of a served row: the bytes of a request, typed values, one packed row, the graph's score."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from types import GenericAlias
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 
+from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import Signature
-from drivetrain.core.schema import ColumnType
-from drivetrain.ops.packing import pack
+from drivetrain.ops.rows import RowPacker, row_type
 from drivetrain.store.models import Scorer
-from drivetrain.store.tables import arrow_type
-
-_ROWS = msgspec.json.Decoder(list[dict[str, str | int | float | bool | None]])
 
 
-@dataclass(frozen=True)
 class ServedPath:
-    """From JSON rows to scores, as a server takes them."""
+    """From JSON rows to scores, by the code that the server reads rows with."""
 
-    signature: Signature
-    scorer: Scorer
+    def __init__(self, signature: Signature, scorer: Scorer) -> None:
+        self._width = len(signature.inputs)
+        self._decode = msgspec.json.Decoder(GenericAlias(list, (row_type(signature),))).decode
+        self._pack = RowPacker(signature).pack
+        self._score = scorer.score
 
     def pack(self, body: bytes) -> NDArray[np.float64]:
-        """The packed rows [n, F] of a JSON array of objects; a field that is not given is missing."""
-        rows = _ROWS.decode(body)
-        columns = {
-            field.name: _column([row.get(field.name) for row in rows], field.type) for field in self.signature.inputs
-        }
-        return pack(self.signature, pa.table(columns))
+        """The packed rows [n, F] of a JSON array of rows; raises InvalidInput when a server would refuse it."""
+        try:
+            rows = self._decode(body)
+        except msgspec.DecodeError as error:
+            raise InvalidInput("row_refused", f"a server would refuse a test row: {error}") from error
+        return np.frombuffer(b"".join([self._pack(astuple(row)) for row in rows])).reshape(-1, self._width)
 
     def score(self, body: bytes) -> NDArray[np.float64]:
-        """The scores [n] of a JSON array of objects."""
-        return self.scorer.score(self.pack(body))
+        """The scores [n] of a JSON array of rows."""
+        return self._score(self.pack(body))
 
 
 def json_rows(table: pa.Table) -> list[bytes]:
@@ -46,9 +46,3 @@ def json_rows(table: pa.Table) -> list[bytes]:
 def json_array(rows: list[bytes]) -> bytes:
     """JSON values as one JSON array."""
     return b"[" + b",".join(rows) + b"]"
-
-
-def _column(values: list[str | int | float | bool | None], kind: ColumnType) -> pa.Array:
-    if kind in (ColumnType.DATE, ColumnType.TIMESTAMP):
-        return pa.array(values, pa.string()).cast(arrow_type(kind))
-    return pa.array(values, arrow_type(kind))

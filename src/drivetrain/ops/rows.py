@@ -1,0 +1,95 @@
+"""One row as a caller sends it, typed by the model's signature, and packed as ``ops.packing.pack`` packs a table.
+
+The server reads requests with it, and ``validate`` proves on every test row that both ways give the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from struct import Struct, error
+from typing import Annotated, Any
+
+import msgspec
+
+from drivetrain.core.model import UNKNOWN, InputField, Signature
+from drivetrain.core.schema import ColumnType
+
+LARGEST_INTEGER = 2**53
+"""Whole numbers up to here are exact as float64."""
+
+_BOUNDS = msgspec.Meta(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)
+_TYPES: Mapping[ColumnType, Any] = {
+    ColumnType.INTEGER: Annotated[int, _BOUNDS],
+    ColumnType.NUMBER: float,
+    ColumnType.BOOLEAN: bool,
+    ColumnType.TEXT: str,
+    ColumnType.DATE: date,
+    ColumnType.TIMESTAMP: datetime,
+}
+_FIRST_DAY = date(1970, 1, 1)
+_FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MISSING = float("nan")
+
+Coder = Callable[[Any], float]
+
+
+def annotation(field: InputField, *, lenient: bool) -> Any:
+    """The type of an input on the wire; a lenient one takes an integer that is written 45.0."""
+    kind = _TYPES[field.type]
+    if lenient and field.type is ColumnType.INTEGER:
+        kind |= Annotated[float, _BOUNDS]
+    return kind | None if field.nullable else kind
+
+
+def row_type(signature: Signature, entity: str | None = None, *, lenient: bool = False) -> type[msgspec.Struct]:
+    """A struct with one field per input, in order, and the entity last; inputs keep their names on the wire only."""
+    fields: list[Any] = []
+    for at, field in enumerate(signature.inputs):
+        kind = annotation(field, lenient=lenient)
+        fields.append((f"f{at}", kind, None) if field.nullable else (f"f{at}", kind))
+    names = {f"f{at}": name for at, name in enumerate(signature.names)}
+    if entity is not None:
+        fields.append(("entity", str | int | None, None))
+        names["entity"] = entity
+    # keyword-only fields may be required after optional ones
+    return msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False)
+
+
+def coder(field: InputField) -> Coder | None:
+    """How a typed value becomes the number that the model takes; None where it is that number."""
+    if field.type is ColumnType.TEXT:
+        codes = {text: float(code) for code, text in enumerate(field.categories)}
+        return lambda text: codes.get(text, UNKNOWN)
+    if field.type is ColumnType.DATE:
+        return lambda day: (day - _FIRST_DAY).days * 86400.0
+    if field.type is ColumnType.TIMESTAMP:
+        return _seconds
+    return None
+
+
+class RowPacker:
+    """Packs typed values, one row at a time."""
+
+    def __init__(self, signature: Signature) -> None:
+        coders = [coder(field) for field in signature.inputs]
+        self._coded = [(at, code) for at, code in enumerate(coders) if code is not None]
+        self._doubles = Struct(f"={len(signature.inputs)}d").pack
+
+    def pack(self, values: Sequence[Any]) -> bytes:
+        """One row as float64 [F]. Struct is several times faster than NumPy here, but knows no None."""
+        if self._coded:
+            values = list(values)
+            for at, code in self._coded:
+                if values[at] is not None:
+                    values[at] = code(values[at])
+        try:
+            return self._doubles(*values)
+        except error:
+            return self._doubles(*[_MISSING if value is None else value for value in values])
+
+
+def _seconds(moment: datetime) -> float:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return ((aware - _FIRST_MOMENT) // _MICROSECOND) / 1e6
