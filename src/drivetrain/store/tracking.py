@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
@@ -185,6 +186,9 @@ def _parent(client: MlflowClient, place: str, experiment: Experiment) -> tuple[s
     found = client.search_runs([place], f"tags.`drivetrain.key` = '{experiment.key}'", max_results=1000)
     trials = [run for run in found if _NUMBER in run.data.tags]
     done = {int(run.data.tags[_NUMBER]) for run in trials if run.info.status == "FINISHED"}
+    for run in trials:
+        if run.info.status != "FINISHED":
+            client.delete_run(run.info.run_id)
     for run in found:
         if run not in trials:
             return run.info.run_id, done
@@ -201,15 +205,17 @@ def _write_trial(client: MlflowClient, place: str, parent: str, key: str, trial:
         _NUMBER: str(trial.number),
         "drivetrain.state": trial.state,
     }
-    run = client.create_run(place, run_name=f"{trial.number} {trial.name}", tags=tags)
+    ended = time.time_ns() // 1_000_000
+    begun = ended - int(1000 * trial.metrics.get("seconds", 0.0))
+    run = client.create_run(place, start_time=begun, run_name=f"{trial.number} {trial.name}", tags=tags)
     _log(client, run.info.run_id, trial.params, trial.metrics)
-    client.set_terminated(run.info.run_id)
+    client.set_terminated(run.info.run_id, end_time=ended)
 
 
 def _log(client: MlflowClient, run: str, params: Mapping[str, str], metrics: Mapping[str, float]) -> None:
     from mlflow.entities import Metric, Param
 
-    at = 0
+    at = time.time_ns() // 1_000_000
     client.log_batch(
         run,
         metrics=[Metric(name, value, at, 0) for name, value in metrics.items()],

@@ -81,7 +81,7 @@ def choose(trials: Sequence[Trial], judge: Judge, min_gain: float) -> Choice:
     gain = float(np.mean(judge.scores(blended)) - np.mean(judge.scores(alone)))
     if len(weights) == 1:
         return Choice(((best, 1.0),), alone, f"{named}; no blend with another candidate is better")
-    names = " + ".join(f"{weight:.1f} {members[position].entrant.name}" for position, weight in weights.items())
+    names = " + ".join(f"{weight:.2f} {members[position].entrant.name}" for position, weight in weights.items())
     if gain < min_gain or not judge.better(judge.scores(blended), judge.scores(alone)):
         asked = f"less than the {min_gain:g} asked for" if gain < min_gain else "no more than noise"
         return Choice(((best, 1.0),), alone, f"{named}; the blend {names} would gain {gain:.5f}, {asked}")

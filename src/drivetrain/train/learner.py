@@ -88,7 +88,7 @@ class Learner(Protocol):
         """The parameters that a person may fix; None when only the learner itself can tell."""
         ...
 
-    def suggest(self, trial: optuna.Trial) -> Params:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Params:
         """A point of the search space."""
         ...
 

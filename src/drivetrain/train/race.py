@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import optuna
@@ -78,31 +78,58 @@ class Course:
         return judged
 
 
-class Race:
-    """Runs trials over a course, several folds at a time. The outcome does not depend on how many."""
+class Watcher(Protocol):
+    """Whoever follows a race."""
 
-    def __init__(self, course: Course, pool: ThreadPoolExecutor, lanes: int, seconds: float | None) -> None:
+    def step(self, trial: Trial) -> None:
+        """A trial passed a step."""
+        ...
+
+    def ended(self, trial: Trial) -> None:
+        """A trial ended."""
+        ...
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Threads to fit and judge on, and how many."""
+
+    pool: ThreadPoolExecutor
+    count: int
+
+
+class Race:
+    """Runs trials over a course, several folds at a time. The outcome does not depend on how many.
+
+    ``spent`` counts the seconds of all steps, also of those before a kill.
+    """
+
+    def __init__(self, course: Course, lanes: Lanes, seconds: float | None) -> None:
         self._course = course
-        self._pool = pool
         self._lanes = lanes
         self._seconds = seconds
-        self._spent = 0.0
+        self.spent = 0.0
         self.leader: Trial | None = None
+
+    @property
+    def steps(self) -> int:
+        """How many steps a complete trial has."""
+        return len(self._course.material.plan.steps)
 
     @property
     def over(self) -> bool:
         """Whether the time is used up, but for the final fit of the leader."""
         if self._seconds is None or self.leader is None:
             return False
-        return self._spent + 1.3 * max(judged.seconds for judged in self.leader.judged) >= self._seconds
+        return self.spent + 1.3 * max(judged.seconds for judged in self.leader.judged) >= self._seconds
 
-    def run(self, trials: Sequence[Trial]) -> Iterator[Trial]:
+    def run(self, trials: Sequence[Trial], watcher: Watcher) -> Iterator[Trial]:
         """First one step for each trial, then the rest of the steps, the most promising trial first."""
-        judged = self._judge([(trial, 0) for trial in trials])
-        for trial, result in zip(trials, judged, strict=True):
+        for trial, result in zip(trials, self._judge([(trial, 0) for trial in trials]), strict=True):
             self._note(trial, result)
         for trial in sorted(trials, key=lambda trial: -trial.scores[0]):
-            self._finish(trial)
+            self._finish(trial, watcher)
+            watcher.ended(trial)
             yield trial
 
     def folds_of(self, trial: Trial) -> list[float]:
@@ -122,14 +149,14 @@ class Race:
     def _screens(self) -> int:
         return int(self._course.material.plan.screen is not None)
 
-    def _finish(self, trial: Trial) -> None:
-        steps = len(self._course.material.plan.steps)
-        while len(trial.scores) < steps:
+    def _finish(self, trial: Trial, watcher: Watcher) -> None:
+        while len(trial.scores) < self.steps:
             if self.over or self.behind(trial):
                 return
-            ahead = range(len(trial.scores), min(steps, len(trial.scores) + self._lanes))
+            ahead = range(len(trial.scores), min(self.steps, len(trial.scores) + self._lanes.count))
             for result in self._judge([(trial, step) for step in ahead]):
                 self._note(trial, result)
+                watcher.step(trial)
                 if self.behind(trial):
                     return  # what the other lanes found beyond this step is not looked at
         trial.complete = True
@@ -138,9 +165,9 @@ class Race:
 
     def _judge(self, tasks: Sequence[tuple[Trial, int]]) -> list[Judged]:
         course = self._course
-        found = list(self._pool.map(lambda task: course.judge(task[0].entrant, task[0].params, task[1]), tasks))
+        found = list(self._lanes.pool.map(lambda task: course.judge(task[0].entrant, task[0].params, task[1]), tasks))
         times = [judged.seconds for judged in found]
-        self._spent += max(*times, sum(times) / self._lanes)
+        self.spent += max(*times, sum(times) / self._lanes.count)
         return found
 
     def _note(self, trial: Trial, judged: Judged) -> None:
@@ -149,11 +176,11 @@ class Race:
 
 
 @contextmanager
-def lanes() -> Iterator[tuple[ThreadPoolExecutor, int]]:
+def open_lanes() -> Iterator[Lanes]:
     """A thread for each core, and one core for each thread: sums then do not depend on how many cores there are."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with threadpool_limits(1), ThreadPoolExecutor(count, initializer=_one_core) as pool:
-        yield pool, count
+        yield Lanes(pool, count)
 
 
 def _one_core() -> None:

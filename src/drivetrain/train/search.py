@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 
 import numpy as np
@@ -13,7 +13,7 @@ from drivetrain.core.digest import canonical_json
 from drivetrain.core.project import Budget
 from drivetrain.train.candidates import Entrant
 from drivetrain.train.learner import Params
-from drivetrain.train.race import Race, Trial
+from drivetrain.train.race import Race, Trial, Watcher
 
 BATCH = 4
 """Proposals made at a time, whatever the number of cores."""
@@ -34,14 +34,13 @@ class Search:
         self._tried: set[bytes] = set()
         self.trials: list[Trial] = []
 
-    def run(self, found: Callable[[Trial], None]) -> tuple[Trial, ...]:
-        """Race batch after batch; ``found`` is told of each trial that ended. Gives all trials by number."""
+    def run(self, watcher: Watcher) -> tuple[Trial, ...]:
+        """Race batch after batch, within sight of ``watcher``. Gives all trials by number."""
         batch, idle = self._defaults(), 0
         while batch and idle < _IDLE:
             self.trials += batch
-            for trial in self._race.run(batch):
+            for trial in self._race.run(batch, watcher):
                 self._tell(trial)
-                found(trial)
             idle = 0 if self._remember(batch) else idle + 1
             batch = self._starts() or self._proposals()
         return tuple(self.trials)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from drivetrain.core.artifacts import Features, Model
 from drivetrain.core.digest import digest_of
@@ -14,7 +12,7 @@ from drivetrain.core.project import ModelSpec
 from drivetrain.ops.calibration import Sigmoid
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import digests, write_folder
-from drivetrain.store.tracking import Experiment, Tracker, TrialRecord, open_tracker
+from drivetrain.store.tracking import Experiment, open_tracker
 from drivetrain.train.candidates import Entrant, entrants
 from drivetrain.train.environment import environment
 from drivetrain.train.finish import Finished, finish
@@ -22,8 +20,9 @@ from drivetrain.train.folds import hold_back
 from drivetrain.train.learners.hook import Hook
 from drivetrain.train.material import Material, read_material
 from drivetrain.train.memo import Memo
-from drivetrain.train.race import Course, Race, Trial, lanes
+from drivetrain.train.race import Course, Race, open_lanes
 from drivetrain.train.search import Search
+from drivetrain.train.teller import Teller
 from drivetrain.train.trained import Trained
 
 _REHEARSED = 2_000
@@ -43,12 +42,12 @@ def train(spec: ModelSpec, name: str, features: Features, catalog: Catalog, prog
     run = Experiment(
         experiment=name, run=str(features.ref), key=digest_of(key, spec.model_dump(mode="json")), params=told
     )
-    with open_tracker(spec.tracking, catalog.state, run) as tracker, lanes() as (pool, count):
+    with open_tracker(spec.tracking, catalog.state, run) as tracker, open_lanes() as lanes:
         _rehearse(racers, material, spec.seed)
-        race = Race(Course(material, spec.metric, spec.seed, Memo(work)), pool, count, spec.budget.seconds)
-        search = Search(racers, race, spec.budget, spec.seed)
-        trials = search.run(_teller(race, spec, tracker, progress))
-        finished = finish(spec, material, trials, pool)
+        race = Race(Course(material, spec.metric, spec.seed, Memo(work)), lanes, spec.budget.seconds)
+        teller = Teller(spec, race, tracker, progress)
+        trials = Search(racers, race, spec.budget, spec.seed).run(teller)
+        finished = finish(spec, material, trials, lanes.pool)
         tracking = tracker.close({spec.metric: finished.estimate.value})
     model = _written(name, features, finished.tracked(tracking), catalog)
     shutil.rmtree(work, ignore_errors=True)
@@ -64,26 +63,6 @@ def _rehearse(racers: Sequence[Entrant], material: Material, seed: int) -> None:
                 sample = sample.take(hold_back(sample.y, seed)[1])
             fitted = racer.learner.fit(sample, material.signature.inputs, racer.fixed, seed=seed)
             Trained(((fitted, 1.0),), Sigmoid(1.0, 0.0)).to_onnx(len(material.signature.inputs))
-
-
-def _teller(race: Race, spec: ModelSpec, tracker: Tracker, progress: Progress) -> Callable[[Trial], None]:
-    """What is told of each trial that ended: to whoever watches, and to the tracking."""
-    done = 0
-
-    def tell(trial: Trial) -> None:
-        nonlocal done
-        done += 1
-        folds = race.folds_of(trial)
-        score = abs(float(np.mean(folds or trial.scores)))
-        best = " (best)" if trial is race.leader else "" if trial.complete else " (ended early)"
-        progress(done, spec.budget.trials, f"{trial.entrant.name} {score:.4f}{best}")
-        metrics = {spec.metric: score, "seconds": trial.seconds}
-        metrics |= {f"fold_{number}": abs(value) for number, value in enumerate(folds)}
-        params = {key: str(value) for key, value in trial.params.items()} | {"origin": trial.origin}
-        state = "complete" if trial.complete else "ended early"
-        tracker.record(TrialRecord(trial.number, trial.entrant.name, state, params, metrics))
-
-    return tell
 
 
 def _written(name: str, features: Features, finished: Finished, catalog: Catalog) -> Model:

@@ -36,7 +36,7 @@ class HistGradientBoosting:
         held = {"random_state", "verbose", "categorical_features", "warm_start"}
         return tuple(sorted(set(HistGradientBoostingClassifier().get_params()) - held))
 
-    def suggest(self, trial: optuna.Trial) -> Params:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Params:
         """Step, size of trees, penalties and the share of columns; the number of trees is found by stopping."""
         return {
             EARLY: True,

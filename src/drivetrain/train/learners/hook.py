@@ -44,7 +44,7 @@ class Hook:
     def parameters(self) -> None:
         """Whatever the function takes."""
 
-    def suggest(self, trial: optuna.Trial) -> Params:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Params:
         """Nothing: an estimator of one's own is taken as it is."""
         return {}
 

@@ -38,7 +38,7 @@ class Logistic:
         """Parameters of the library's class that a person may fix, and ``knots``."""
         return ("knots", *sorted(set(LogisticRegression().get_params()) - {"n_jobs", "random_state", "verbose"}))
 
-    def suggest(self, trial: optuna.Trial) -> Params:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Params:
         """Strength of the penalty and number of knots."""
         return {
             "C": trial.suggest_float("C", 1e-3, 1e2, log=True),

@@ -30,7 +30,7 @@ class RandomForest:
         """Parameters of the library's class that a person may fix."""
         return tuple(sorted(set(RandomForestClassifier().get_params()) - {"n_jobs", "random_state", "verbose"}))
 
-    def suggest(self, trial: optuna.Trial) -> Params:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Params:
         """Size of leaves and of samples, and how many columns a split looks at."""
         return {
             "n_estimators": 100,

@@ -39,7 +39,7 @@ class XGBoost:
         held = {"n_jobs", "random_state", "device", "callbacks", "early_stopping_rounds", "enable_categorical"}
         return (EARLY, *sorted(set(XGBClassifier().get_params()) - held))
 
-    def suggest(self, trial: optuna.Trial) -> Params:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Params:
         """Step, size of trees, samples and penalties; the number of rounds is found by stopping."""
         return {
             EARLY: True,
