@@ -167,7 +167,7 @@ class Running:
 def running(home: Path, *options: str) -> Iterator[Running]:
     """A server of the project in ``home``; it is ready on entering."""
     with Catalog(home) as catalog:
-        key = create_key(catalog.state, f"caller{len(os.listdir(catalog.state))}-{os.urandom(3).hex()}")
+        key = create_key(catalog.state, f"caller-{os.urandom(4).hex()}")
     command = [sys.executable, "-m", "drivetrain.serve", "--home", str(home), "--service", SERVICE, "--port", "0"]
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=log, text=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivetrain.core.model import InputField, Signature
@@ -239,6 +239,7 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(inputs, min_size=1, max_size=5))
 def test_unpacking_is_the_reverse_of_packing(rows: list[dict[str, object]]) -> None:
     assert unpack(ALL, pack(ALL, pa.Table.from_pylist(rows, SCHEMA))).to_pylist() == rows

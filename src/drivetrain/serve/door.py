@@ -98,9 +98,16 @@ class Door:
     async def __rsgi__(self, scope: Scope, transport: Transport) -> None:
         """One request, from its head to its answer."""
         started = time.perf_counter()
-        route = self._routes.get(scope.path)
+        path = scope.path
+        route = self._routes.get(path)
         try:
-            answer = await self._answer(route, scope, transport)
+            if route is None:
+                raise self._unknown_path(path)
+            caller, streamed = self._admit(route, scope)
+            body = b""
+            if route.method == "POST":
+                body = await (self._parts(transport) if streamed else transport())
+            answer = await route.endpoint(caller, body, scope.query_string)
         except DrivetrainError as error:
             answer = refusal(error, inference=route is not None and route.inference)
         except ProtocolClosed:  # the caller went away before the body was whole
@@ -109,39 +116,27 @@ class Door:
             traceback.print_exc(file=sys.stderr)
             answer = refusal(_DEFECT)
         transport.response_bytes(*answer)
-        path = scope.path if route else "unknown"
-        self._metrics.answered(path, answer.status, time.perf_counter() - started)
+        self._metrics.answered(path if route else "unknown", answer.status, time.perf_counter() - started)
 
-    async def _answer(self, route: Route | None, scope: Scope, transport: Transport) -> Answer:
-        if route is None:
-            raise self._unknown_path(scope.path)
-        if scope.method != route.method and not (scope.method == "HEAD" and route.method == "GET"):
-            raise MethodUnknown(scope.method, route.method)
-        caller = NOBODY if route.open else self._admit(scope.headers)
-        body = b"" if route.method == "GET" else await self._body(scope.headers, transport)
-        return await route.endpoint(caller, body, scope.query_string)
-
-    def _admit(self, headers: RequestHeaders) -> str:
-        caller = self._callers.name(headers.get("authorization"), headers.get("x-api-key"))
-        if self._rate_limit is not None:
-            self._rate_limit.take(caller)
-        return caller
-
-    async def _body(self, headers: RequestHeaders, transport: Transport) -> bytes:
+    def _admit(self, route: Route, scope: Scope) -> tuple[str, bool]:
+        """Who is asking, and whether the body comes without its length. Raises for whoever may not or brings wrong."""
+        method, headers = scope.method, scope.headers
+        if method != route.method and not (method == "HEAD" and route.method == "GET"):
+            raise MethodUnknown(method, route.method)
+        caller = NOBODY
+        if not route.open:
+            caller = self._callers.name(headers.get("authorization"), headers.get("x-api-key"))
+            if self._rate_limit is not None:
+                self._rate_limit.take(caller)
+        if route.method == "GET":
+            return caller, False
         kind = headers.get("content-type")
         if kind is not None and not _is_json(kind):
-            raise InvalidInput(
-                "media_type_unknown",
-                f"{kind[:80]} is not understood",
-                where="Content-Type",
-                hint="send JSON with the header `Content-Type: application/json`",
-            )
+            raise _not_json(kind)
         length = headers.get("content-length")
-        if length is None:
-            return await self._parts(transport)
-        if int(length) > self._max_body_bytes:
+        if length is not None and int(length) > self._max_body_bytes:
             raise self._too_large()
-        return await transport()
+        return caller, length is None
 
     async def _parts(self, transport: Transport) -> bytes:
         parts, size = [], 0
@@ -164,6 +159,15 @@ class Door:
         near = difflib.get_close_matches(path[:80], self._routes, n=1)
         hint = f"did you mean {near[0]}?" if near else "GET /docs lists what there is"
         return NotFound("path_unknown", "there is nothing at this path", where=path[:80], hint=hint)
+
+
+def _not_json(kind: str) -> InvalidInput:
+    return InvalidInput(
+        "media_type_unknown",
+        f"{kind[:80]} is not understood",
+        where="Content-Type",
+        hint="send JSON with the header `Content-Type: application/json`",
+    )
 
 
 def _is_json(kind: str) -> bool:
