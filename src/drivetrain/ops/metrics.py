@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.project import Metric
+
+if TYPE_CHECKING:  # the server explains with these, and a third of its start would be the project file's parser
+    from drivetrain.core.project import Metric
 
 Labels = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
