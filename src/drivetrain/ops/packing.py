@@ -29,9 +29,12 @@ def _pack_column(field: InputField, column: pa.ChunkedArray) -> NDArray[np.float
         codes = pc.index_in(column.cast(pa.string()), pa.array(field.categories, pa.string()))
         known = pc.fill_null(codes.cast(pa.float64()), UNKNOWN)
         numbers = pc.if_else(pc.is_null(column), pa.scalar(None, pa.float64()), known)
-    elif field.type in (ColumnType.DATE, ColumnType.TIMESTAMP):
-        micros = column.cast(pa.timestamp("us")).cast(pa.int64())
-        numbers = pc.divide(micros.cast(pa.float64()), 1e6)
+    elif field.type is ColumnType.DATE:
+        numbers = pc.multiply(column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64()), 86400.0)
+    elif field.type is ColumnType.TIMESTAMP:
+        # not safe: from the year 2255 on microseconds are rounded, and 9999-12-31 is how many say "without end"
+        micros = column.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64(), safe=False)
+        numbers = pc.divide(micros, 1e6)
     else:
         numbers = column.cast(pa.float64())
     return np.asarray(pc.fill_null(numbers, float("nan")).to_numpy(zero_copy_only=False), dtype=np.float64)
