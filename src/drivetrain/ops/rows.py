@@ -35,9 +35,9 @@ _MISSING = float("nan")
 Coder = Callable[[Any], float]
 
 
-def annotation(field: InputField, *, lenient: bool) -> Any:
+def annotation(field: InputField, *, lenient: bool) -> object:
     """The type of an input on the wire; a lenient one takes an integer that is written 45.0."""
-    kind = _TYPES[field.type]
+    kind: Any = _TYPES[field.type]
     if lenient and field.type is ColumnType.INTEGER:
         kind |= Annotated[float, _BOUNDS]
     return kind | None if field.nullable else kind
@@ -77,7 +77,7 @@ class RowPacker:
         self._coded = [(at, code) for at, code in enumerate(coders) if code is not None]
         self._doubles = Struct(f"={len(signature.inputs)}d").pack
 
-    def pack(self, values: Sequence[Any]) -> bytes:
+    def pack(self, values: Sequence[object]) -> bytes:
         """One row as float64 [F]. Struct is several times faster than NumPy here, but knows no None."""
         if self._coded:
             values = list(values)
