@@ -55,6 +55,7 @@ GARBAGE = {
     "a quote never closed": ("a.csv", b'id,word\n1,"one\n' + b"2,two\n" * 2_000_000, "row_too_long", "quote"),
     "a quote never closed, small": ("a.csv", b'id,word\n1,"one\n2,two\n3,three\n', "quote_open", "quote"),
     "two columns of one name": ("a.csv", b"id,word,Word\n1,a,b\n", "column_twice", "word"),
+    "line ends of old Macs": ("a.csv", b"id,word\r1,one\r", "csv_invalid", "does not name columns"),
     "a reserved name": ("a.csv", b"id,drivetrain_row\n1,2\n", "column_reserved", "rename"),
     "a name that tells no format": ("a.dat", TEXT, "format_unknown", "format: csv"),
     "a header and no rows": ("a.csv", b"id,word\n", "no_rows", "not one row"),

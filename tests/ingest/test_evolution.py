@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from drivetrain.core.artifacts import Estimate, Features, FileDigest, Model
-from drivetrain.core.errors import Refused
+from drivetrain.core.errors import InvalidInput, Refused
 from drivetrain.core.schema import ColumnType, Schema
 
 
@@ -81,6 +81,13 @@ def test_a_few_values_of_another_type_are_bad_rows_not_a_change(loaded, source):
 def test_a_renamed_column_is_one_gone_and_one_new(loaded, source):
     loaded.write("in/b.csv", "id,years,word\n3,50,three\n")
     refused(loaded, source("in"), "- age integer", "+ years integer")
+
+
+def test_a_column_whose_name_changes_its_case_is_named(loaded, source):
+    loaded.write("in/b.csv", "id,Age,word\n3,50,three\n")
+    with pytest.raises(InvalidInput, match=r"'Age' and 'age' differ in upper and lower case") as caught:
+        loaded.ingest(source("in"), accept_schema=True)
+    assert caught.value.hint
 
 
 def test_files_of_one_load_that_differ(project, source):

@@ -37,6 +37,14 @@ def test_csv_types_are_inferred_from_all_rows(project, source):
     assert set(project.rows()[2].values()) == {None}
 
 
+def test_late_values_count_for_the_type_too(project, source):
+    early = "1,1,,2024-01-01,x\n" * 3000
+    project.write("a.csv", f"int,num,late,text,none\n{early}2,1.5,7,soon,x\n")
+    dataset = project.ingest(source("a.csv", options={"null_values": ["", "x"]}))
+    assert types(dataset) == {"int": "integer", "num": "number", "late": "integer", "text": "text", "none": "text"}
+    assert dataset.rows == 3001
+
+
 @pytest.mark.parametrize(("name", "mark"), [("a.csv", ";"), ("a.csv", "|"), ("a.tsv", "\t"), ("a.csv", "\t")])
 def test_the_delimiter_is_found(project, source, name, mark):
     project.write(name, f"id{mark}word\n1{mark}one, two\n")
@@ -94,11 +102,12 @@ def test_json_lines(project, source):
 
 def test_lines_that_are_no_object_are_quarantined(project, source):
     deep = '{"id": ' + "[" * 100_000 + "]" * 100_000 + "}"
-    project.write("a.jsonl", f'{{"id": 1}}\n{{"id": NaN}}\n[1]\n{deep}\n{{"id"\n{{"id": 2}}')
+    project.write("a.jsonl", f'{{"id": 1}}\n{{"id": NaN}}\n[1]\n{deep}\n{{"id"\n{{"id": 2}}\n{{}}')
     project.ingest(source("a.jsonl"))
     assert project.column("id") == [1, 2]
-    assert [row["row"] for row in project.quarantined()] == [2, 3, 4, 5]
-    assert all("not a JSON object" in reasons[0] for reasons in project.reasons())
+    assert [row["row"] for row in project.quarantined()] == [2, 3, 4, 5, 7]
+    assert all("not a JSON object" in reasons[0] for reasons in project.reasons()[:4])
+    assert project.reasons()[4] == ["the JSON object is empty"]
 
 
 def test_a_field_left_out_of_json_is_missing_not_dropped(project, source):

@@ -90,9 +90,10 @@ def test_what_does_not_exist_is_named(project, wheel_index, changes, code):
 def test_a_wheel_that_is_no_archive(project, wheel_index):
     path = wheel_index("1.0", {})
     path.write_bytes(b"not a zip")
-    with pytest.raises((InvalidInput, Transient)) as caught:
+    with pytest.raises(InvalidInput) as caught:
         project.ingest(spec_of(b""))
-    assert "somedata" in str(caught.value)
+    assert caught.value.code == "wheel_damaged"
+    assert "somedata" in caught.value.where
 
 
 def test_no_answer_is_transient(project, monkeypatch):

@@ -71,14 +71,20 @@ def typed(value: str, kind: ColumnType) -> str:
             f"CASE WHEN lower(trim({value})) IN ('true', 't', 'yes', 'y', '1', '1.0') THEN true "
             f"WHEN lower(trim({value})) IN ('false', 'f', 'no', 'n', '0', '0.0') THEN false END"
         )
-    plain = f"trim({value})"
-    if kind is ColumnType.TIMESTAMP:  # DuckDB wants seconds before a zone: 10:00Z
-        plain = f"regexp_replace({plain}, '^(.{{16}})(Z|[+-]|$)', '\\1:00\\2')"
-    cast = f"try_cast({plain} AS {SQL_TYPE[kind]})"
+    cast = _cast(value, kind)
     finite = f" AND isfinite({cast})" if kind is not ColumnType.INTEGER else ""
     return f"CASE WHEN regexp_full_match({value}, {literal(_FORM[kind])}){finite} THEN {cast} END"
 
 
 def looks_like(value: str, kind: ColumnType) -> str:
     """SQL that is true where the text ``value`` is what a column of that type is usually written like."""
-    return f"(regexp_full_match({value}, {literal(_PLAIN[kind])}) AND {typed(value, kind)} IS NOT NULL)"
+    cast = _cast(value, kind)
+    sound = f"{cast} IS NOT NULL" if kind in (ColumnType.INTEGER, ColumnType.BOOLEAN) else f"isfinite({cast})"
+    return f"(regexp_full_match({value}, {literal(_PLAIN[kind])}) AND coalesce({sound}, false))"
+
+
+def _cast(value: str, kind: ColumnType) -> str:
+    plain = f"trim({value})"
+    if kind is ColumnType.TIMESTAMP:  # DuckDB wants seconds before a zone: 10:00Z
+        plain = f"regexp_replace({plain}, '^(.{{16}})(Z|[+-]|$)', '\\1:00\\2')"
+    return f"try_cast({plain} AS {SQL_TYPE[kind]})"

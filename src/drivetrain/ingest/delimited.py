@@ -47,7 +47,13 @@ def read_layout(name: str, path: Path, delimiter: str | None) -> Layout:
     except UnicodeDecodeError:
         raise not_utf8(name, path) from None
     mark = delimiter or _sniff(name, text)
-    names = tuple(column.strip() or f"column_{place}" for place, column in enumerate(_cells(text, mark), start=1))
+    try:
+        cells = next(csv.reader([text], delimiter=mark), [])
+    except csv.Error as error:  # line ends of old Macs, cells of megabytes
+        raise InvalidInput(
+            "csv_invalid", f"the first row does not name columns: {error}", where=name, hint="correct the file"
+        ) from None
+    names = tuple(cell.strip() or f"column_{place}" for place, cell in enumerate(cells, start=1))
     check_names(names, name)
     return Layout(names, mark, len(line))
 
@@ -137,10 +143,6 @@ def _open(content: Content, layout: Layout, null_values: tuple[str, ...], rows: 
 
 def _last_row(batch: pa.RecordBatch) -> str:
     return "".join(str(column[-1].as_py()) for column in batch.columns) if batch.num_rows else ""
-
-
-def _cells(text: str, delimiter: str) -> list[str]:
-    return next(csv.reader([text], delimiter=delimiter), [])
 
 
 def _sniff(name: str, header: str) -> str:

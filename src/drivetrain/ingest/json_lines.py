@@ -63,10 +63,15 @@ def _batch(content: Content, lines: list[bytes], first: int, missing: frozenset[
         if not line.strip():
             continue
         try:
-            rows.append(_decode(line))
-            numbers.append(number)
+            row = _decode(line)
         except (msgspec.DecodeError, RecursionError) as error:
             broken.append(BrokenRow(number, line.decode(), f"the line is not a JSON object: {error}"))
+            continue
+        if row:
+            rows.append(row)
+            numbers.append(number)
+        else:
+            broken.append(BrokenRow(number, line.decode(), "the JSON object is empty"))
     names = tuple({name: None for row in rows for name in row})
     check_names(names, content.name)
     table = pa.table({name: pa.array([_text(row.get(name), missing) for row in rows], pa.string()) for name in names})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,11 +14,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from drivetrain.core.errors import InvalidInput
 from drivetrain.core.schema import ColumnType, Schema
 from drivetrain.ingest.casting import INFERRED, listed, literal, looks_like, quoted, typed
 from drivetrain.ingest.reading import Batch
 
 _MEMORY = "1GB"
+_SAMPLE = 2_000  # rows
 HIDDEN = ("drivetrain_origin", "drivetrain_load", "drivetrain_portion", "drivetrain_row")
 """Columns beside the source's: the Origin, the load that found the row bad (NULL: this one), its portion and number."""
 
@@ -63,6 +65,7 @@ class Staging:
         self.columns: dict[str, None] = {}
         self.portions: dict[str, Found] = {}
         self.rows = 0
+        self.latest = ""
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +76,7 @@ class Staging:
 
     def add(self, batch: Batch) -> None:
         """Stage the rows of a source, broken ones included."""
-        found = self.portions.setdefault(batch.portion, Found())
+        found, self.latest = self.portions.setdefault(batch.portion, Found()), batch.portion
         found.columns |= dict.fromkeys(batch.rows.column_names)
         found.declared, found.optional = batch.declared, batch.optional_fields
         origin = f"{literal(Origin.SOURCE)}, NULL, {literal(batch.portion)}"
@@ -118,17 +121,16 @@ class Staging:
 
     def infer(self, columns: Iterable[str]) -> dict[str, ColumnType]:
         """The narrowest type that every staged value of a column is written like; text where there is no value."""
-        chosen = list(columns)
-        if not chosen:
-            return {}
-        counts = [
-            [f"count({quoted(column)})", *(f"count_if({looks_like(quoted(column), kind)})" for kind in INFERRED)]
-            for column in chosen
-        ]
-        row = self.sql.execute(f"SELECT {', '.join(count for group in counts for count in group)} FROM staged")
-        numbers, width = _one(row), len(INFERRED) + 1
-        groups = (numbers[place * width : (place + 1) * width] for place in range(len(chosen)))
-        return {column: _narrowest(group) for column, group in zip(chosen, groups, strict=True)}
+        found = dict.fromkeys(columns, ColumnType.TEXT)
+        sample = f"(FROM staged LIMIT {_SAMPLE})"  # rules out most types before all rows are asked
+        possible = {
+            column: kinds for column in found if (kinds := self._fitting({column: INFERRED}, sample, 0)[column])
+        }
+        while possible:
+            fitting = self._fitting({column: kinds[:1] for column, kinds in possible.items()}, "staged", 1)
+            found |= {column: kinds[0] for column, kinds in fitting.items() if kinds}
+            possible = {column: kinds[1:] for column, kinds in possible.items() if not fitting[column] and kinds[1:]}
+        return found
 
     def unreadable(self, schema: Schema) -> dict[str, tuple[int, int]]:
         """Of each column's values from the source: how many are not of its type, and how many there are."""
@@ -146,6 +148,20 @@ class Staging:
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
         return {column.name: (every - good, every) for column, (every, good) in zip(columns, pairs, strict=True)}
 
+    def _fitting(
+        self, asked: Mapping[str, tuple[ColumnType, ...]], relation: str, least: int
+    ) -> dict[str, tuple[ColumnType, ...]]:
+        """Of the types asked for each column, those that all its values, ``least`` or more, are written like."""
+        counts = [f"count({quoted(column)})" for column in asked]
+        counts += [f"count_if({looks_like(quoted(column), kind)})" for column, kinds in asked.items() for kind in kinds]
+        numbers = iter(_one(self.sql.execute(f"SELECT {', '.join(counts)} FROM {relation}")))
+        values = {column: next(numbers) for column in asked}
+        fits = {column: [(kind, next(numbers)) for kind in kinds] for column, kinds in asked.items()}
+        return {
+            column: tuple(kind for kind, count in pairs if least <= count == values[column])
+            for column, pairs in fits.items()
+        }
+
     def _add(self, rows: pa.Table, columns: list[str], origin: str) -> None:
         self._widen(columns)
         self.sql.register("batch", rows)
@@ -158,14 +174,16 @@ class Staging:
     def _widen(self, columns: Iterable[str]) -> None:
         for column in columns:
             if column not in self.columns:
+                near = next((known for known in self.columns if known.lower() == column.lower()), None)
+                if near is not None:
+                    raise InvalidInput(
+                        "column_twice",
+                        f"the columns {near!r} and {column!r} differ in upper and lower case only, which SQL ignores",
+                        where=self.latest,
+                        hint="give the column one name in all files",
+                    )
                 self.sql.execute(f"ALTER TABLE staged ADD COLUMN {quoted(column)} VARCHAR")
                 self.columns[column] = None
-
-
-def _narrowest(counts: tuple[int, ...]) -> ColumnType:
-    values, *fitting = counts
-    fits = (kind for kind, count in zip(INFERRED, fitting, strict=True) if values and count == values)
-    return next(fits, ColumnType.TEXT)
 
 
 def _json_path(column: str) -> str:

@@ -81,6 +81,10 @@ def _failed(wanted: str, said: str) -> DrivetrainError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     if "No module named pip" in said:
         return NotFound("pip_missing", "this Python has no pip", where=sys.executable, hint="python -m ensurepip")
+    if "is invalid" in said:
+        return InvalidInput(
+            "wheel_damaged", "the wheel is damaged", where=wanted, hint="`pip cache purge`, then run the same again"
+        )
     unreachable = ("Retrying", "onnection", "imed out", "resolution", "ProxyError")
     if any(word in line for word in unreachable for line in lines):
         return _unanswered(wanted, "the package index does not answer")
