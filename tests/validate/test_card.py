@@ -66,3 +66,4 @@ def test_every_gate_is_listed_with_its_interval(page):
 def test_the_ranges_seen_in_training_are_told(page):
     assert "<td>north, east, south</td>" in page
     assert "18 to 90" in page
+    assert "2001-09-09 to 2011-03-13" in page

@@ -239,7 +239,7 @@ def _guide(guide: Guide) -> Json:
 
 def _guide_label(guide: Guide) -> Json:
     upright = guide.axis == "x"
-    place: dict[str, Json] = {"x": _number(guide.at), "yref": "paper", "y": 1, "xanchor": "left", "yanchor": "top"}
+    place: dict[str, Json] = {"x": _number(guide.at), "yref": "paper", "y": 1, "xanchor": "center", "yanchor": "bottom"}
     if not upright:
         place = {"y": _number(guide.at), "xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom"}
     return {"text": guide.label, "showarrow": False, **place}

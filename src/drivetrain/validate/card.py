@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from drivetrain.core.artifacts import Estimate, GateResult, Verdict
 from drivetrain.core.errors import examples
 from drivetrain.core.model import DecisionRule, InputField, TrainingSummary
+from drivetrain.core.schema import ColumnType
 from drivetrain.ops.drift import missing_rate
 from drivetrain.store.models import ModelContent
 from drivetrain.store.pages import Block, Card, Cards, Cell, Mark, Mood, Table, Text, render_page, show_number
 from drivetrain.validate.body import ReportBody
+from drivetrain.validate.parts import show_day
 
 _TITLES = {
     "performance": "Performance",
@@ -112,7 +114,10 @@ def _data(body: ReportBody, content: ModelContent) -> Iterator[Block]:
 def _seen(field: InputField) -> str:
     if field.categories:
         return examples(field.categories, 8)
-    return "" if field.low is None or field.high is None else f"{show_number(field.low)} to {show_number(field.high)}"
+    if field.low is None or field.high is None:
+        return ""
+    show = show_day if field.type in (ColumnType.DATE, ColumnType.TIMESTAMP) else show_number
+    return f"{show(field.low)} to {show(field.high)}"
 
 
 def _training(training: TrainingSummary) -> Iterator[Block]:

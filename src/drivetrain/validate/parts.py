@@ -70,13 +70,18 @@ def _ranges(field: InputField, values: Numbers, bins: int) -> tuple[Part, ...]:
     if field.type is ColumnType.INTEGER:
         return parts_by_cuts(field.name, values, sorted({math.ceil(cut) for cut in cuts}), "{:.0f}".format)
     if field.type in (ColumnType.DATE, ColumnType.TIMESTAMP):
-        return parts_by_cuts(field.name, values, cuts, _day)
+        return parts_by_cuts(field.name, values, cuts, show_day)
     return parts_by_cuts(field.name, values, cuts)
 
 
 def numbers(column: pa.ChunkedArray) -> Numbers:
     """A column of numbers as float64 [n], NaN where there is no value."""
     return np.asarray(pc.fill_null(column.cast(pa.float64()), float("nan")).to_numpy(zero_copy_only=False))
+
+
+def show_day(seconds: float) -> str:
+    """Seconds since 1970 as a date, ISO 8601."""
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def _filled(parts: Sequence[Part]) -> tuple[Part, ...]:
@@ -96,10 +101,6 @@ def _range(name: str, low: float | None, high: float | None, show: Callable[[flo
     if low is None:
         return f"{name} given" if high is None else f"{name} < {show(high)}"
     return f"{name} ≥ {show(low)}" if high is None else f"{show(low)} ≤ {name} < {show(high)}"
-
-
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def _bools(values: pa.ChunkedArray) -> Labels:

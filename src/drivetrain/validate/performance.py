@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import Estimate
 from drivetrain.ops.calibration import reliability
 from drivetrain.ops.decisions import cost_curve
 from drivetrain.ops.intervals import bootstrap_mean
-from drivetrain.ops.metrics import Curve, precision_recall_curve, roc_curve
+from drivetrain.ops.metrics import Curve, Numbers, precision_recall_curve, roc_curve
 from drivetrain.store.pages import Cell, Chart, Guide, Line, Table
 from drivetrain.validate.calibration import calibration_error
 from drivetrain.validate.evidence import Evidence
 from drivetrain.validate.gates import Finding
+
+_POINTS = 200
 
 
 def headline(evidence: Evidence) -> tuple[Estimate, ...]:
@@ -33,13 +36,13 @@ def performance(evidence: Evidence) -> Finding:
 
 
 def _roc(evidence: Evidence) -> Chart:
-    curve = roc_curve(evidence.label, evidence.score).thinned(200)
+    curve = roc_curve(evidence.label, evidence.score)
     note = "Share of true cases found against share of false cases flagged; the dotted diagonal is guessing."
     return Chart("ROC", (_line("model", curve),), "false positive rate", "true positive rate", note, diagonal=True)
 
 
 def _precision_recall(evidence: Evidence) -> Chart:
-    curve = precision_recall_curve(evidence.label, evidence.score).thinned(200)
+    curve = precision_recall_curve(evidence.label, evidence.score)
     note = "Of those flagged, how many are true, against how many of the true are found."
     guides = (Guide("y", float(evidence.label.mean()), "base rate"),)
     return Chart("Precision and recall", (_line("model", curve),), "recall", "precision", note, guides)
@@ -64,7 +67,7 @@ def _cost(evidence: Evidence) -> tuple[Chart, ...]:
     rule = evidence.content.decision
     if rule.false_positive is None or rule.false_negative is None:
         return ()
-    curve = cost_curve(evidence.label, evidence.score, rule.false_positive, rule.false_negative).thinned(200)
+    curve = cost_curve(evidence.label, evidence.score, rule.false_positive, rule.false_negative)
     note = f"A false alarm costs {rule.false_positive:g}, a miss {rule.false_negative:g}."
     guides = (Guide("x", rule.threshold, f"threshold {rule.threshold:.3g}"),)
     return (Chart("Cost of a decision", (_line("mean cost", curve),), "threshold", "mean cost", note, guides),)
@@ -83,7 +86,16 @@ def _decisions(evidence: Evidence) -> Table:
 
 
 def _line(name: str, curve: Curve) -> Line:
-    return Line(name, curve.x.tolist(), curve.y.tolist())
+    keep = even_points(curve.x, curve.y)
+    return Line(name, curve.x[keep].tolist(), curve.y[keep].tolist())
+
+
+def even_points(x: Numbers, y: Numbers, points: int = _POINTS) -> NDArray[np.intp]:
+    """The places of at most ``points`` points that lie evenly along a drawn curve, both ends among them."""
+    steps = np.hypot(np.diff(x) / (np.ptp(x) or 1), np.diff(y) / (np.ptp(y) or 1))
+    length = np.append(0.0, np.cumsum(steps))
+    places = np.searchsorted(length, np.linspace(0, length[-1], points - 1))
+    return np.unique(np.append(places, len(x) - 1).clip(max=len(x) - 1))
 
 
 def _wilson(rate: float, rows: int) -> tuple[float, float]:

@@ -16,9 +16,10 @@
 
   function dress(trace, index, colours) {
     const colour = colours.series[index % 5];
-    const error = { color: colours.quiet, thickness: 1.2, width: 3 };
+    const error = { color: colours.ink, thickness: 1.2, width: 3 };
     const dressed = { ...trace, hovertemplate: "%{x}, %{y}<extra>%{fullData.name}</extra>" };
     if (trace.type === "bar") {
+      dressed.opacity = 0.75;
       dressed.marker = { color: colour, pattern: { shape: patterns[index % 5], solidity: 0.3 } };
     } else {
       dressed.line = { color: colour, width: 2, dash: dashes[index % 5] };
@@ -39,8 +40,8 @@
       annotations: layout.annotations.map((note) => ({ ...note, font: { color: colours.quiet, size: 11 } })),
       font: { color: colours.ink, family: "system-ui, sans-serif", size: 12 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      margin: { l: 55, r: 15, t: 10, b: 45 }, height: figure.height, ...(width ? { width } : { autosize: true }),
-      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+      margin: { l: 55, r: 15, t: 25, b: 45 }, height: figure.height, ...(width ? { width } : { autosize: true }),
+      legend: { orientation: "h", y: 1.07, yanchor: "bottom", x: 0 },
     }, { displayModeBar: false, responsive: true });
   }
 
