@@ -106,6 +106,11 @@ class Tracker:
         reason = said.decode(errors="replace").strip().splitlines() or ["the tracking process ended"]
         return f"not recorded: {self._shown}: {reason[-1][:200]}"
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is under way any more."""
+        return self._process is None or self._process.poll() is not None
+
     def abandon(self) -> None:
         """End the process at once, with what it has recorded so far."""
         if self._process is not None:

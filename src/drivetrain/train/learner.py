@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.model import InputField
 from drivetrain.ops.metrics import Labels, Numbers
-from drivetrain.train.graph import Subgraph
+from drivetrain.train.graph import ROW, Subgraph
 
 Fields = tuple[InputField, ...]
 Params = Mapping[str, str | int | float | bool | None]
@@ -68,8 +68,8 @@ class Fitted(Protocol):
         """Log-odds that the target is true: [n, F] -> [n]."""
         ...
 
-    def to_onnx(self, prefix: str) -> Subgraph:
-        """The same arithmetic as ONNX nodes from ``row`` (float64 [n, F]) to log-odds (float64 [n, 1])."""
+    def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
+        """The same arithmetic as ONNX nodes from ``source`` (float64 [n, F]) to log-odds (float64 [n, 1])."""
         ...
 
 

@@ -12,7 +12,7 @@ from onnx import NodeProto, TensorProto, helper
 
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.metrics import Labels, Numbers
-from drivetrain.train.graph import ROW, constant
+from drivetrain.train.graph import constant
 from drivetrain.train.learner import Fields, Size
 
 Integers = NDArray[np.int64]
@@ -59,12 +59,14 @@ def to_float32(x: Numbers, shift: Numbers) -> NDArray[np.float32]:
     return np.clip(x - shift, -_LARGEST, _LARGEST).astype(np.float32)
 
 
-def float32_nodes(prefix: str, shift: Numbers) -> tuple[tuple[NodeProto, ...], tuple[TensorProto, ...], str]:
+def float32_nodes(
+    prefix: str, source: str, shift: Numbers
+) -> tuple[tuple[NodeProto, ...], tuple[TensorProto, ...], str]:
     """``to_float32`` as nodes; gives them, their constants and the name of what they make."""
     if not shift.any():
-        return (helper.make_node("Cast", [ROW], [f"{prefix}x"], to=TensorProto.FLOAT),), (), f"{prefix}x"
+        return (helper.make_node("Cast", [source], [f"{prefix}x"], to=TensorProto.FLOAT),), (), f"{prefix}x"
     nodes = (
-        helper.make_node("Sub", [ROW, f"{prefix}shift"], [f"{prefix}shifted"]),
+        helper.make_node("Sub", [source, f"{prefix}shift"], [f"{prefix}shifted"]),
         helper.make_node("Cast", [f"{prefix}shifted"], [f"{prefix}x"], to=TensorProto.FLOAT),
     )
     return nodes, (constant(f"{prefix}shift", shift),), f"{prefix}x"

@@ -89,11 +89,11 @@ class FittedHistGradientBoosting:
         stages = self.model.staged_decision_function(x)
         return next(np.array(stage, dtype=np.float64) for at, stage in enumerate(stages, 1) if at == self.rounds)
 
-    def to_onnx(self, prefix: str) -> Subgraph:
+    def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
         """The trees, in doubles as they were grown."""
         base = float(self.model._baseline_prediction.ravel()[0])  # scikit-learn has no public name for it
         nodes = (
-            tree_node(self._trees, Rule("BRANCH_LEQ", double=True), base, ROW, f"{prefix}float"),
+            tree_node(self._trees, Rule("BRANCH_LEQ", double=True), base, source, f"{prefix}float"),
             helper.make_node("Cast", [f"{prefix}float"], [f"{prefix}margin"], to=TensorProto.DOUBLE),
         )
         return Subgraph(nodes, (), f"{prefix}margin")

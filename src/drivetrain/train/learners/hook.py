@@ -15,6 +15,8 @@ from skl2onnx.common.data_types import DoubleTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier
 
 from drivetrain.core.errors import InvalidInput, Refused
@@ -23,6 +25,7 @@ from drivetrain.ops.metrics import Numbers
 from drivetrain.train.graph import OPSET, ROW, TREE_OPSET, Subgraph, constant
 from drivetrain.train.learner import Fields, Fitted, Params, Sample, Size
 from drivetrain.train.learners.hist_gradient_boosting import FittedHistGradientBoosting
+from drivetrain.train.learners.imputer import convert_imputer, imputer_shape
 from drivetrain.train.learners.random_forest import FittedForest
 from drivetrain.train.learners.xgboost import FittedXGBoost
 
@@ -65,7 +68,7 @@ class Hook:
                 where=self._path,
                 hint="it gets float64 columns with NaN for missing; make_pipeline(SimpleImputer(), ...) takes those",
             ) from error
-        return _known_trees(estimator) or FittedEstimator(estimator, self._path, sample.x.shape[1])
+        return _exportable(estimator, self._path, sample.x.shape[1])
 
     def _made(self, params: Params) -> ClassifierMixin:
         try:
@@ -94,21 +97,19 @@ class FittedEstimator:
     @property
     def size(self) -> Size:
         """Values in the exported graph, the nearest that can be said of an unknown estimator."""
-        return Size(operations=sum(int(np.prod(value.dims)) for value in self.to_onnx("").constants))
+        return Size(operations=_values(self.to_onnx("")))
 
     def margin(self, x: Numbers) -> Numbers:
         """[n, F] -> log-odds [n]."""
         found = np.asarray(self.model.predict_proba(x)[:, 1], dtype=np.float64)
         return log_odds(np.clip(found, SURE, 1.0 - SURE))
 
-    def to_onnx(self, prefix: str) -> Subgraph:
+    def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
         """What skl2onnx makes of it in doubles; raises Refused and names the step that has no converter."""
         p = prefix
-        graph = onnx.compose.add_prefix_graph(self._converted().graph, p)
+        made = _converted(self.model, self.path, self.width, prefix, source)
         tail = (
-            helper.make_node("Identity", [ROW], [graph.input[0].name]),
-            helper.make_node("Cast", [graph.output[1].name], [f"{p}both"], to=TensorProto.DOUBLE),
-            helper.make_node("Gather", [f"{p}both", f"{p}true"], [f"{p}raw"], axis=1),
+            helper.make_node("Gather", [made.output, f"{p}true"], [f"{p}raw"], axis=1),
             helper.make_node("Clip", [f"{p}raw", f"{p}least", f"{p}most"], [f"{p}share"]),
             helper.make_node("Sub", [f"{p}one", f"{p}share"], [f"{p}rest"]),
             helper.make_node("Div", [f"{p}share", f"{p}rest"], [f"{p}odds"]),
@@ -120,24 +121,69 @@ class FittedEstimator:
             constant(f"{p}most", 1.0 - SURE),
             constant(f"{p}one", 1.0),
         )
-        return Subgraph((tail[0], *graph.node, *tail[1:]), (*graph.initializer, *ends), f"{p}margin")
+        return Subgraph((*made.nodes, *tail), (*made.constants, *ends), f"{p}margin")
 
-    def _converted(self) -> onnx.ModelProto:
-        kind = [("input", DoubleTensorType([None, self.width]))]
-        opsets = {"": OPSET, "ai.onnx.ml": TREE_OPSET}
-        try:
-            made: onnx.ModelProto = convert_sklearn(
-                self.model, "hook", kind, target_opset=opsets, options={"zipmap": False}, naming=_numbered
-            )
-        except (MissingShapeCalculator, MissingConverter, RuntimeError, NotImplementedError, NameError) as error:
-            step = _blamed(self.model, str(error))
-            raise Refused(
-                "export_unsupported",
-                f"{step} has no exact ONNX converter",
-                where=self.path,
-                hint="replace that step; skl2onnx lists what it converts under `supported scikit-learn models`",
-            ) from error
-        return made
+
+@dataclass(frozen=True)
+class FittedSteps:
+    """A fitted pipeline that ends in trees: skl2onnx exports the steps before them, we the trees, exactly."""
+
+    steps: Pipeline
+    head: Fitted
+    path: str
+    width: int
+
+    @property
+    def rounds(self) -> int:
+        """Those of the trees."""
+        return self.head.rounds
+
+    @property
+    def size(self) -> Size:
+        """That of the trees and the values in the steps before them."""
+        head = self.head.size
+        return Size(head.operations + _values(_converted(self.steps, self.path, self.width, "", ROW)), head.trees)
+
+    def margin(self, x: Numbers) -> Numbers:
+        """[n, F] -> log-odds [n]."""
+        return self.head.margin(np.asarray(self.steps.transform(x), dtype=np.float64))
+
+    def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
+        """The steps, then the trees; raises Refused and names the step that has no converter."""
+        before = _converted(self.steps, self.path, self.width, f"{prefix}steps_", source)
+        after = self.head.to_onnx(prefix, before.output)
+        return Subgraph((*before.nodes, *after.nodes), (*before.constants, *after.constants), after.output)
+
+
+def _converted(model: BaseEstimator, path: str, width: int, prefix: str, source: str) -> Subgraph:
+    """What skl2onnx makes of an estimator in doubles: its last output, as float64."""
+    opsets = {"": OPSET, "ai.onnx.ml": TREE_OPSET}
+    # A classifier's outputs are its label and its probabilities; without the option the latter become a list of maps.
+    options = {"zipmap": False} if hasattr(model, "predict_proba") else None
+    try:
+        made: onnx.ModelProto = convert_sklearn(
+            model, "hook", [("input", DoubleTensorType([None, width]))], target_opset=opsets, options=options,
+            naming=_numbered, custom_shape_calculators={SimpleImputer: imputer_shape},
+            custom_conversion_functions={SimpleImputer: convert_imputer},
+        )  # fmt: skip
+    except (MissingShapeCalculator, MissingConverter, RuntimeError, NotImplementedError, NameError) as error:
+        raise Refused(
+            "export_unsupported",
+            f"{_blamed(model, str(error))} has no exact ONNX converter",
+            where=path,
+            hint="replace that step; skl2onnx lists what it converts under `supported scikit-learn models`",
+        ) from error
+    graph = onnx.compose.add_prefix_graph(made.graph, prefix)
+    nodes = (
+        helper.make_node("Identity", [source], [graph.input[0].name]),
+        *graph.node,
+        helper.make_node("Cast", [graph.output[-1].name], [f"{prefix}double"], to=TensorProto.DOUBLE),
+    )
+    return Subgraph(nodes, tuple(graph.initializer), f"{prefix}double")
+
+
+def _values(graph: Subgraph) -> int:
+    return sum(int(np.prod(value.dims)) for value in graph.constants)
 
 
 def _numbered(name: str, existing: set[str]) -> str:
@@ -146,6 +192,12 @@ def _numbered(name: str, existing: set[str]) -> str:
     while f"{name}{number}" in existing:
         number += 1
     return f"{name}{number}"
+
+
+def _exportable(estimator: ClassifierMixin, path: str, width: int) -> Fitted:
+    if isinstance(estimator, Pipeline) and len(estimator) > 1 and (head := _known_trees(estimator[-1])) is not None:
+        return FittedSteps(estimator[:-1], head, path, width)
+    return _known_trees(estimator) or FittedEstimator(estimator, path, width)
 
 
 def _known_trees(estimator: ClassifierMixin) -> Fitted | None:
@@ -160,10 +212,10 @@ def _known_trees(estimator: ClassifierMixin) -> Fitted | None:
 
 
 def _seeded(estimator: ClassifierMixin, seed: int) -> ClassifierMixin:
-    """The estimator with every open seed set and one thread, wherever in its steps."""
+    """The estimator with every open seed set, and one thread where it asks for more, wherever in its steps."""
     found: Mapping[str, object] = estimator.get_params(deep=True)
     seeds = {key: seed for key, value in found.items() if key.split("__")[-1] == "random_state" and value is None}
-    threads = {key: 1 for key in found if key.split("__")[-1] == "n_jobs"}
+    threads = {key: 1 for key, value in found.items() if key.split("__")[-1] == "n_jobs" and value is not None}
     return estimator.set_params(**seeds, **threads)
 
 

@@ -110,9 +110,9 @@ class FittedLogistic:
         """[n, F] -> log-odds [n]."""
         return np.asarray(self.encoding.apply(x) @ self.weights + self.intercept)
 
-    def to_onnx(self, prefix: str) -> Subgraph:
+    def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
         """The encoding and the weights, in doubles."""
-        nodes, constants, encoded = _encoding_nodes(self.encoding, prefix)
+        nodes, constants, encoded = _encoding_nodes(self.encoding, prefix, source)
         p = prefix
         nodes += [
             helper.make_node("MatMul", [encoded, f"{p}weights"], [f"{p}sum"]),
@@ -160,11 +160,11 @@ def _ramps(values: Numbers, knots: int) -> list[tuple[float, float, float, float
     return [(float(start), float(1.0 / (end - start)), 0.0, 1.0) for start, end in pairwise(ends)]
 
 
-def _encoding_nodes(encoding: Encoding, p: str) -> tuple[list[NodeProto], list[TensorProto], str]:
+def _encoding_nodes(encoding: Encoding, p: str, source: str) -> tuple[list[NodeProto], list[TensorProto], str]:
     """``Encoding.apply`` as nodes; parts of no width are left out."""
     nodes = [
-        helper.make_node("IsNaN", [ROW], [f"{p}missing"]),
-        helper.make_node("Where", [f"{p}missing", f"{p}typical", ROW], [f"{p}filled"]),
+        helper.make_node("IsNaN", [source], [f"{p}missing"]),
+        helper.make_node("Where", [f"{p}missing", f"{p}typical", source], [f"{p}filled"]),
     ]
     constants = [constant(f"{p}typical", encoding.typical)]
     made = []
@@ -190,7 +190,7 @@ def _encoding_nodes(encoding: Encoding, p: str) -> tuple[list[NodeProto], list[T
         made.append(f"{p}flag")
     if encoding.coded.size:
         nodes += [
-            helper.make_node("Gather", [ROW, f"{p}coded"], [f"{p}texts"], axis=1),
+            helper.make_node("Gather", [source, f"{p}coded"], [f"{p}texts"], axis=1),
             helper.make_node("Equal", [f"{p}texts", f"{p}codes"], [f"{p}matches"]),
             helper.make_node("Cast", [f"{p}matches"], [f"{p}one_hot"], to=TensorProto.DOUBLE),
         ]

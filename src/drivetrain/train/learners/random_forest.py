@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from drivetrain.ops.calibration import log_odds
 from drivetrain.ops.metrics import Numbers
-from drivetrain.train.graph import Subgraph, constant
+from drivetrain.train.graph import ROW, Subgraph, constant
 from drivetrain.train.learner import Fields, Fitted, Params, Sample, Size
 from drivetrain.train.trees import Rule, Tree, float32_nodes, size_of, time_shift, to_float32, tree_node
 
@@ -69,13 +69,13 @@ class FittedForest:
         share = self.model.predict_proba(to_float32(x, self.shift))[:, 1]
         return log_odds(np.clip(share, SURE, 1.0 - SURE))
 
-    def to_onnx(self, prefix: str) -> Subgraph:
+    def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
         """Trees whose leaves add their share, then the log-odds of the sum."""
         p = prefix
-        cast, constants, source = float32_nodes(p, self.shift)
+        cast, constants, single = float32_nodes(p, source, self.shift)
         nodes = (
             *cast,
-            helper.make_node("Cast", [source], [f"{p}double"], to=TensorProto.DOUBLE),
+            helper.make_node("Cast", [single], [f"{p}double"], to=TensorProto.DOUBLE),
             tree_node(self._trees, Rule("BRANCH_LEQ", double=True), 0.0, f"{p}double", f"{p}float"),
             helper.make_node("Cast", [f"{p}float"], [f"{p}all"], to=TensorProto.DOUBLE),
             helper.make_node("Clip", [f"{p}all", f"{p}least", f"{p}most"], [f"{p}share"]),

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from xgboost import Booster, XGBClassifier
 
 from drivetrain.ops.metrics import Numbers
-from drivetrain.train.graph import Subgraph
+from drivetrain.train.graph import ROW, Subgraph
 from drivetrain.train.learner import EARLY, Fields, Fitted, Params, Sample, Size
 from drivetrain.train.trees import Rule, Tree, float32_nodes, size_of, time_shift, to_float32, tree_node
 
@@ -95,12 +95,12 @@ class FittedXGBoost:
         found = self.booster.inplace_predict(to_float32(x, self.shift), predict_type="margin")
         return np.asarray(found, dtype=np.float64).reshape(-1)
 
-    def to_onnx(self, prefix: str) -> Subgraph:
+    def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
         """The trees, in float32 and in the order in which XGBoost adds them up."""
-        cast, constants, source = float32_nodes(prefix, self.shift)
+        cast, constants, single = float32_nodes(prefix, source, self.shift)
         nodes = (
             *cast,
-            tree_node(self._trees, Rule("BRANCH_LT", double=False), self._base, source, f"{prefix}float"),
+            tree_node(self._trees, Rule("BRANCH_LT", double=False), self._base, single, f"{prefix}float"),
             helper.make_node("Cast", [f"{prefix}float"], [f"{prefix}margin"], to=TensorProto.DOUBLE),
         )
         return Subgraph(nodes, constants, f"{prefix}margin")
