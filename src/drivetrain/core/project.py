@@ -249,7 +249,7 @@ class BaselineGate(Spec):
 
 
 class ChampionGate(Spec):
-    """Against the release that serves now: the interval of the difference must not lie below -tolerance."""
+    """Against the release that serves now: the whole interval of the difference must lie above -tolerance."""
 
     metric: Metric = "roc_auc"
     tolerance: Annotated[float, Field(ge=0)] = 0.002
