@@ -1,0 +1,43 @@
+# What stands around the commands of a page when a test runs them: the same commands, on small data, on any free port.
+# DOCS is the folder of the tests, ROOT the repository.
+set -Eeuo pipefail
+trap 'echo "failed: $BASH_COMMAND" >&2' ERR
+trap stop EXIT
+SERVER_URL="" LAST_ID=""
+
+source() { [ -z "${1##*activate}" ]; }          # the environment is active already
+make() { command make --dry-run --directory "$ROOT" "$@" >/dev/null; }  # that the target exists
+
+drivetrain() {
+    case "$1" in
+    init)
+        command drivetrain "$@"
+        python "$DOCS/shrink.py" "$2"
+        ;;
+    serve)
+        coproc SERVER { exec drivetrain serve --port 0; }
+        PID=$SERVER_PID
+        read -r line <&"${SERVER[0]}"           # waits for the line that says where it answers
+        line=${line#* at }
+        SERVER_URL=${line%%,*}
+        ;;
+    *) command drivetrain "${@//PREDICTION_ID/$LAST_ID}" ;;
+    esac
+}
+
+curl() {
+    local said
+    local -a words=("${@//http:\/\/127.0.0.1:8080/$SERVER_URL}")
+    said=$(command curl --fail-with-body "${words[@]//PREDICTION_ID/$LAST_ID}") || { echo "$said" >&2; return 1; }
+    echo "$said"
+    if [[ $said =~ \"id\":\"([^\"]+)\" ]]; then LAST_ID=${BASH_REMATCH[1]}; fi
+}
+
+stop() {
+    local code=$?
+    if [ -n "${PID:-}" ]; then
+        kill -TERM "$PID"
+        wait "$PID" || code=$?                  # a server that is told to stop ends well
+    fi
+    exit "$code"
+}

@@ -1,0 +1,100 @@
+"""The commands that the pages show are run, in order, as they stand; only the data are smaller and the port another."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import pytest
+from tests.house.conftest import ROOT
+
+from drivetrain.cli.main import cli
+
+HERE = Path(__file__).parent
+RUN = ["README.md", "docs/ml-engineer.md", "docs/ai-engineer.md"]
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, *languages):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [body for language, body in FENCE.findall(text) if language in languages]
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_the_commands_of_a_page_run(page, tmp_path):
+    commands = blocks(page, "sh")
+    assert len(commands) >= 4
+    script = "\n".join([(HERE / "preamble.sh").read_text(), *commands])
+    place = {
+        "ROOT": str(ROOT),
+        "DOCS": str(HERE),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    code, said = run(["bash", "-c", script], tmp_path, {**os.environ, **place})
+    assert code == 0, said[-8000:]
+    assert "Traceback" not in said
+
+
+def run(command, folder, environment):
+    """The exit code, and what was said on both outputs; nothing that was started is left behind."""
+    both = subprocess.STDOUT
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=both, text=True, start_new_session=True
+    )
+    try:
+        said, _ = process.communicate(timeout=280)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, said
+
+
+def test_the_way_of_both_engineers_meets_every_verb():
+    run = "\n".join(block for page in RUN for block in blocks(page, "sh"))
+    stages = ("ingest", "prepare", "train", "validate", "release", "approve", "verify", "deploy", "serve", "monitor")
+    verbs = ("init", "doctor", "run", "plan", *stages, "ls", "show", "trace")
+    assert [verb for verb in verbs if f"drivetrain {verb}" not in run] == []
+
+
+def shown_commands():
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        inline = re.findall(r"`(drivetrain [^`]+)`", FENCE.sub("", text).replace("\n", " "))
+        fenced = re.findall(r"^(drivetrain .+)$", "\n".join(blocks(page, "", "text")), re.MULTILINE)
+        for command in dict.fromkeys((*inline, *(line.split("   ")[0] for line in fenced))):
+            yield pytest.param(command, id=f"{page}: {command}")
+
+
+@pytest.mark.parametrize("command", [*shown_commands()])
+def test_a_command_in_the_text_exists_and_takes_its_options(command):
+    words = [word for word in shlex.split(command, comments=True)[1:] if "..." not in word]
+    if words == ["--help"]:
+        return
+    group, path = cli, []
+    while isinstance(group, click.Group) and words and not words[0].startswith("-"):
+        context = click.Context(group)
+        path.append(words.pop(0))
+        group = group.get_command(context, path[-1])
+        assert group is not None, f"there is no command {' '.join(path)}"
+    known = {option for parameter in group.params for option in parameter.opts} | {"--help"}
+    options = {word for word in words if word.startswith("-")}
+    assert options <= known
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_link_leads_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", FENCE.sub("", text)) if "://" not in link]
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,0 +1,39 @@
+"""Tables on the pages that say again what the code says."""
+
+import re
+
+import pytest
+from tests.house.conftest import ROOT
+
+from drivetrain.access.policy import RULES
+from drivetrain.cli import exits
+from drivetrain.core.roles import Role
+
+
+def cells(page):
+    rows = [line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
+
+
+def test_the_exit_codes_are_those_of_the_command_line():
+    shown = {cells[1].strip("`"): int(cells[0]) for cells in cells("docs/errors.md") if cells[0].isdigit()}
+    plain = ("OK", "UNEXPECTED", "USAGE", "STALE", "DRIFTED", "INTERRUPTED")
+    families = {family.__name__: code for family, code in exits._CODES.items()}
+    assert shown == {**{name: getattr(exits, name) for name in plain}, **families}
+
+
+@pytest.mark.parametrize(("column", "role"), [*enumerate(Role, start=1)])
+def test_who_may_do_what_is_the_policy(column, role):
+    table = cells("docs/rooms/access.md")
+    assert table[0][column] == role
+    shown = {
+        action.strip().replace(" ", "_") for row in table[1:] if row[column] == "yes" for action in row[0].split(",")
+    }
+    assert shown == {action for action, rule in RULES.items() if role in rule.roles}
+
+
+def test_the_gates_on_the_page_are_the_gates_there_are():
+    from drivetrain.core.plugins import names
+
+    shown = {name for row in cells("docs/rooms/validate.md")[1:] for name in re.findall(r"`(\w+)`", row[0])}
+    assert shown == set(names("gates"))
