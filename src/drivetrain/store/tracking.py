@@ -76,8 +76,8 @@ class Tracker:
             raise MissingExtra("mlflow", "tracking")
         command = [sys.executable, "-m", "drivetrain.store.tracking"]
         pipe = subprocess.PIPE
-        # Nothing of the command comes from outside.
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=subprocess.DEVNULL, stderr=pipe)  # noqa: S603
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=quiet, stderr=pipe)  # noqa: S603 - our own module
         self._send(experiment)
 
     def __enter__(self) -> Self:

@@ -100,7 +100,7 @@ class FittedXGBoost:
         cast, constants, single = float32_nodes(prefix, source, self.shift)
         nodes = (
             *cast,
-            tree_node(self._trees, Rule("BRANCH_LT", double=False), self._base, single, f"{prefix}float"),
+            tree_node(self._trees, Rule("BRANCH_LT", double=False), self._first, single, f"{prefix}float"),
             helper.make_node("Cast", [f"{prefix}float"], [f"{prefix}margin"], to=TensorProto.DOUBLE),
         )
         return Subgraph(nodes, constants, f"{prefix}margin")
@@ -110,7 +110,7 @@ class FittedXGBoost:
         return msgspec.json.decode(bytes(self.booster.save_raw("json")), type=_Saved)
 
     @property
-    def _base(self) -> float:
+    def _first(self) -> float:
         """The log-odds to start from; XGBoost keeps them as a probability, in text."""
         share = np.float32(self._saved.learner.learner_model_param.base_score.strip("[]"))
         return float(-np.log(np.float32(1.0) / share - np.float32(1.0)))
