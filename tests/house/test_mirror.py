@@ -1,0 +1,69 @@
+"""Tests mirror the product one to one: `src/drivetrain/ROOM/FILE.py` is tested by `tests/ROOM/test_FILE.py`.
+
+Files that are only parts of a stage are tested through its front door; the map says by which test file. A new file has
+a test file of its own, or a place in the map.
+"""
+
+from pathlib import PurePosixPath
+
+THROUGH = {
+    "cli/test_main.py": ("cli/options", "cli/governance", "cli/service", "cli/stages", "cli/start"),
+    "cli/test_output.py": ("cli/progress",),
+    "journeys/test_credit.py": ("cli/demo", "engine/demo"),
+    "core/test_parse.py": ("core/project",),
+    "store/test_catalog.py": ("core/artifacts", "core/lineage", "core/roles"),
+    "engine/test_run.py": ("core/events", "engine/stages"),
+    "train/test_train.py": (
+        "core/model", "store/models", "train/candidates", "train/environment", "train/estimates", "train/finish",
+        "train/material", "train/memo", "train/race", "train/teller",
+    ),
+    "train/learners/test_hook.py": ("train/graph", "train/learner", "train/trees", "train/learners/imputer"),
+    "deploy/test_deploy.py": ("deploy/local", "deploy/targets"),
+    "ingest/test_contract.py": ("ingest/admission", "ingest/judging", "ingest/rules"),
+    "ingest/test_formats.py": ("ingest/delimited", "ingest/json_lines", "ingest/parquet", "ingest/reading"),
+    "ingest/test_files.py": ("ingest/ingest", "ingest/listing", "testing/readers"),
+    "ingest/test_replay.py": ("ingest/destination", "ingest/quarantine"),
+    "ingest/test_evolution.py": ("ingest/readership",),
+    "monitor/test_monitor.py": (
+        "monitor/advice", "monitor/columns", "monitor/findings", "monitor/timeline", "monitor/traffic",
+    ),
+    "ops/test_rows.py": ("ops/packing",),
+    "prepare/test_prepare.py": ("prepare/cases", "store/cases"),
+    "release/test_release.py": ("release/bundle",),
+    "serve/test_door.py": ("serve/answers", "serve/health", "serve/service"),
+    "serve/test_predict.py": ("serve/complaints",),
+    "serve/test_openapi.py": ("serve/docs",),
+    "serve/test_inference.py": ("serve/protocol",),
+    "serve/test_process.py": (
+        "serve/listening", "serve/loading", "serve/recorder", "serve/recording", "serve/settings",
+    ),
+    "train/learners/test_logistic.py": ("testing/learners",),
+    "validate/test_contract.py": ("testing/gates", "testing/borrowers"),
+    "validate/test_validate.py": ("validate/evidence",),
+}  # fmt: skip
+
+
+def _parts(product):
+    names = [PurePosixPath(source.name).relative_to("src/drivetrain") for source in product]
+    return {str(name.with_suffix("")) for name in names if len(name.parts) > 1 and not name.name.startswith("__")}
+
+
+def _own(part):
+    room, _, file = part.rpartition("/")
+    return f"{room}/test_{file}.py"
+
+
+def test_every_file_is_tested_by_its_own_test_file_or_through_one_that_is_named(product, tests):
+    there = {source.name.removeprefix("tests/") for source in tests}
+    through = {part for parts in THROUGH.values() for part in parts}
+    untested = sorted(part for part in _parts(product) if _own(part) not in there and part not in through)
+    assert not untested, "\n".join(untested)
+
+
+def test_the_map_holds_nothing_that_is_not_so(product, tests):
+    there = {source.name.removeprefix("tests/") for source in tests}
+    assert [test for test in THROUGH if test not in there] == []
+    through = [part for parts in THROUGH.values() for part in parts]
+    assert len(through) == len(set(through))
+    assert [part for part in through if part not in _parts(product)] == []
+    assert [part for part in through if _own(part) in there] == [], "these have test files of their own by now"
