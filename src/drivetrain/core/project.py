@@ -18,7 +18,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Spec(BaseModel):
     """A section of the project file: frozen, and strict about its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    # Deferred: parsing a project builds one validator, not one for every section.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 # --- ingest -----------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from drivetrain.core.artifacts import Artifact, Dataset, Deployment, Features, M
 from drivetrain.core.digest import digest_bytes, digest_of
 from drivetrain.core.errors import NotFound
 from drivetrain.core.events import Progress
-from drivetrain.core.plugins import is_hook
+from drivetrain.core.plugins import is_hook, names
 from drivetrain.core.project import GatesSpec, ProjectSpec, Spec
 from drivetrain.core.refs import Kind
 from drivetrain.ingest.fingerprint import fingerprint
@@ -163,6 +163,7 @@ def _validate_inputs(context: Context) -> Inputs:
         "features": _made(context.features, "prepare").digest,
         "model": _made(context.model, "train").digest,
         "champion": champion.digest if champion else "",
+        "gates installed": digest_of(names("gates")),
         **{path: digest_bytes(_read(context.home, path)) for path in _gate_paths(context.spec)},
     }
 
@@ -266,6 +267,6 @@ def _hook_paths(spec: ProjectSpec) -> tuple[str, ...]:
     return (*_learner_paths(spec), *_gate_paths(spec))
 
 
-def _files_of(names: Iterable[str]) -> tuple[str, ...]:
-    paths = {name.partition(":")[0] for name in names if is_hook(name)}
+def _files_of(learners_or_gates: Iterable[str]) -> tuple[str, ...]:
+    paths = {name.partition(":")[0] for name in learners_or_gates if is_hook(name)}
     return tuple(sorted(path for path in paths if path.endswith(".py")))
