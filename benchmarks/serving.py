@@ -115,9 +115,11 @@ def answer_by_hand(kind: str, port: int, graph: Path | None) -> None:
     session = ort.InferenceSession(graph.read_bytes(), options) if graph else None
 
     async def predict(scope: object, transport: object) -> None:
-        if scope.method == "GET":  # somebody asks whether we are there
-            return await constant(scope, transport)
-        rows = [msgspec.structs.astuple(row) for row in decoder.decode(await transport()).rows]
+        body = await transport()
+        if not body:  # somebody asks whether we are there
+            transport.response_bytes(200, json_headers, answer)
+            return
+        rows = [msgspec.structs.astuple(row) for row in decoder.decode(body).rows]
         (scores,) = session.run(["score"], {"row": np.array(rows, dtype=np.float64)})
         predictions = [{"score": score, "decision": score >= 0.5} for score in scores.tolist()]
         transport.response_bytes(200, json_headers, msgspec.json.encode({"predictions": predictions}))
@@ -271,10 +273,8 @@ def report(found: dict[str, object], in_process: float) -> None:
 
 def make_project(home: Path) -> tuple[Path, str]:
     """A project with a deployed release of the model; gives the graph and an API key."""
-    mia, ada = (
-        create_signer(home / "keys", "mia", Role.ML_ENGINEER),
-        create_signer(home / "keys", "ada", Role.AI_ENGINEER),
-    )
+    mia = create_signer(home / "keys", "mia", Role.ML_ENGINEER)
+    ada = create_signer(home / "keys", "ada", Role.AI_ENGINEER)
     actors = {"mia": mia.actor, "ada": ada.actor}
     write_actors(home / "actors.yaml", actors)
     content = make_model()

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivetrain.core.errors import Tampered
 from drivetrain.core.model import InputField, Signature
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.packing import pack
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.journal import UNKNOWN_TEXT, roll, unpack
-from drivetrain.store.segments import LabelLog, LabelRecord, PredictionLog
+from drivetrain.store.segments import LabelLog, LabelRecord, PredictionLog, waiting_bytes
 from drivetrain.store.tables import Table
 
 RELEASE = Ref(Kind.RELEASE, "risk", "0123456789ab")
@@ -176,6 +177,38 @@ def test_a_header_that_was_never_whole_is_cleared_away(catalog: Catalog) -> None
     (folder / "predictions-1").write_bytes(b'{"kin')
     assert roll(catalog, "risk") == 0
     assert not (folder / "predictions-1").exists()
+
+
+def test_a_damaged_segment_is_told_and_does_not_hold_up_the_others(catalog: Catalog) -> None:
+    folder = catalog.journal_path("risk")
+    log = PredictionLog(folder, RELEASE, ALL)
+    write(log, 0, 2, ROW)
+    log.close()
+    (folder / "predictions-0").write_bytes(b"JFIF\n")
+    (folder / "labels-0").write_bytes(b'{"kind":"labels"}\nJFIF\n')
+    with pytest.raises(Tampered, match="not a header") as caught:
+        roll(catalog, "risk")
+    assert caught.value.where == str(folder / "predictions-0")
+    assert ids(catalog) == names(2)
+    (folder / "predictions-0").unlink()
+    with pytest.raises(Tampered, match="not a label"):
+        roll(catalog, "risk")
+    assert (folder / "labels-0").exists()
+
+
+def test_what_waits_is_known_without_asking_the_lake(catalog: Catalog) -> None:
+    folder = catalog.journal_path("risk")
+    assert waiting_bytes(folder) == 0
+    log, labels = PredictionLog(folder, RELEASE, ALL), LabelLog(folder)
+    write(log, 0, 2, ROW)
+    labels.append([LabelRecord("p1", True, datetime(2026, 1, 1, tzinfo=UTC), "ann")])
+    assert waiting_bytes(folder) > 2 * log.dtype.itemsize
+    roll(catalog, "risk")
+    assert waiting_bytes(folder) == 0
+    write(log, 2, 3, ROW)
+    assert waiting_bytes(folder) == 3 * log.dtype.itemsize
+    log.close()
+    labels.close()
 
 
 def test_inputs_of_another_release_are_added_and_widened(catalog: Catalog) -> None:

@@ -8,6 +8,7 @@ process ends with exit code 0.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -54,6 +55,7 @@ class ServerProcess:
     async def run(self) -> None:
         """Serve until a signal says to stop. Raises InvalidInput when the address cannot be used."""
         # What is entered last is left first: no more answers, then no more journal, then the recorder's last roll.
+        gc.freeze()  # what was loaded stays; the collector need not look at it again and again
         with claim(self._settings.host, self._settings.port) as held, self._recorder, self._open_journal():
             await self._answer(held, url_of(held, self._settings.host))
 

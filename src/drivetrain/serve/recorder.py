@@ -13,9 +13,6 @@ import select
 import sys
 from pathlib import Path
 
-from deltalake.exceptions import DeltaError
-
-from drivetrain.core.errors import DrivetrainError
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.journal import LABELS, PREDICTIONS, roll
 from drivetrain.store.tables import Table
@@ -43,8 +40,8 @@ def record(catalog: Catalog, service: str, every: float, ended: int) -> None:
 def _roll(catalog: Catalog, service: str) -> bool:
     try:
         return roll(catalog, service) > 0
-    except (DrivetrainError, DeltaError, OSError) as error:
-        _complain(error)  # the journal keeps the rows; the next roll tries again
+    except Exception as error:  # noqa: BLE001 - the process boundary: the journal keeps the rows, the next roll tries again
+        _complain(error)
         return False
 
 
@@ -54,7 +51,7 @@ def _compact(catalog: Catalog, service: str) -> None:
         try:
             if table.exists():
                 table.compact()
-        except (DeltaError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the process boundary: small files are no reason to stop recording
             _complain(error)
 
 

@@ -105,14 +105,15 @@ class RowForm:
     def _packed(self, request: PredictRequest) -> Rows:
         if not request.rows:
             raise InvalidInput("rows_missing", "there is no row to predict", where="rows", hint="send at least one")
-        values = [astuple(row) for row in request.rows]
-        entities = [b""] * len(values)
-        if self.entity is not None:
-            for at, row in enumerate(values):
-                if row[-1] is not None:
-                    entities[at] = entity_bytes(row[-1], f"rows[{at}].{self.entity}")
-            values = [row[:-1] for row in values]
-        return Rows(b"".join([self._pack(row) for row in values]), entities, request.explain)
+        packed: list[bytes] = []
+        entities: list[bytes] = []
+        for at, row in enumerate(request.rows):
+            values, entity = astuple(row), None
+            if self.entity is not None:
+                values, entity = values[:-1], values[-1]
+            packed.append(self._pack(values))
+            entities.append(b"" if entity is None else entity_bytes(entity, f"rows[{at}].{self.entity}"))
+        return Rows(b"".join(packed), entities, request.explain)
 
     def _check_integers(self, rows: Rows) -> None:
         packed = np.frombuffer(rows.packed).reshape(-1, len(self.signature.inputs))

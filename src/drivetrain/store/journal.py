@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from drivetrain.core.digest import digest_bytes, digest_of
+from drivetrain.core.errors import Tampered
 from drivetrain.core.model import InputField, Signature
 from drivetrain.core.schema import ColumnType
 from drivetrain.store.catalog import Catalog
@@ -48,14 +49,18 @@ _LABEL_COLUMNS = pa.schema(
 def roll(catalog: Catalog, service: str) -> int:
     """Move what the journal of a service holds into its tables ``predictions`` and ``labels``; gives the rows moved.
 
-    Raises Tampered when a segment is not one.
+    Raises Tampered, after all others have moved, when a segment is not one.
     """
     folder = catalog.journal_path(service)
     if not folder.is_dir():
         return 0
+    kinds: tuple[Kind, ...] = (PREDICTIONS, LABELS)
+    damaged: list[Tampered] = []
     with exclusive(folder / "roll.lock"):
-        kinds: tuple[Kind, ...] = (PREDICTIONS, LABELS)
-        return sum(_roll(folder, kind, Table(catalog.table_path(kind, service))) for kind in kinds)
+        moved = sum(_roll(folder, kind, Table(catalog.table_path(kind, service)), damaged) for kind in kinds)
+    if damaged:
+        raise damaged[0]
+    return moved
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class _Stretch:
     end: int
 
 
-def _roll(folder: Path, kind: Kind, table: Table) -> int:
+def _roll(folder: Path, kind: Kind, table: Table, damaged: list[Tampered]) -> int:
     moved = 0
     waiting = segments(folder, kind)
     state = table.state() if waiting else None
@@ -74,7 +79,11 @@ def _roll(folder: Path, kind: Kind, table: Table) -> int:
     done = msgspec.json.decode(commit.cursor, type=dict[str, int])
     cursor = {segment.path.name: done[segment.path.name] for segment in waiting if segment.path.name in done}
     for segment in waiting:
-        stretch = _read(segment, kind, cursor.get(segment.path.name, 0))
+        try:
+            stretch = _read(segment, kind, cursor.get(segment.path.name, 0))
+        except Tampered as error:
+            damaged.append(error)
+            continue
         if stretch is not None and len(stretch.rows):
             cursor[segment.path.name] = stretch.end
             before, commit = commit, _next(commit, cursor, len(stretch.rows))

@@ -147,9 +147,7 @@ def read_header(path: Path) -> tuple[SegmentHeader, int] | None:
     try:
         return msgspec.json.decode(line, type=SegmentHeader), len(line)
     except msgspec.DecodeError as error:
-        raise Tampered(
-            "journal_damaged", f"the first line is not a header: {error}", where=str(path), hint="move this file away"
-        ) from error
+        raise _damaged(path, f"the first line is not a header: {error}") from error
 
 
 def read_predictions(path: Path, header: SegmentHeader, offset: int) -> NDArray[np.void]:
@@ -165,7 +163,10 @@ def read_labels(path: Path, offset: int) -> tuple[tuple[LabelRecord, ...], int]:
     """The whole labels from ``offset`` on, and how many bytes they take."""
     content = _from(path, offset)
     whole = content[: content.rfind(b"\n") + 1]
-    return tuple(_LABELS.decode_lines(whole)), len(whole)
+    try:
+        return tuple(_LABELS.decode_lines(whole)), len(whole)
+    except msgspec.DecodeError as error:
+        raise _damaged(path, f"a line is not a label: {error}") from error
 
 
 def mark_rolled(folder: Path, kind: Kind, offsets: Mapping[str, int]) -> None:
@@ -254,6 +255,10 @@ class _Log:
             self.close()
             raise
         self._size += len(content)
+
+
+def _damaged(path: Path, why: str) -> Tampered:
+    return Tampered("journal_damaged", why, where=str(path), hint="move this file out of the journal, and look into it")
 
 
 def _is_closed(path: Path) -> bool:

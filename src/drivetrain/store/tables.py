@@ -19,6 +19,8 @@ from drivetrain.core.schema import Column, ColumnType, Schema
 _OURS = "drivetrain"
 # Lineage needs old versions for as long as an auditor may ask: ten years, not Delta's thirty days.
 _KEEP = {"delta.logRetentionDuration": "interval 3650 days", "delta.deletedFileRetentionDuration": "interval 3650 days"}
+# Files of this size are not written again by the next compaction, so that it costs the same however large the table is.
+_COMPACTED_BYTES = 16 * 1024 * 1024
 _ARROW = {
     ColumnType.INTEGER: pa.int64(),
     ColumnType.NUMBER: pa.float64(),
@@ -99,7 +101,7 @@ class Table:
         For tables that only grow, where the newest version holds whatever an older one held.
         """
         table = DeltaTable(str(self.path))
-        table.optimize.compact()
+        table.optimize.compact(target_size=_COMPACTED_BYTES)
         table.vacuum(retention_hours=24, enforce_retention_duration=False, dry_run=False)
 
     def _write(

@@ -1,0 +1,76 @@
+"""The process that moves a journal into the lake, here without the process."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drivetrain.serve import recorder
+from drivetrain.serve.loading import LoadedRelease
+from drivetrain.store.catalog import Catalog
+from drivetrain.store.segments import PredictionLog
+from drivetrain.store.tables import Table
+
+from .conftest import SERVICE, TYPICAL
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    with Catalog(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ended() -> Iterator[int]:
+    """A pipe that nobody writes to any more."""
+    reading, writing = os.pipe()
+    os.close(writing)
+    yield reading
+    os.close(reading)
+
+
+@pytest.fixture
+def write(catalog: Catalog, loaded: LoadedRelease) -> Iterator[Callable[[str], None]]:
+    log = PredictionLog(catalog.journal_path(SERVICE), loaded.ref, loaded.signature)
+
+    def append(name: str) -> None:
+        records = np.zeros(1, log.dtype)
+        records["id"], records["row"], records["caller"] = name.encode(), TYPICAL, log.caller("shop")
+        log.append(records)
+
+    yield append
+    log.close()
+
+
+def ids(catalog: Catalog) -> list[str]:
+    return Table(catalog.table_path("predictions", SERVICE)).read(columns=["prediction_id"]).column(0).to_pylist()
+
+
+def test_it_rolls_at_once_and_ends_with_its_server(catalog: Catalog, ended: int, write: Callable[[str], None]) -> None:
+    write("p1")
+    recorder.record(catalog, SERVICE, 1000, ended)
+    assert ids(catalog) == ["p1"]
+
+
+def test_a_damaged_journal_does_not_end_it(
+    catalog: Catalog, ended: int, write: Callable[[str], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    write("p1")
+    damaged = catalog.journal_path(SERVICE) / "predictions-0"
+    damaged.write_bytes(b"JFIF\n")
+    recorder.record(catalog, SERVICE, 1000, ended)
+    assert ids(catalog) == ["p1"]
+    assert str(damaged) in capfd.readouterr().err
+
+
+def test_many_small_files_become_one(
+    catalog: Catalog, ended: int, write: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "COMPACT_EVERY", 1)
+    for name in ("p1", "p2", "p3"):
+        write(name)
+        recorder.record(catalog, SERVICE, 1000, ended)
+    assert sorted(ids(catalog)) == ["p1", "p2", "p3"]
+    assert len(Table(catalog.table_path("predictions", SERVICE)).dataset().files) == 1
