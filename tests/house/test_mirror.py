@@ -35,7 +35,7 @@ THROUGH = {
     "serve/test_openapi.py": ("serve/docs",),
     "serve/test_inference.py": ("serve/protocol",),
     "serve/test_process.py": (
-        "serve/listening", "serve/loading", "serve/recorder", "serve/recording", "serve/settings",
+        "serve/listening", "serve/loading", "serve/recording", "serve/settings",
     ),
     "train/learners/test_logistic.py": ("testing/learners",),
     "validate/test_contract.py": ("testing/gates", "testing/borrowers"),
