@@ -109,6 +109,18 @@ def test_sigterm_finishes_what_was_accepted(start: Callable[..., Running]) -> No
     assert len(lake(server.home, "predictions")) == accepted
 
 
+def test_a_caller_who_never_finishes_does_not_hold_up_the_end(start: Callable[..., Running]) -> None:
+    server = start("--drain-seconds", "0.2")
+    address = httpx.URL(server.url)
+    with socket.create_connection((address.host, address.port or 0)) as connection:
+        key = server.client.headers["authorization"]
+        head = f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Length: 100\r\n\r\n{{"
+        connection.sendall(head.encode())
+        assert server.predict(ROW).status_code == 200
+        assert server.stop() == 0
+    assert len(lake(server.home, "predictions")) == 1
+
+
 def test_what_was_acknowledged_survives_a_kill_exactly_once(start: Callable[..., Running]) -> None:
     """Two lives of a server and its recorder, each ended by SIGKILL in the middle of requests."""
     predicted: list[str] = []

@@ -10,7 +10,7 @@ from typing import Self
 
 from drivetrain.serve.settings import ServeSettings
 
-_FINISH_WITHIN_S = 10.0
+_FINISH_WITHIN_S = 5.0
 
 
 class RecorderProcess:

@@ -26,4 +26,4 @@ class ServeSettings:
     requests_per_second: float | None = None
     fsync: bool = False
     roll_seconds: float = 2.0
-    drain_seconds: float = 20.0
+    drain_seconds: float = 8.0
