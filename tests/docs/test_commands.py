@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ def blocks(page, *languages):
     return [body for language, body in FENCE.findall(text) if language in languages]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the pages call the service with curl")
 @pytest.mark.parametrize("page", RUN)
 def test_the_commands_of_a_page_run(page, tmp_path):
     commands = blocks(page, "sh")

@@ -41,7 +41,7 @@ class Source:
 
 
 def _tracked():
-    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    git = ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(git, cwd=ROOT, capture_output=True, check=True, text=True).stdout
     return sorted(name for name in listed.split("\0") if name and (ROOT / name).is_file())
 
