@@ -72,6 +72,15 @@ def test_serve_without_a_deployment_says_what_to_do(folder, drivetrain):
     assert "drivetrain deploy" in done.stderr
 
 
+def test_serve_refuses_a_changed_release(released, drivetrain):
+    released.approve()
+    released.deploy()
+    graph = released.catalog.folder(released.release().ref) / "model" / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"!")
+    done = drivetrain("serve", cwd=released.home, code=7)
+    assert "model.onnx" in done.stderr
+
+
 def test_python_does_the_same(folder):
     script = (
         "import drivetrain\n"

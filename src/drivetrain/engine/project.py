@@ -158,9 +158,13 @@ class Project:
         return newest
 
     def serve(self, host: str | None = None, port: int | None = None) -> NoReturn:
-        """Become the prediction server of what is deployed, until it is told to stop."""
+        """Become the prediction server of what is deployed, until it is told to stop.
+
+        Raises what ``verify`` raises when a release is not what was signed and approved; the server looks again.
+        """
         self.signer("serve")
-        self.deployment()
+        for share in self.deployment().shares:
+            self.verify(share.release)
         command = self.server_command(host=host, port=port)
         os.execv(command[0], command)  # noqa: S606 - our own interpreter and module, no shell
 
