@@ -191,7 +191,7 @@ def ask(server: Contestant, script: Path, connections: int, seconds: int) -> Loa
         sys.exit(f"{server.name} failed under load:\n{said}")
     return Load(
         float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]),
-        *(milliseconds(re.search(rf"{share}%\s+(\S+)", said)[1]) for share in (50, 99)),
+        *(milliseconds(re.search(rf"(?m)^\s+{share}%\s+(\S+)$", said)[1]) for share in (50, 99)),
     )
 
 

@@ -141,14 +141,14 @@ def test_a_roll_that_dies_loses_and_doubles_nothing(
     for number in range(3, 30, 3):
         write(log, number, 3, ROW)
     log.close()
-    append = Table.append
+    extend = Table.extend
 
     def dying(self: Table, *args: object, **options: object) -> int:
         if after:
-            append(self, *args, **options)
+            extend(self, *args, **options)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Table, "append", dying)
+    monkeypatch.setattr(Table, "extend", dying)
     with pytest.raises(KeyboardInterrupt):
         roll(catalog, "risk")
     monkeypatch.undo()

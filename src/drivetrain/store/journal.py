@@ -172,7 +172,7 @@ def _append(table: Table, rows: pa.Table, before: Commit, commit: Commit) -> Non
         if any(types[field.name] != field.type for field in stored):
             table.overwrite(_retyped(table.read(), types), before)
         rows = _retyped(rows, types)
-    table.append(rows, commit, widen=True)
+    table.extend(rows, commit)
 
 
 def _widened(stored: pa.StructType, new: pa.StructType) -> dict[str, pa.DataType]:

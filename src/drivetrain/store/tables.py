@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from drivetrain.core.errors import NotFound
@@ -21,6 +21,8 @@ _OURS = "drivetrain"
 _KEEP = {"delta.logRetentionDuration": "interval 3650 days", "delta.deletedFileRetentionDuration": "interval 3650 days"}
 # Files of this size are not written again by the next compaction, so that it costs the same however large the table is.
 _COMPACTED_BYTES = 16 * 1024 * 1024
+# Looking for repeated values is three quarters of the work of writing Parquet; compaction does it later.
+_QUICK = WriterProperties(default_column_properties=ColumnProperties(dictionary_enabled=False))
 _ARROW = {
     ColumnType.INTEGER: pa.int64(),
     ColumnType.NUMBER: pa.float64(),
@@ -72,12 +74,16 @@ class Table:
                 return TableState(table.version(), msgspec.json.decode(entry[_OURS], type=Commit))
         return None
 
-    def append(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit, *, widen: bool = False) -> int:
-        """Add rows and their commit in one step; gives the new version. A reader is streamed in bounded memory.
+    def append(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit) -> int:
+        """Add rows and their commit in one step; gives the new version. A reader is streamed in bounded memory."""
+        return self._write(rows, commit, "append")
 
-        With ``widen`` columns and struct fields that the table lacks are added, null in older rows.
+    def extend(self, rows: pa.Table, commit: Commit) -> int:
+        """Add rows that come often and few at a time: quick to write now, small once they are compacted.
+
+        Columns and struct fields that the table lacks are added, null in older rows. Gives the new version.
         """
-        return self._write(rows, commit, "append", widen=widen)
+        return self._write(rows, commit, "extend")
 
     def overwrite(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit) -> int:
         """Replace the rows (older versions stay readable); gives the new version."""
@@ -108,21 +114,21 @@ class Table:
         self,
         rows: pa.Table | pa.RecordBatchReader,
         commit: Commit,
-        mode: Literal["append", "overwrite"],
-        *,
-        widen: bool = False,
+        mode: Literal["append", "extend", "overwrite"],
     ) -> int:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         exists = self.exists()
         said = CommitProperties(custom_metadata={_OURS: msgspec.json.encode(commit).decode()})
+        settings = None if exists else _KEEP
         if mode == "overwrite" and exists:
             write_deltalake(self.path, rows, mode="overwrite", schema_mode="overwrite", commit_properties=said)
-        else:
-            settings = None if exists else _KEEP
-            merge: Literal["merge"] | None = "merge" if widen else None
+        elif mode == "extend":
             write_deltalake(
-                self.path, rows, mode="append", configuration=settings, commit_properties=said, schema_mode=merge
-            )
+                self.path, rows, mode="append", schema_mode="merge", configuration=settings, commit_properties=said,
+                writer_properties=_QUICK,
+            )  # fmt: skip
+        else:
+            write_deltalake(self.path, rows, mode="append", configuration=settings, commit_properties=said)
         return int(DeltaTable(str(self.path)).version())
 
 
