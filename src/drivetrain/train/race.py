@@ -143,7 +143,8 @@ class Race:
         theirs = self.folds_of(self.leader)
         if folds := self.folds_of(trial):
             return behind(folds, theirs)
-        return self.leader.scores[0] - trial.scores[0] > float(np.std(theirs, ddof=1))
+        # A screen says less than a fold: its rows to stop on are few.
+        return self.leader.scores[0] - trial.scores[0] > 2.0 * float(np.std(theirs, ddof=1))
 
     @property
     def _screens(self) -> int:

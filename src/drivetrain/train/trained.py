@@ -38,6 +38,8 @@ class Trained:
     def score(self, x: Numbers) -> Numbers:
         """Packed rows [n, F] to calibrated probabilities [n]."""
         total = np.zeros(len(x))
+        if len(x) == 0:
+            return total  # scikit-learn refuses to predict nothing
         for fitted, weight in self.parts:
             total = total + weight * fitted.margin(x)
         return self.calibration.apply(total)

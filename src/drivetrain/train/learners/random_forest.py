@@ -17,6 +17,7 @@ from drivetrain.train.graph import ROW, Subgraph, constant
 from drivetrain.train.learner import Fields, Fitted, Params, Sample, Size
 from drivetrain.train.trees import Rule, Tree, float32_nodes, size_of, time_shift, to_float32, tree_node
 
+_FEWEST = 50
 SURE = 1e-5
 """A forest's share of votes is kept this far from 0 and 1 before it becomes log-odds."""
 
@@ -24,7 +25,7 @@ SURE = 1e-5
 class RandomForest:
     """scikit-learn's RandomForestClassifier."""
 
-    start: ClassVar[Params] = {"min_samples_leaf": 0.0005, "max_samples": 0.3, "max_features": 0.3}
+    start: ClassVar[Params] = {"min_samples_leaf": 0.0005, "max_samples": 0.2, "max_features": 0.3}
 
     def parameters(self) -> tuple[str, ...]:
         """Parameters of the library's class that a person may fix."""
@@ -47,8 +48,16 @@ class RandomForest:
         """Grow the trees, on float32 as the library does."""
         shift = time_shift(fields)
         # One thread: with more, probabilities are added up in whatever order the threads end.
-        model = RandomForestClassifier(**params, n_jobs=1, random_state=seed)
+        model = RandomForestClassifier(**_sampled(params, len(sample)), n_jobs=1, random_state=seed)
         return FittedForest(model.fit(to_float32(sample.x, shift), sample.y), shift)
+
+
+def _sampled(params: Params, rows: int) -> Params:
+    """A share of rows as a number of rows, at least 50 where there are so many."""
+    share = params.get("max_samples")
+    if not isinstance(share, float):
+        return params
+    return {**params, "max_samples": max(round(share * rows), min(rows, _FEWEST))}
 
 
 @dataclass(frozen=True)

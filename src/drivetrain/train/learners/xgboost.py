@@ -25,13 +25,13 @@ class XGBoost:
     """XGBoost's XGBClassifier. A round may grow several trees side by side, a small forest (``num_parallel_tree``)."""
 
     start: ClassVar[Params] = {
-        "learning_rate": 0.15,
-        "max_depth": 4,
+        "learning_rate": 0.1,
+        "max_depth": 5,
         "subsample": 0.7,
         "colsample_bynode": 0.4,
         "min_child_weight": 10.0,
         "reg_lambda": 5.0,
-        "num_parallel_tree": 4,
+        "num_parallel_tree": 2,
     }
 
     def parameters(self) -> tuple[str, ...]:
