@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 demo: install  ## install, then carry the credit risk project from raw data to a live service
 	$(BIN)/drivetrain demo
 
+# Two test processes for two cores: a library that starts threads of its own would only slow them down.
+test test-all: export OMP_NUM_THREADS ?= 1
 test: install  ## install, then run the tests (under 8 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 

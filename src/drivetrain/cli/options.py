@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import click
 
 from drivetrain.cli.exits import INTERRUPTED, exit_code
 from drivetrain.cli.output import print_error
-from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.core.refs import Ref
 from drivetrain.core.settings import Settings
 
@@ -66,14 +67,33 @@ def command(examples: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
 
 
 def guarded(action: Callable[[], R], *, as_json: bool) -> R:
-    """Run it; an error of ours is told with its next step and becomes its exit code, Ctrl+C becomes 130."""
+    """Run it; an error is told with its next step and becomes its exit code, Ctrl+C becomes 130."""
     try:
         return action()
     except DrivetrainError as error:
-        print_error(error, as_json=as_json)
-        sys.exit(exit_code(error))
+        told = error
+    except BrokenPipeError:
+        raise  # whoever read our output has enough; click ends quietly
+    except OSError as error:
+        told = _of_the_system(error)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - the process boundary: a defect is told as one, with its trace-back
+        traceback.print_exc()
+        told = DrivetrainError(
+            "unexpected", f"{type(error).__name__}: {error}", hint="a defect of ours; please report it"
+        )
+    print_error(told, as_json=as_json)
+    sys.exit(exit_code(told))
+
+
+def _of_the_system(error: OSError) -> Transient:
+    return Transient(
+        "system_refused",
+        f"the system refused: {error.strerror or error}",
+        where=str(error.filename or ""),
+        hint="mend it (disk space, permissions, a port) and run the same command again; nothing is half-written",
+    )
 
 
 class RefType(click.ParamType[Ref]):
