@@ -5,8 +5,8 @@
 Both read the same 150,000 loans, check them, split them alike, judge the same number of trials of the same four
 learners by cross-validation, fit the best, calibrate it, and measure it with bootstrap intervals on the 30,000 rows
 held back. Drivetrain also writes versioned tables, exports to ONNX, proves parity, runs every gate, draws the model
-card and signs a release; the script stores a pickle. Prints the times, the scores and the ratio, and how long Drivetrain takes
-to say that nothing is stale.
+card and signs a release; the script stores a pickle. Prints the times, the scores and the ratio, and how long
+Drivetrain takes to say that nothing is stale.
 """
 
 from __future__ import annotations
