@@ -131,7 +131,7 @@ def _next(project: Project, until: StageName, result: RunResult) -> None:
         )
         out.print(f"model card: {project.catalog.folder(last) / 'report.html'}")
     if until == "release" and last is not None and project.release(last).approval is None:
-        out.print(f'[bold]next:[/] drivetrain approve {last} --as ai-engineer --comment "reviewed the model card"')
+        out.print(f'[bold]next:[/] drivetrain approve {last} --comment "reviewed the model card"')
 
 
 def _replay(door: Door, source: str) -> None:
