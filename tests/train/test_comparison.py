@@ -10,6 +10,7 @@ LEADER = [0.80, 0.82, 0.78, 0.81, 0.79]
 def test_a_far_worse_candidate_is_behind_after_one_fold():
     assert behind([0.70], LEADER)
     assert not behind([0.795], LEADER)
+    assert not behind([0.70], LEADER, least=0.2)
 
 
 def test_a_little_worse_on_every_fold_is_behind_once_that_is_no_chance():

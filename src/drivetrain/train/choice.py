@@ -12,7 +12,7 @@ from drivetrain.core.project import Metric
 from drivetrain.ops.calibration import probability
 from drivetrain.ops.metrics import Labels, Numbers, higher_is_better, measure
 from drivetrain.train.comparison import clearly_better
-from drivetrain.train.folds import FOLDS, Plan
+from drivetrain.train.folds import Plan
 from drivetrain.train.race import Trial
 
 _STEPS = 10
@@ -45,7 +45,7 @@ class Judge:
 
     def better(self, mine: Sequence[float], other: Sequence[float]) -> bool:
         """Whether fold scores are better by more than their noise."""
-        return clearly_better(mine, other, held_share=1.0 / (FOLDS - 1))
+        return clearly_better(mine, other, self.plan.held_share)
 
     def best(self, trials: Sequence[Trial]) -> Trial | None:
         """The best complete trial; a later one displaces an earlier one only when it is clearly better."""

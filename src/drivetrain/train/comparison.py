@@ -12,15 +12,15 @@ _SURE = 0.975
 _ENOUGH = 3
 
 
-def behind(mine: Sequence[float], leader: Sequence[float]) -> bool:
+def behind(mine: Sequence[float], leader: Sequence[float], least: float = 0.0) -> bool:
     """Whether a candidate that was judged on some folds so far will hardly catch up with the leader.
 
     From three folds on by a one-sided paired t-test at 2.5 %; before that, when it lies below the leader by more than
-    the leader's scores are spread over folds.
+    ``least`` and by more than the leader's scores are spread over folds.
     """
     gaps = np.asarray(leader[: len(mine)]) - np.asarray(mine)
     if len(gaps) < _ENOUGH:
-        return bool(gaps.mean() > np.std(leader, ddof=1))
+        return bool(gaps.mean() > max(least, float(np.std(leader, ddof=1))))
     return bool(gaps.mean() > t.ppf(_SURE, len(gaps) - 1) * np.std(gaps, ddof=1) / math.sqrt(len(gaps)))
 
 

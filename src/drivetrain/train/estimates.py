@@ -18,15 +18,15 @@ from drivetrain.train.choice import Judge
 from drivetrain.train.folds import Plan
 from drivetrain.train.race import Trial
 
-_WORK = 10_000_000
+_WORK = 5_000_000
 
 
-def estimate(metric: Metric, label: Labels, scores: Numbers, seed: int) -> Estimate:
+def estimate(metric: Metric, label: Labels, scores: Numbers, seed: int, work: int = 3 * _WORK) -> Estimate:
     """The metric of out-of-fold scores [repeats, n] against labels [n]: value and interval, averaged over repeats.
 
-    300 bootstrap rounds, fewer (at least 100) for large sets, whose intervals are narrow.
+    300 bootstrap rounds, fewer (at least 50) when they would draw more than ``work`` cases.
     """
-    rounds = int(np.clip(_WORK // len(label), 100, 300))
+    rounds = int(np.clip(work // len(label), 50, 300))
     parts = [bootstrap(metric, label, row, seed=seed, rounds=rounds) for row in scores]
     value, low, high = (float(np.mean([getattr(part, end) for part in parts])) for end in ("value", "low", "high"))
     return Estimate(metric, value, low, high, len(label))
@@ -59,9 +59,9 @@ def _best(group: Sequence[Trial], judge: Judge) -> Trial:
 
 def _of(trial: Trial, judge: Judge, seed: int) -> Estimate:
     if trial.complete:
-        return estimate(judge.metric, judge.label, probability(judge.margins(trial)), seed)
+        return estimate(judge.metric, judge.label, probability(judge.margins(trial)), seed, _WORK)
     rows, margin = _partial(trial, judge.plan)
-    return estimate(judge.metric, judge.label[rows], probability(margin)[None, :], seed)
+    return estimate(judge.metric, judge.label[rows], probability(margin)[None, :], seed, _WORK)
 
 
 def _partial(trial: Trial, plan: Plan) -> tuple[Numbers, Numbers]:

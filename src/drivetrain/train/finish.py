@@ -54,6 +54,7 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
     sigmoid, calibration = calibrated(label, choice.margins, material.plan, spec.calibration)
     scores = sigmoid.apply(choice.margins)
     trained = _refitted(choice, sigmoid, material, spec.seed, pool)
+    standing = pool.submit(estimate, spec.metric, label, scores, spec.seed)
     graph = trained.to_onnx(len(material.signature.inputs))
     every = max(1, len(material.sample) // _PARITY_ROWS)
     check_parity(trained, graph, np.vstack([material.sample.x[::every], material.test]), material.signature)
@@ -75,7 +76,7 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
         training=summary,
         environment=environment(),
     )
-    return Finished(content, estimate(spec.metric, label, scores, spec.seed))
+    return Finished(content, standing.result())
 
 
 def _refitted(choice: Choice, sigmoid: Sigmoid, material: Material, seed: int, pool: ThreadPoolExecutor) -> Trained:

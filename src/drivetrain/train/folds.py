@@ -12,11 +12,12 @@ from drivetrain.ops.metrics import Labels
 from drivetrain.train.learner import Rows
 
 FOLDS = 5
+FOLDS_LARGE = 3
 REPEATS = 3
 SMALL = 5_000
 """Below this many rows one cross-validation says too little: it is repeated."""
 LARGE = 50_000
-"""From this many rows on, a candidate is first screened on a sample of this many:"""
+"""From this many rows on three folds say enough, and a candidate is first screened on a sample of this many:"""
 SCREENED = 20_000
 FEWEST = 10
 """Cases of each class without which nothing can be judged."""
@@ -41,22 +42,29 @@ class Plan:
     protocol: str
 
     @property
+    def held_share(self) -> float:
+        """Held rows / fitted rows of a fold."""
+        return 1.0 / (len(self.folds) / self.repeats - 1.0)
+
+    @property
     def steps(self) -> tuple[Fold, ...]:
         """The screen, if any, and the folds."""
         return ((self.screen,) if self.screen else ()) + self.folds
 
 
 def plan_folds(label: Labels, seed: int) -> Plan:
-    """Stratified folds for labels [n]: five, three times over for small sets, screened for large ones.
+    """Stratified folds for labels [n]: five, three times over for small sets; three and a screen for large ones.
 
     Raises InvalidInput when a class has fewer than ten cases.
     """
     _refuse_too_few(label)
     repeats = REPEATS if len(label) < SMALL else 1
-    splitter = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=repeats, random_state=seed)
+    count = FOLDS if len(label) < LARGE else FOLDS_LARGE
+    splitter = RepeatedStratifiedKFold(n_splits=count, n_repeats=repeats, random_state=seed)
     parts = splitter.split(np.zeros((len(label), 1)), label)
-    folds = tuple(Fold(fit, held, number // FOLDS) for number, (fit, held) in enumerate(parts))
-    return Plan(folds, _screen(folds[0], label, seed), repeats, _protocol(repeats, len(label), seed))
+    folds = tuple(Fold(fit, held, number // count) for number, (fit, held) in enumerate(parts))
+    screen = _screen(folds[0], label, seed) if len(label) >= LARGE else None
+    return Plan(folds, screen, repeats, _protocol(count, repeats, len(label), seed))
 
 
 def hold_back(label: Labels, seed: int) -> tuple[Rows, Rows]:
@@ -66,18 +74,16 @@ def hold_back(label: Labels, seed: int) -> tuple[Rows, Rows]:
     return fit, stop
 
 
-def _screen(first: Fold, label: Labels, seed: int) -> Fold | None:
-    if len(label) < LARGE:
-        return None
+def _screen(first: Fold, label: Labels, seed: int) -> Fold:
     sample, _ = train_test_split(first.fit, train_size=SCREENED, stratify=label[first.fit], random_state=seed)
     return Fold(np.sort(sample), first.held, 0)
 
 
-def _protocol(repeats: int, rows: int, seed: int) -> str:
+def _protocol(folds: int, repeats: int, rows: int, seed: int) -> str:
     times = f"repeated {repeats} times, " if repeats > 1 else ""
     first = f"screened on {SCREENED:,} rows first, " if rows >= LARGE else ""
     return (
-        f"{FOLDS}-fold stratified cross-validation of {rows:,} training rows, {times}{first}seed {seed}; "
+        f"{folds}-fold stratified cross-validation of {rows:,} training rows, {times}{first}seed {seed}; "
         "a candidate clearly behind the best ends early; rows to stop on are held back inside a fold"
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from drivetrain.core.project import Metric
 from drivetrain.ops.calibration import probability
-from drivetrain.ops.metrics import higher_is_better, measure
+from drivetrain.ops.metrics import Labels, Numbers, higher_is_better, measure
 from drivetrain.train.candidates import Entrant
 from drivetrain.train.comparison import behind
 from drivetrain.train.folds import Fold, hold_back
@@ -24,6 +25,10 @@ from drivetrain.train.learner import EARLY, Params
 from drivetrain.train.material import Material
 from drivetrain.train.memo import Judged, Memo
 
+_NEAR = 0.01
+_HOPELESS = 0.05
+"""Shares of the leader's skill, its distance from chance: within the first a fold or two decide nothing; by more than
+the second a candidate must be behind to be given up after the screen, because some learn faster than others."""
 Origin = Literal["defaults", "start", "search"]
 
 
@@ -57,7 +62,16 @@ class Course:
 
     def score(self, fold: Fold, judged: Judged) -> float:
         """The metric on a fold's held rows, turned so that higher is better."""
-        value = measure(self.metric, self.material.sample.y[fold.held], probability(judged.margin))
+        return self._measured(self.material.sample.y[fold.held], probability(judged.margin))
+
+    @cached_property
+    def chance(self) -> float:
+        """What always answering the base rate would score."""
+        label = self.material.sample.y
+        return self._measured(label, np.full(len(label), label.mean()))
+
+    def _measured(self, label: Labels, score: Numbers) -> float:
+        value = measure(self.metric, label, score)
         return value if higher_is_better(self.metric) else -value
 
     def judge(self, entrant: Entrant, params: Params, step: int) -> Judged:
@@ -141,10 +155,10 @@ class Race:
         if self.leader is None or self.leader is trial:
             return False
         theirs = self.folds_of(self.leader)
+        skill = float(np.mean(theirs)) - self._course.chance
         if folds := self.folds_of(trial):
-            return behind(folds, theirs)
-        # A screen says less than a fold: its rows to stop on are few.
-        return self.leader.scores[0] - trial.scores[0] > 2.0 * float(np.std(theirs, ddof=1))
+            return behind(folds, theirs, least=_NEAR * skill)
+        return self.leader.scores[0] - trial.scores[0] > _HOPELESS * skill
 
     @property
     def _screens(self) -> int:
