@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from drivetrain.core.digest import digest_bytes
@@ -31,8 +33,18 @@ def git_state(home: Path) -> tuple[Code, bytes]:
     commit = _commit(home)
     if commit is None:
         return Code(None, None), b""
-    diff = _git(home, *_DIFF, "HEAD", "--", ".", *_NOT_CODE) + b"".join(_added(home, name) for name in _new_files(home))
+    diff = _changed(home) + b"".join(_added(home, name) for name in _new_files(home))
     return Code(commit, digest_bytes(diff) if diff else None), diff
+
+
+def _changed(home: Path) -> bytes:
+    """The diff against the commit. ``git diff`` may write what it learned of files into the index: it gets a copy."""
+    index = home / _git(home, "rev-parse", "--git-path", "index").decode().strip()
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "index"
+        if index.exists():
+            shutil.copyfile(index, copy)
+        return _git(home, *_DIFF, "HEAD", "--", ".", *_NOT_CODE, index=copy)
 
 
 def _commit(home: Path) -> str | None:
@@ -67,8 +79,8 @@ def _added(home: Path, name: str) -> bytes:
     return _git(home, *_DIFF, "--no-index", "--", "/dev/null", name, good=(0, 1))
 
 
-def _git(home: Path, *arguments: str, good: tuple[int, ...] = (0,)) -> bytes:
-    done = _run(home, *arguments)
+def _git(home: Path, *arguments: str, good: tuple[int, ...] = (0,), index: Path | None = None) -> bytes:
+    done = _run(home, *arguments, index=index)
     if done.returncode not in good:
         raise InvalidInput(
             "git_failed",
@@ -79,8 +91,10 @@ def _git(home: Path, *arguments: str, good: tuple[int, ...] = (0,)) -> bytes:
     return done.stdout
 
 
-def _run(home: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _run(home: Path, *arguments: str, index: Path | None = None) -> subprocess.CompletedProcess[bytes]:
     command = ["git", "--no-optional-locks", "--no-pager", *_SET, *arguments]
+    if index is not None:
+        command = ["env", f"GIT_INDEX_FILE={index}", *command]
     try:
         return subprocess.run(command, cwd=home, capture_output=True, check=False, timeout=_SECONDS)  # noqa: S603 - no shell, our own words
     except subprocess.TimeoutExpired:
