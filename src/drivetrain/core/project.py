@@ -220,7 +220,7 @@ class ModelSpec(Spec):
     seed: int = 0
     calibration: Literal["auto", "none", "sigmoid"] = Field("auto", description="`auto` keeps what is better.")
     blend_min_gain: Annotated[float, Field(ge=0)] = Field(
-        0.0005, description="Gain in the metric that a blend must bring over the best single model."
+        0.001, description="Gain in the metric that a blend must bring over the best single model."
     )
     decision: DecisionSpec = ThresholdDecision(kind="threshold", value=0.5)
     tracking: str = Field("sqlite", description="`sqlite`, `off`, or the address of an MLflow server.")
