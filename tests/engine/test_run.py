@@ -11,8 +11,9 @@ from drivetrain.core.errors import Forbidden, NotFound, Refused, Transient
 from drivetrain.core.events import StageFailed, StageFinished, StageSkipped, StageStarted
 from drivetrain.core.refs import Kind
 from drivetrain.core.schema import Schema
-from drivetrain.engine.run import exclusive, run_stages
+from drivetrain.engine.run import run_stages
 from drivetrain.engine.stages import Context, Stage
+from drivetrain.store.locks import held
 
 
 def test_run_makes_every_artifact_and_tells_of_it(project):
@@ -100,21 +101,21 @@ def test_final_error_is_not_retried(project):
     assert tries == [1]
 
 
-def _hold(state, held, done):
-    with exclusive(state):
-        held.set()
+def _hold(state, holding, done):
+    with held(state / "lock", "it"):
+        holding.set()
         done.wait(30)
 
 
 def test_two_runs_do_not_meet(project):
     context = get_context("spawn")
-    held, done = context.Event(), context.Event()
-    holder = context.Process(target=_hold, args=(project.catalog.state, held, done))
+    holding, done = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(project.catalog.state, holding, done))
     holder.start()
-    assert held.wait(30)
+    assert holding.wait(30)
     with pytest.raises(Transient, match=f"process {holder.pid}"):
         project.run()
     done.set()
     holder.join()
-    with exclusive(project.catalog.state):
+    with held(project.catalog.state / "lock", "it"):
         assert (project.catalog.state / "lock").read_text() == str(os.getpid())

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from drivetrain.core.errors import Transient
@@ -7,7 +9,7 @@ from drivetrain.store.locks import held
 def test_one_holder_at_a_time(tmp_path):
     with held(tmp_path / "deep" / "lock", "the ingest of orders"):
         with (
-            pytest.raises(Transient, match="another process works on the ingest of orders"),
+            pytest.raises(Transient, match=f"process {os.getpid()} works on the ingest of orders"),
             held(tmp_path / "deep" / "lock", "the ingest of orders"),
         ):
             pass

@@ -6,13 +6,10 @@ down; and comparing hashes gives away nothing about the key by the time it takes
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +18,10 @@ import msgspec
 
 from drivetrain.core.errors import InvalidInput, NotFound, examples
 from drivetrain.store.folders import write_file
+from drivetrain.store.locks import alone
 
 FILE = "api-keys.json"
+LOCK = "api-keys.lock"
 PREFIX = "dt_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
@@ -47,7 +46,7 @@ def create_key(state: Path, name: str) -> str:
             f"{name[:80]!r} cannot name a caller",
             hint="use 1 to 64 letters, digits and . _ @ - and begin with a letter or digit",
         )
-    with _alone(state):
+    with alone(state / LOCK):
         known = list_keys(state)
         if any(key.name == name for key in known):
             raise InvalidInput("api_key_exists", f"{name} has a key already", hint="revoke it, or use another name")
@@ -59,7 +58,7 @@ def create_key(state: Path, name: str) -> str:
 
 def revoke_key(state: Path, name: str) -> None:
     """Forget a key: whoever calls with it is refused once the service reads the keys again. Raises NotFound."""
-    with _alone(state):
+    with alone(state / LOCK):
         known = list_keys(state)
         kept = tuple(key for key in known if key.name != name)
         if len(kept) == len(known):
@@ -99,15 +98,3 @@ def hash_key(secret: str) -> bytes:
 
 def _write(state: Path, keys: tuple[ApiKey, ...]) -> None:
     write_file(state / FILE, msgspec.json.format(msgspec.json.encode(keys), indent=1) + b"\n", mode=0o600)
-
-
-@contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """One process at a time changes the file; the lock ends with the process, however that ends."""
-    state.mkdir(parents=True, exist_ok=True)
-    handle = os.open(state / "api-keys.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

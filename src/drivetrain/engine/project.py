@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -23,10 +24,11 @@ from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.roles import Actor, Role
 from drivetrain.core.settings import Settings
 from drivetrain.engine.plan import Plan, make_plan, steps_table
-from drivetrain.engine.run import RunResult, exclusive, run_stages
+from drivetrain.engine.run import RunResult, run_stages
 from drivetrain.engine.serving import server_command
 from drivetrain.engine.stages import STAGES, Context, Options, StageName, stages
 from drivetrain.store.catalog import Catalog, Entry
+from drivetrain.store.locks import held
 
 if TYPE_CHECKING:
     from drivetrain.engine.trace import Trace
@@ -93,7 +95,7 @@ class Project:
             for stage in stages(self.spec)
             if stage.stage in wanted and (not source or stage.stage != "ingest" or stage.name == source)
         ]
-        with exclusive(self.catalog.state):
+        with self._held():
             return run_stages(chosen, context, subscribers, force=until if force else "")
 
     def replay(self, source: str, progress: Progress = silent) -> Artifact:
@@ -101,7 +103,7 @@ class Project:
         from drivetrain.ingest.ingest import replay
 
         signer = self.signer("ingest")
-        with exclusive(self.catalog.state):
+        with self._held():
             dataset = replay(self.spec.sources[source], source, self.catalog, progress)
             self.catalog.put(dataset, actor=signer.actor.name)
         return dataset
@@ -261,6 +263,9 @@ class Project:
         """Take a caller's API key back."""
         self.signer("manage_keys")
         api_keys.revoke_key(self.catalog.state, name)
+
+    def _held(self) -> AbstractContextManager[None]:
+        return held(self.catalog.state / "lock", "this project")
 
     def _ancestor(self, ref: Ref, kind: Kind) -> Ref:
         return next(parent for parent in self.catalog.ancestors(ref) if parent.kind is kind)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from drivetrain.access.policy import check
 from drivetrain.core.artifacts import Artifact
@@ -70,30 +66,6 @@ def run_stages(
             step = replace(step, ref=ref)
         steps.append(step)
     return RunResult(tuple(steps))
-
-
-@contextmanager
-def exclusive(state: Path) -> Iterator[None]:
-    """Hold the project for one run; the system lets go of it when the process ends, however it ends.
-
-    Raises Transient when another process holds it.
-    """
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise Transient(
-                "project_busy",
-                f"another run is under way (process {file.read() or 'unknown'})",
-                where=str(state),
-                hint="wait for it to end, then run the same command again",
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
 
 
 def _run_one(stage: Stage, step: Step, context: Context, subscribers: Sequence[Subscriber]) -> Artifact:

@@ -21,12 +21,12 @@ from drivetrain.core.errors import Tampered
 from drivetrain.core.model import InputField, Signature
 from drivetrain.core.schema import ColumnType
 from drivetrain.store.catalog import Catalog
+from drivetrain.store.locks import alone
 from drivetrain.store.segments import (
     Kind,
     LabelRecord,
     Segment,
     SegmentHeader,
-    exclusive,
     mark_rolled,
     read_header,
     read_labels,
@@ -56,7 +56,7 @@ def roll(catalog: Catalog, service: str) -> int:
         return 0
     kinds: tuple[Kind, ...] = (PREDICTIONS, LABELS)
     damaged: list[Tampered] = []
-    with exclusive(folder / "roll.lock"):
+    with alone(folder / "roll.lock"):
         moved = sum(_roll(folder, kind, Table(catalog.table_path(kind, service)), damaged) for kind in kinds)
     if damaged:
         raise damaged[0]

@@ -16,8 +16,8 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from drivetrain.core.errors import Tampered, Transient
 from drivetrain.core.model import Signature
 from drivetrain.core.refs import Ref
 from drivetrain.store.folders import write_file
+from drivetrain.store.locks import alone
 
 Kind = Literal["predictions", "labels"]
 ID_BYTES = 32
@@ -134,7 +135,7 @@ def segments(folder: Path, kind: Kind) -> tuple[Segment, ...]:
     """The segments of a log, oldest first. What is in a closed one does not change any more."""
     if not folder.is_dir():
         return ()
-    with exclusive(folder / _OPENING):
+    with alone(folder / _OPENING):
         return tuple(Segment(path, _is_closed(path)) for path in sorted(folder.glob(f"{kind}-*")))
 
 
@@ -191,17 +192,6 @@ def _waiting(folder: Path, kind: Kind) -> int:
     return waiting
 
 
-@contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path``, alone among all processes; the kernel lets go of it when this one dies."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 class _Log:
     """The segment that is open for writing; a new one when it is full or was closed."""
 
@@ -236,7 +226,7 @@ class _Log:
     def _open(self, header: SegmentHeader) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{self._kind}-{time.time_ns():020d}-{secrets.token_hex(4)}"
-        with exclusive(self._folder / _OPENING):
+        with alone(self._folder / _OPENING):
             self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
             fcntl.flock(self._handle, fcntl.LOCK_EX)
             self._write(canonical_json(header) + b"\n")
