@@ -35,6 +35,7 @@ def demo(door: Door, once: bool, folder: Path) -> None:
             _stay(live, once=once)
     else:
         with RunProgress(out) as progress, live_demo(folder, door.settings, [progress]) as live:
+            progress.end()
             _tell(live, folder)
             _stay(live, once=once)
 

@@ -35,6 +35,10 @@ class RunProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Take the bars off the terminal; the lines stay. More may be printed then."""
         self._live.stop()
 
     def __call__(self, event: Event) -> None:
