@@ -1,5 +1,6 @@
 """Killed at any moment and started again, a run ends in the same release, with no row lost or doubled."""
 
+import itertools
 import os
 import random
 import shutil
@@ -56,14 +57,13 @@ def test_killed_runs_end_in_the_same_release(tmp_path):
     expected = result_of(whole)
     assert expected[1:] == (list(range(1497)), 3)
 
-    moments, kills, folder = random.Random(7), 0, tmp_path / "killed-0"
-    shutil.copytree(template, folder)
+    moments, kills, copies = random.Random(7), 0, itertools.count()
+    folder = shutil.copytree(template, tmp_path / f"killed-{next(copies)}")
     while kills < KILLS:
         if kill_after(start_run(folder), moments.uniform(0.1, duration)):
             kills += 1
         else:
             assert result_of(folder) == expected
-            folder = tmp_path / f"killed-{kills}"
-            shutil.copytree(template, folder)
+            folder = shutil.copytree(template, tmp_path / f"killed-{next(copies)}")
     assert not kill_after(start_run(folder), 240)
     assert result_of(folder) == expected
