@@ -64,6 +64,8 @@ def _show_fact(key: str, value: object) -> None:
 def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, dict) and {"value", "low", "high"} <= set(value):
+        return f"{value['name']} {value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_short(item)}" for key, item in value.items())
     return "" if value is None else str(value)
