@@ -2,12 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-
-# A busy machine is no reason to fail: an example may take as long as it takes.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
 
 
 def _cases(rows):
