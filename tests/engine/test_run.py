@@ -6,7 +6,7 @@ from multiprocessing import get_context
 import pytest
 from tests.conftest import write_loans
 
-from drivetrain.core.artifacts import Dataset, Report
+from drivetrain.core.artifacts import Dataset, Features, Report
 from drivetrain.core.errors import Forbidden, NotFound, Refused, Transient
 from drivetrain.core.events import StageFailed, StageFinished, StageSkipped, StageStarted
 from drivetrain.core.refs import Kind
@@ -38,6 +38,18 @@ def test_new_rows_only(released):
     released.run("prepare")
     dataset = released.catalog.latest(Dataset, "loans")
     assert (dataset.rows, dataset.version) == (1597, 1)
+
+
+def test_replayed_rows_reach_the_features(released):
+    edited = released.file.read_text().replace("min: 18, max: 120", "min: 5, max: 120")
+    released.file.write_text(edited)
+    wider = type(released)(released.file)
+    wider.run("prepare")
+    wider.run("ingest", source="loans", replay=True, force=True)
+    wider.run("prepare")
+    features = wider.catalog.latest(Features, "small-risk")
+    wider.catalog.close()
+    assert sum(part.rows for part in features.parts) == 1500
 
 
 def test_one_stage_is_forced(released):

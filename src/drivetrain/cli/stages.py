@@ -10,7 +10,7 @@ import click
 
 from drivetrain.cli.exits import STALE
 from drivetrain.cli.options import Door, command
-from drivetrain.cli.output import err, out, print_json, print_table
+from drivetrain.cli.output import out, print_json, print_table
 from drivetrain.cli.progress import RunProgress
 
 if TYPE_CHECKING:
@@ -51,15 +51,12 @@ def plan(door: Door, check: bool) -> None:
 @click.command()
 @click.argument("source", required=False, default="")
 @click.option("--accept-schema", is_flag=True, help="Let a source's changed columns in.")
-@click.option("--replay", is_flag=True, help="Take in quarantined rows of SOURCE that pass the contract now.")
+@click.option("--replay", is_flag=True, help="Take in quarantined rows that pass the contract now.")
 @_FORCE
 @command("drivetrain ingest\ndrivetrain ingest loans --accept-schema\ndrivetrain ingest loans --replay")
 def ingest(door: Door, source: str, accept_schema: bool, replay: bool, force: bool) -> None:
     """Load the sources (or one SOURCE): new rows only, under their contracts; bad rows go to quarantine."""
-    if replay:
-        _replay(door, source)
-    else:
-        _run(door, "ingest", source=source, accept_schema=accept_schema, force=force)
+    _run(door, "ingest", source=source, accept_schema=accept_schema, replay=replay, force=force or replay)
 
 
 @click.command()
@@ -104,10 +101,12 @@ def _run(
     source: str = "",
     override: str = "",
     accept_schema: bool = False,
+    replay: bool = False,
     force: bool = False,
 ) -> None:
     project = door.open()
-    bring = partial(project.run, until, source=source, override=override, accept_schema=accept_schema, force=force)
+    admitted = partial(project.run, until, source=source, accept_schema=accept_schema, replay=replay)
+    bring = partial(admitted, override=override, force=force)
     if door.json:
         print_json({"steps": bring().steps})
         return
@@ -132,16 +131,3 @@ def _next(project: Project, until: StageName, result: RunResult) -> None:
         out.print(f"model card: {project.catalog.folder(last) / 'report.html'}")
     if until == "release" and last is not None and project.release(last).approval is None:
         out.print(f'[bold]next:[/] drivetrain approve {last} --comment "reviewed the model card"')
-
-
-def _replay(door: Door, source: str) -> None:
-    project = door.open()
-    chosen = source or next(iter(project.spec.sources))
-    dataset = project.replay(chosen)
-    if door.json:
-        print_json(dataset)
-    else:
-        from drivetrain.engine.summary import summary
-
-        err.print(f"replayed the quarantine of {chosen}")
-        out.print(f"{dataset.ref}: {summary(dataset)}")

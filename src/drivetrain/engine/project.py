@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from drivetrain.access import api_keys
 from drivetrain.access.actors import add_actor, find_actor, read_actors
 from drivetrain.access.keys import Signer, create_signer, load_signer
-from drivetrain.access.policy import RULES, Action, check
+from drivetrain.access.policy import Action, check, roles_for
 from drivetrain.access.verification import VerifiedRelease, verify_release
 from drivetrain.core.artifacts import Artifact, Deployment, DriftReport, Model, Release
 from drivetrain.core.errors import InvalidInput, NotFound, examples
@@ -76,12 +76,14 @@ class Project:
         force: bool = False,
         override: str = "",
         accept_schema: bool = False,
+        replay: bool = False,
         subscribers: Sequence[Subscriber] = (),
     ) -> RunResult:
         """Bring every stage up to ``until`` up to date; what did not change is skipped.
 
         ``source`` limits ingest to one source; ``force`` runs ``until`` itself even when nothing changed; ``override``
-        is the reason for releasing in spite of failed gates; ``accept_schema`` lets a source's new schema in.
+        is the reason for releasing in spite of failed gates; ``accept_schema`` lets a source's new schema in;
+        ``replay`` takes in the quarantined rows that pass the contract now, when ingest runs.
         Raises what the stages raise; Forbidden when the actor may not run one of them.
         """
         wanted = STAGES[: STAGES.index(until) + 1]
@@ -89,7 +91,7 @@ class Project:
         if source and source not in self.spec.sources:
             known = examples(self.spec.sources, 20)
             raise NotFound("source_unknown", f"there is no source {source!r}", where=FILE, hint=f"sources: {known}")
-        context = Context(self.spec, self.home, self.catalog, Options(signer, override, accept_schema))
+        context = Context(self.spec, self.home, self.catalog, Options(signer, override, accept_schema, replay))
         chosen = [
             stage
             for stage in stages(self.spec)
@@ -97,16 +99,6 @@ class Project:
         ]
         with self._held():
             return run_stages(chosen, context, subscribers, force=until if force else "")
-
-    def replay(self, source: str, progress: Progress = silent) -> Artifact:
-        """Take in the quarantined rows of a source that pass its contract now."""
-        from drivetrain.ingest.ingest import replay
-
-        signer = self.signer("ingest")
-        with self._held():
-            dataset = replay(self.spec.sources[source], source, self.catalog, progress)
-            self.catalog.put(dataset, actor=signer.actor.name)
-        return dataset
 
     # --- the release --------------------------------------------------------------------------------------------
 
@@ -219,7 +211,7 @@ class Project:
             check(actor, action)
             return load_signer(self.keys, actor)
         here = [actor for actor in self.actors.values() if actor.name in self.local_names()]
-        for role in RULES[action].roles:
+        for role in roles_for(action):
             able = [actor for actor in here if actor.role is role]
             if len(able) > 1:
                 names = examples(actor.name for actor in able)
@@ -244,7 +236,7 @@ class Project:
 
         Until somebody is known whose role may manage actors, anybody may; after that, only they may.
         """
-        if any(actor.role in RULES["manage_actors"].roles for actor in self.actors.values()):
+        if any(actor.role in roles_for("manage_actors") for actor in self.actors.values()):
             self.signer("manage_actors")
         actor = Actor(name, role, public_key) if public_key else create_signer(self.keys, name, role).actor
         add_actor(self.home / ACTORS, actor)

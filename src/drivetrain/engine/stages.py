@@ -33,11 +33,12 @@ A = TypeVar("A", bound=Artifact)
 
 @dataclass(frozen=True)
 class Options:
-    """What a person adds to one run: who signs, why a failed gate is overridden, whether a new schema is accepted."""
+    """What a person adds to one run: who signs, why a failed gate is overridden, what ingest lets in."""
 
     signer: Signer | None = None
     override: str = ""
     accept_schema: bool = False
+    replay: bool = False
 
 
 @dataclass
@@ -112,10 +113,11 @@ def _ingest_stage(source: str) -> Stage:
         return {f"section sources.{source}": _section(spec), f"data of {source}": fingerprint(spec, context.home)}
 
     def make(context: Context, progress: Progress) -> Artifact:
-        from drivetrain.ingest.ingest import ingest
+        from drivetrain.ingest.ingest import ingest, replay
 
-        accept = context.options.accept_schema
-        return ingest(context.spec.sources[source], source, context.catalog, progress, accept_schema=accept)
+        spec, options = context.spec.sources[source], context.options
+        dataset = ingest(spec, source, context.catalog, progress, accept_schema=options.accept_schema)
+        return replay(spec, source, context.catalog, progress) if options.replay else dataset
 
     return Stage("ingest", source, inputs, make)
 
