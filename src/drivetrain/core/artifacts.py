@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 from drivetrain.core.digest import SHORT
 from drivetrain.core.display import Displayed
 from drivetrain.core.refs import Kind, Ref
+from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.schema import Schema
 
 Verdict = Literal["pass", "fail"]
@@ -188,7 +189,11 @@ class TrafficShare:
 
 @dataclass(frozen=True)
 class Deployment(Displayed):
-    """Which releases answer for a service, from when on, on which target, and who decided it."""
+    """Which releases answer for a service, from when on, on which target, who decided it, and why.
+
+    The first of ``shares`` is the champion. A second one is a challenger on trial under the rule ``canary``: it
+    answers its share, the champion the rest. ``shadows`` get a copy of their share of the rows and never answer.
+    """
 
     kind: ClassVar[Kind] = Kind.DEPLOYMENT
     name: str
@@ -198,11 +203,29 @@ class Deployment(Displayed):
     actor: str
     at: str
     parents: tuple[Ref, ...]
+    shadows: tuple[TrafficShare, ...] = ()
+    canary: CanaryRule | None = None
+    reason: str = ""
 
     @property
     def ref(self) -> Ref:
         """``deployment/service@number``."""
         return Ref(self.kind, self.name, str(self.version))
+
+    @property
+    def champion(self) -> Ref:
+        """The release that answers, but for what a challenger gets."""
+        return self.shares[0].release
+
+    @property
+    def challenger(self) -> Ref | None:
+        """The release on trial, if there is one."""
+        return self.shares[1].release if len(self.shares) > 1 else None
+
+    @property
+    def releases(self) -> tuple[Ref, ...]:
+        """Every release that gets rows, the champion first."""
+        return tuple(dict.fromkeys(share.release for share in (*self.shares, *self.shadows)))
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,71 @@
-"""Everything that can be set about a prediction server, in one value."""
+"""Everything that can be set about a prediction server, in one value. ``ServiceSpec`` says what each setting is for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from drivetrain.core.rollout import CanaryRule
+
+Durability = Literal["process", "power", "buffered"]
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The PEM files of HTTPS."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """What one worker takes from the network, whatever the service."""
+
+    max_connections: int = 1000
+    max_header_bytes: int = 16 * 1024
+    max_body_bytes: int = 4 * 1024 * 1024
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    idle_seconds: float = 75.0
+    write_seconds: float = 30.0
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """How one service is served: ``name`` in the project of ``home``."""
+
+    home: Path
+    name: str
+    max_nesting: int = 32
+    max_rows: int = 10_000
+    max_explained_rows: int = 100
+    max_waiting_rows: int = 100_000
+    max_waiting_requests: int = 128
+    deadline_seconds: float = 1.0
+    requests_per_second: float | None = None
+    rows_per_day: int | None = None
+    durability: Durability = "process"
+    roll_seconds: float = 2.0
+    shadow_load: float = 0.1
+    canary: CanaryRule = CanaryRule()
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """One server: its address, its processes, and the services it answers for. The first one has the short paths."""
+
+    services: tuple[ServiceSettings, ...]
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    grpc_port: int | None = None
+    tls: Tls | None = None
+    cors_origins: tuple[str, ...] = ()
+    limits: ConnectionLimits = ConnectionLimits()
+    drain_seconds: float = 8.0
+    hang_seconds: float = 10.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,32 @@
+"""How a challenger is judged while it takes a share of the traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CanaryRule:
+    """What a challenger may do at most, compared with the champion on the same rows, before it is rolled back.
+
+    ``false_alarm_rate`` is of the whole canary: the chance, over all criteria and all its time, that a challenger
+    within every bound is rolled back. ``rows`` judged without an alarm, ``labels`` of them with a known outcome, are
+    the end of the canary: the challenger is promoted.
+
+    Bounds: ``max_errors`` share of rows without a score; ``max_flipped`` share of decisions unlike the champion's, and
+    ``max_segment_flipped`` in any one segment; ``max_rate_change`` of the share of positive decisions, up or down;
+    ``max_score_shift`` mean distance between the two scores of a row, in ranks of the reference (0 to 1);
+    ``max_slower`` how many times the champion's time a row may take in most turns; ``max_loss`` increase of the Brier
+    score where labels have arrived.
+    """
+
+    false_alarm_rate: float = 0.05
+    rows: int = 2000
+    labels: int = 0
+    max_errors: float = 0.01
+    max_flipped: float = 0.1
+    max_segment_flipped: float = 0.3
+    max_rate_change: float = 0.05
+    max_score_shift: float = 0.15
+    max_slower: float = 3.0
+    max_loss: float = 0.02
