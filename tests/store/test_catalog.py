@@ -1,12 +1,13 @@
 import multiprocessing
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from drivetrain.core.artifacts import CLASSES, Dataset, Estimate, Model
-from drivetrain.core.errors import NotFound
+from drivetrain.core.artifacts import CLASSES, Dataset, Deployment, Estimate, Model, TrafficShare
+from drivetrain.core.errors import NotFound, Transient
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.schema import Column, ColumnType, Schema
-from drivetrain.store.catalog import Catalog
+from drivetrain.store.catalog import Catalog, now
 
 
 def dataset(version=0):
@@ -92,3 +93,62 @@ def test_several_processes_write_at_once(tmp_path):
 
 def test_every_kind_has_its_class():
     assert set(CLASSES) == set(Kind)
+
+
+def deployment(version, at, actor="axel"):
+    release = Ref(Kind.RELEASE, "risk", "a" * 12)
+    return Deployment("risk", version, "local", (TrafficShare(release, 1.0),), actor, at, (release,))
+
+
+def test_who_served_at_a_time_is_one_question(catalog):
+    for version in (1, 2, 3):
+        catalog.follow(deployment(version, f"2026-11-0{version}T12:00:00.000000+00:00"), actor="axel")
+    noon = datetime(2026, 11, 2, 12, tzinfo=UTC)
+    assert catalog.deployment_at("risk", noon).version == 2, "from its own time on"
+    assert catalog.deployment_at("risk", noon - timedelta(microseconds=1)).version == 1
+    assert catalog.deployment_at("risk", noon.astimezone(timezone(timedelta(hours=9)))).version == 2
+    assert catalog.deployment_at("risk", noon + timedelta(days=300)).version == 3
+    assert catalog.deployment_at("risk", noon - timedelta(days=2)) is None
+    assert catalog.deployment_at("fraud", noon) is None
+
+
+def test_only_the_next_deployment_follows(catalog):
+    at = "2026-11-01T12:00:00.000000+00:00"
+    for wrong in (0, 2):
+        with pytest.raises(Transient, match="somebody else changed what serves risk"):
+            catalog.follow(deployment(wrong, at), actor="axel")
+    for version in range(1, 12):  # beyond 9: versions are numbers, not texts
+        catalog.follow(deployment(version, at), actor="axel")
+    with pytest.raises(Transient) as refused:
+        catalog.follow(deployment(11, at, actor="judge"), actor="judge")
+    assert refused.value.code == "deployment_changed"
+    assert catalog.latest(Deployment, "risk") == deployment(11, at)
+    assert catalog.parents(deployment(13, at).ref) == (), "a refused one leaves nothing behind"
+
+
+def _follow_many(home, actor):
+    """Everyone reads what stands and writes the next one, as the command line and the live judge do."""
+    with Catalog(home) as catalog:
+        entered = 0
+        while entered < 15:
+            standing = catalog.latest(Deployment, "risk")
+            version = standing.version + 1 if standing else 1
+            try:
+                catalog.follow(deployment(version, now(), actor), actor=actor)
+                entered += 1
+            except Transient:
+                continue
+
+
+def test_two_writers_at_once_overwrite_nothing(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_follow_many, args=(tmp_path, actor)) for actor in ("axel", "judge")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    with Catalog(tmp_path) as catalog:
+        entries = catalog.list(Kind.DEPLOYMENT, "risk")
+        assert sorted(int(entry.ref.version) for entry in entries) == list(range(1, 31))
+        assert sum(entry.actor == "judge" for entry in entries) == 15, "everyone's steps are all there"

@@ -10,8 +10,8 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from drivetrain.core.artifacts import CLASSES, Artifact
-from drivetrain.core.errors import NotFound
+from drivetrain.core.artifacts import CLASSES, Artifact, Deployment
+from drivetrain.core.errors import NotFound, Transient
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.store.metadata import Metadata
 
@@ -61,14 +61,29 @@ class Catalog:
 
     def put(self, artifact: Artifact, *, actor: str = "") -> Ref:
         """Enter an artefact and its parents; entering the same one again changes nothing. Gives its ref."""
-        ref, at = artifact.ref, now()
-        entry = {
-            "kind": ref.kind, "name": ref.name, "version": ref.version, "actor": actor, "made_at": at,
-            "digest": _digest(artifact), "body": msgspec.json.encode(artifact).decode(),
-        }  # fmt: skip
-        parents = [("put_parent", {"child": str(ref), "parent": str(parent)}) for parent in artifact.parents]
-        self._metadata.write([("put_artifact", entry), *parents])
-        return ref
+        self._metadata.write([("put_artifact", _values(artifact, actor, now())), *_parents(artifact)])
+        return artifact.ref
+
+    def follow(self, deployment: Deployment, *, actor: str) -> Ref:
+        """Enter a deployment as the next one of its service, from its own time ``at`` on. Gives its ref.
+
+        Two who change a service at once cannot overwrite each other: raises Transient for the one who comes second.
+        """
+        entry = ("put_next", _values(deployment, actor, deployment.at))
+        if not self._metadata.write_if(entry, _parents(deployment)):
+            raise Transient(
+                "deployment_changed",
+                f"somebody else changed what serves {deployment.name}: {deployment.ref} comes too late",
+                where=deployment.name,
+                hint="look at `drivetrain deployments`, then decide again",
+            )
+        return deployment.ref
+
+    def deployment_at(self, service: str, when: datetime) -> Deployment | None:
+        """What served at that time (with its time zone), or None when nothing did yet."""
+        at = when.astimezone(UTC).isoformat(timespec="microseconds")
+        rows = self._metadata.read("standing_at", kind=Kind.DEPLOYMENT, name=service, at=at)
+        return msgspec.json.decode(rows[0][0], type=Deployment) if rows else None
 
     def get(self, cls: type[A], ref: Ref) -> A:
         """The artefact of that ref; a shortened digest is enough. Raises NotFound."""
@@ -159,6 +174,18 @@ class Catalog:
 def now() -> str:
     """The time, ISO 8601 in UTC, to the microsecond."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _values(artifact: Artifact, actor: str, at: str) -> dict[str, str]:
+    ref = artifact.ref
+    return {
+        "kind": ref.kind, "name": ref.name, "version": ref.version, "actor": actor, "made_at": at,
+        "digest": _digest(artifact), "body": msgspec.json.encode(artifact).decode(),
+    }  # fmt: skip
+
+
+def _parents(artifact: Artifact) -> list[tuple[str, dict[str, str]]]:
+    return [("put_parent", {"child": str(artifact.ref), "parent": str(parent)}) for parent in artifact.parents]
 
 
 def _digest(artifact: Artifact) -> str:

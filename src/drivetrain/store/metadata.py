@@ -39,6 +39,16 @@ class Metadata:
             for name, values in statements:
                 self._connection.execute(self._sql[name], values)
 
+    def write_if(self, first: tuple[str, Mapping[str, str]], others: Iterable[tuple[str, Mapping[str, str]]]) -> bool:
+        """Run ``first``, and the others when it changed a row, as one transaction. Says whether it did."""
+        name, values = first
+        with self._transaction():
+            if self._connection.execute(self._sql[name], values).rowcount == 0:
+                return False
+            for other, its_values in others:
+                self._connection.execute(self._sql[other], its_values)
+            return True
+
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()

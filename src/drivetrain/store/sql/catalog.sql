@@ -3,6 +3,13 @@ INSERT INTO artifact (kind, name, version, digest, body, actor, made_at)
 VALUES (:kind, :name, :version, :digest, :body, :actor, :made_at)
 ON CONFLICT (kind, name, version) DO UPDATE SET body = excluded.body, digest = excluded.digest;
 
+-- name: put_next
+INSERT INTO artifact (kind, name, version, digest, body, actor, made_at)
+SELECT :kind, :name, :version, :digest, :body, :actor, :made_at
+WHERE CAST(:version AS INTEGER) = 1 + (
+    SELECT COALESCE(MAX(CAST(version AS INTEGER)), 0) FROM artifact WHERE kind = :kind AND name = :name
+);
+
 -- name: put_parent
 INSERT OR IGNORE INTO parent (child, parent) VALUES (:child, :parent);
 
@@ -26,6 +33,10 @@ WHERE kind = :kind AND name = :name AND substr(version, 1, length(:prefix)) = :p
 
 -- name: latest_artifact
 SELECT body FROM artifact WHERE kind = :kind AND name = :name ORDER BY made_at DESC, rowid DESC LIMIT 1;
+
+-- name: standing_at
+SELECT body FROM artifact WHERE kind = :kind AND name = :name AND made_at <= :at
+ORDER BY made_at DESC, CAST(version AS INTEGER) DESC LIMIT 1;
 
 -- name: list_artifacts
 SELECT kind, name, version, digest, actor, made_at FROM artifact
