@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from drivetrain.access.actors import read_actors, write_actors
@@ -30,8 +31,10 @@ from drivetrain.release.bundle import ProjectState
 from drivetrain.release.release import approve, release
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import digests, write_folder
+from drivetrain.store.golden import Golden
 
 COLUMNS = Schema((Column("age", ColumnType.INTEGER), Column("income", ColumnType.NUMBER)))
+GOLDEN = Golden(np.eye(2), np.array([0.25, 0.75]))
 AUC = Estimate("roc_auc", 0.87, 0.86, 0.88, 900)
 GATES = (
     GateResult("roc_auc", "pass", AUC, ">= 0.8", ""),
@@ -89,11 +92,12 @@ def _make_model(catalog: Catalog) -> Model:
 
 def make_report(catalog: Catalog, model: Model, *gates: GateResult) -> Report:
     """A report folder and its artefact, in the catalog."""
-    content = msgspec.json.encode([gate for gate in gates if not gate.timed])
+    proof = {"gates": [gate for gate in gates if not gate.timed], "golden": digests(GOLDEN.files())}
+    content = msgspec.json.encode(proof)
     verdict = "fail" if any(gate.verdict == "fail" for gate in gates) else "pass"
     made = Report("risk", digest_bytes(content), verdict, (AUC,), gates, (model.ref, *model.parents))
-    files = {"report.json": content, "measurements.json": msgspec.json.encode(gates), "report.html": b"<!doctype html>"}
-    write_folder(catalog.folder(made.ref), files)
+    measured = {"measurements.json": msgspec.json.encode(gates), "report.html": b"<!doctype html>"}
+    write_folder(catalog.folder(made.ref), {"report.json": content, **measured, **GOLDEN.files()})
     catalog.put(made)
     return made
 

@@ -19,6 +19,7 @@ from drivetrain.core.refs import Kind
 from drivetrain.core.roles import Actor, Role
 from drivetrain.release.bundle import ProjectState
 from drivetrain.release.release import approve
+from drivetrain.store.folders import write_folder
 
 from .conftest import BROKEN, FAILED, GATES, World, make_report
 
@@ -36,6 +37,7 @@ def test_a_release_holds_model_proof_project_and_signature(world: World):
         "manifest.json", "release.dsse.json",
         "model/model.onnx", "model/environment.json", "model/training.json",
         "report/report.json", "report/measurements.json", "report/report.html",
+        "report/golden-rows.npy", "report/golden-scores.npy",
         "project/drivetrain.yaml",
     }  # fmt: skip
     assert made.digest == digest_bytes((world.folder(made) / "manifest.json").read_bytes())
@@ -57,7 +59,7 @@ def test_the_manifest_tells_the_whole_origin(world: World):
     assert manifest.lineage.code == Code("0" * 40, None)
     assert manifest.lineage.environment.packages == ("numpy==2.4.0",)
     listed = {file.path for file in manifest.files}
-    assert "report/report.json" in listed
+    assert {"report/report.json", "report/golden-rows.npy", "report/golden-scores.npy"} <= listed
     assert not listed & {"report/report.html", "report/measurements.json"}
 
 
@@ -192,11 +194,30 @@ def test_a_report_that_changed_since_is_refused(world: World):
         world.release()
 
 
-@pytest.mark.parametrize("name", ["report.json", "report.html", "measurements.json"])
+@pytest.mark.parametrize(
+    "name", ["report.json", "report.html", "measurements.json", "golden-rows.npy", "golden-scores.npy"]
+)
 def test_a_report_with_a_file_missing_is_refused(world: World, name: str):
     (world.catalog.folder(world.report.ref) / name).unlink()
     with pytest.raises(Tampered, match=f"{name} is missing"):
         world.release()
+
+
+def test_a_golden_batch_that_changed_since_is_refused(world: World):
+    scores = world.catalog.folder(world.report.ref) / "golden-scores.npy"
+    scores.write_bytes(scores.read_bytes()[:-1] + b"\x3e")
+    with pytest.raises(Tampered, match=r"golden-scores\.npy is not what was signed"):
+        world.release()
+
+
+@pytest.mark.parametrize("proof", [b'{"gates": []}', b'["an old report"]'])
+def test_a_report_without_a_golden_batch_is_refused_also_with_a_reason(world: World, proof: bytes):
+    report = replace(world.report, digest=digest_bytes(proof), verdict="fail")
+    pages = {"report.json": proof, "measurements.json": b"[]", "report.html": b"<p>"}
+    write_folder(world.catalog.folder(report.ref), pages)
+    with pytest.raises(Refused, match="holds no golden batch") as error:
+        world.but(report=report).release(override="we need it today")
+    assert error.value.code == "golden_batch_missing"
 
 
 def test_the_report_of_another_model_is_refused(world: World):

@@ -10,6 +10,10 @@ from drivetrain.core.artifacts import Report
 from drivetrain.core.digest import digest_bytes
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.project import Bound, CardSpec, FairnessGate, GatesSpec, LatencyGate, RobustnessGate, SliceGate
+from drivetrain.ops.golden import golden_rows
+from drivetrain.store.golden import golden_from
+from drivetrain.store.models import read_model
+from drivetrain.testing.borrowers import probability
 from drivetrain.validate.validate import validate
 
 SPEC = GatesSpec(
@@ -37,13 +41,30 @@ def test_a_good_model_passes_and_its_proof_lies_in_a_folder(world):
     report = _validate(world, model=model)
     files = _folder(world, report)
     assert report.verdict == "pass", [gate.detail for gate in report.failed]
-    assert set(files) == {"report.json", "measurements.json", "report.html"}
+    assert set(files) == {
+        "report.json", "measurements.json", "report.html", "golden-rows.npy", "golden-scores.npy",
+    }  # fmt: skip
     assert report.digest == digest_bytes(files["report.json"])
     assert report.parents == (model.ref, world.features.ref)
     assert [metric.name for metric in report.metrics] == [
         "roc_auc", "average_precision", "log_loss", "brier", "calibration error", "cost",
     ]  # fmt: skip
     assert all(metric.low < metric.value < metric.high for metric in report.metrics)
+
+
+def test_the_golden_batch_is_what_the_model_answers_and_stands_in_the_digest(world):
+    model = world.model()
+    files = _folder(world, _validate(world, model=model))
+    golden = golden_from(files, "here")
+    assert golden.rows.shape == (64, 5)
+    content = read_model(world.catalog.folder(model.ref))
+    assert golden.rows.tobytes() == golden_rows(content.signature, content.reference).tobytes()
+    assert golden.scores == pytest.approx(probability(golden.rows), abs=1e-9)
+    listed = json.loads(files["report.json"])["golden"]
+    assert [file["path"] for file in listed] == ["golden-rows.npy", "golden-scores.npy"]
+    assert [file["sha256"] for file in listed] == [digest_bytes(files[file["path"]]) for file in listed]
+    assert "scores the golden batch" in files["report.html"].decode()
+    assert _folder(world, _validate(world, model=model))["golden-scores.npy"] == files["golden-scores.npy"]
 
 
 def test_what_a_machines_speed_decides_stays_out_of_the_digest(world):
@@ -88,7 +109,11 @@ def test_an_unsafe_model_is_reported_without_being_run(world):
     assert report.verdict == "fail"
     assert report.metrics == ()
     assert len(report.failed) == len(report.gates)
-    page = _folder(world, report)["report.html"].decode()
+    files = _folder(world, report)
+    page = files["report.html"].decode()
+    assert set(files) == {"report.json", "measurements.json", "report.html"}, "there is no golden batch of it"
+    assert json.loads(files["report.json"])["golden"] == []
+    assert "golden batch" not in page
     assert "not a valid graph" in page
     assert "not run: the model file is not safe" in page
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from drivetrain.access.verification import VerifiedRelease
 from drivetrain.core.errors import Refused
+from drivetrain.store.golden import golden_from
 from drivetrain.store.models import Scorer, model_from
 
 
@@ -13,10 +14,16 @@ class LocalTarget:
     """This machine. There is nothing to copy; what can go wrong is that the model does not run here."""
 
     def roll_out(self, service: str, release: VerifiedRelease) -> None:
-        """Load the model as the server will, and score one typical row. Raises InvalidInput or Refused."""
+        """Load the model as the server will, and score the golden batch and one typical row.
+
+        Raises InvalidInput when it does not load, Refused when it answers otherwise than when it was validated.
+        """
+
         model = model_from(release.part("model"), str(release.ref))
+        scorer = Scorer(model.graph)
+        golden_from(release.part("report"), str(release.ref)).check(scorer.score, str(release.ref))
         typical = np.array([[field.typical for field in model.signature.inputs]], dtype=np.float64)
-        score = Scorer(model.graph).score(typical)
+        score = scorer.score(typical)
         if not (score.shape == (1,) and 0 <= score[0] <= 1):
             raise Refused(
                 "model_does_not_answer",
@@ -24,3 +31,6 @@ class LocalTarget:
                 where=service,
                 hint="deploy another release, and validate this one on this machine",
             )
+
+    def bring_back(self, service: str, release: VerifiedRelease) -> None:
+        """Nothing to do: it was tried here before, and the server holds it still or checks it before it answers."""

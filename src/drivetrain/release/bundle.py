@@ -21,6 +21,7 @@ from drivetrain.store.folders import check_files, digests, read_folder
 
 DIFF = "code.diff"
 _REPORT = "report.json"
+_VALIDATE = "run `drivetrain validate`"
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,7 @@ def project_state(name: str, home: Path, files: Mapping[str, bytes]) -> ProjectS
 def collect(project: ProjectState, model: Model, report: Report, catalog: Catalog) -> dict[str, bytes]:
     """The files of the release by their path in it. Raises Tampered when they are not what the artefacts say."""
     if model.ref not in report.parents:
-        raise Refused(
-            "report_of_another_model", f"{report.ref} is not about {model.ref}", hint="run `drivetrain validate`"
-        )
+        raise Refused("report_of_another_model", f"{report.ref} is not about {model.ref}", hint=_VALIDATE)
     model_files = _read(catalog.folder(model.ref), model.ref)
     check_files(model_files, model.files, str(model.ref))
     report_files = _report_files(report, catalog)
@@ -81,14 +80,35 @@ def _report_files(report: Report, catalog: Catalog) -> dict[str, bytes]:
     wanted = (_REPORT, *(path.removeprefix("report/") for path in MEASURED))
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise Tampered(
-            "file_missing", f"{missing[0]} is missing", where=str(report.ref), hint="run `drivetrain validate`"
-        )
+        raise Tampered("file_missing", f"{missing[0]} is missing", where=str(report.ref), hint=_VALIDATE)
     if digest_bytes(found[_REPORT]) != report.digest:
-        raise Tampered(
-            "file_changed", f"{_REPORT} was changed since", where=str(report.ref), hint="run `drivetrain validate`"
+        raise Tampered("file_changed", f"{_REPORT} was changed since", where=str(report.ref), hint=_VALIDATE)
+    golden = _golden(found[_REPORT], report.ref)
+    batch = {name: content for name, content in found.items() if name not in wanted}
+    check_files(batch, golden, str(report.ref))
+    return {name: found[name] for name in wanted} | batch
+
+
+class _Proof(msgspec.Struct):
+    """What a release needs to know of ``report.json``."""
+
+    golden: tuple[FileDigest, ...] = ()
+
+
+def _golden(proof: bytes, ref: Ref) -> tuple[FileDigest, ...]:
+    """The files of the golden batch. Raises Refused without any, since nothing could be held against the server."""
+    try:
+        golden = msgspec.json.decode(proof, type=_Proof).golden
+    except msgspec.DecodeError:
+        golden = ()
+    if not golden:
+        raise Refused(
+            "golden_batch_missing",
+            f"{ref} holds no golden batch: the model is not safe to load or does not score it, or the report is old",
+            where=str(ref),
+            hint=f"{_VALIDATE}; an override cannot stand in for it",
         )
-    return {name: found[name] for name in wanted}
+    return golden
 
 
 def _inside(name: str) -> str:

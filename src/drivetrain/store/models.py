@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import DecisionRule, Environment, Reference, Signature, TrainingSummary
+from drivetrain.store.arrays import from_npy, to_npy
 from drivetrain.store.folders import read_folder
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class ModelContent:
         """The files of the folder; the same content gives the same bytes."""
         return {
             GRAPH: self.graph,
-            EXPECTED: _npy(self.expected),
+            EXPECTED: to_npy(self.expected),
             "signature.json": _json(self.signature),
             "reference.json": _json(self.reference),
             "decision.json": _json(self.decision),
@@ -104,15 +104,9 @@ def _json(value: object) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=1) + b"\n"
 
 
-def _npy(values: NDArray[np.float64]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, values.astype(np.float64), allow_pickle=False)
-    return buffer.getvalue()
-
-
 def _array(files: dict[str, bytes], where: str) -> NDArray[np.float64]:
     try:
-        return np.asarray(np.load(io.BytesIO(_file(files, EXPECTED, where)), allow_pickle=False), dtype=np.float64)
+        return from_npy(_file(files, EXPECTED, where))
     except ValueError as error:
         raise InvalidInput("model_unreadable", f"{EXPECTED}: {error}", where=where, hint="train again") from error
 

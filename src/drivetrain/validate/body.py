@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from drivetrain.core.artifacts import Estimate, GateResult, SplitPart, Verdict
+from drivetrain.core.artifacts import Estimate, FileDigest, GateResult, SplitPart, Verdict
 from drivetrain.core.digest import canonical_json
 from drivetrain.core.project import CardSpec
 from drivetrain.core.refs import Ref
@@ -27,6 +27,7 @@ class ReportBody:
     """``report.json``: the same model on the same features makes the same bytes.
 
     A gate that is ``timed`` stands here with its verdict only; what it measured stands in ``measurements.json``.
+    ``golden`` are the files of the golden batch, none when the model could not score it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ReportBody:
     metrics: tuple[Estimate, ...]
     gates: tuple[GateResult, ...]
     sections: tuple[Section, ...]
+    golden: tuple[FileDigest, ...] = ()
 
     def encode(self) -> bytes:
         """The file's bytes."""

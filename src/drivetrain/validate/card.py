@@ -150,10 +150,14 @@ def _lineage(body: ReportBody, content: ModelContent | None) -> Iterator[Block]:
         ("features", str(body.features), body.features_digest),
         ("champion", str(body.champion) if body.champion else "none", ""),
     ]
-    packages = (
-        () if content is None else (f"Python {content.environment.python}; {', '.join(content.environment.packages)}",)
-    )
-    yield Text("Lineage", packages)
+    said: list[str] = []
+    if content is not None:
+        said.append(f"Python {content.environment.python}; {', '.join(content.environment.packages)}")
+    if body.golden:
+        said.append(
+            "A server takes traffic once it scores the golden batch, a few made-up rows, as the model did here."
+        )
+    yield Text("Lineage", tuple(said))
     yield Table("Made from", ("what", "version", "SHA-256"), tuple(rows))
 
 

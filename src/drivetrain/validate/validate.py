@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -12,8 +13,10 @@ from drivetrain.core.digest import canonical_json, digest_bytes
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.project import GatesSpec
+from drivetrain.ops.golden import golden_rows
 from drivetrain.store.catalog import Catalog
-from drivetrain.store.folders import write_folder
+from drivetrain.store.folders import digests, write_folder
+from drivetrain.store.golden import golden_of
 from drivetrain.store.models import ModelContent
 from drivetrain.validate.body import ReportBody, Section
 from drivetrain.validate.card import render_card
@@ -36,8 +39,9 @@ def validate(
     """Judge a model on the test part of ``features`` by every gate that the spec sets.
 
     Writes the folder of the report: ``report.json`` (its SHA-256 is the report's digest), ``measurements.json`` (what
-    timed gates measured on this machine) and ``report.html``, the model card. A gate that fails makes the verdict
-    ``fail``; it does not raise. Raises NotFound when the features are not in the lake.
+    timed gates measured on this machine), ``report.html``, the model card, and the golden batch, which a model that is
+    not safe or cannot score it does not get. A gate that fails makes the verdict ``fail``; it does not raise. Raises
+    NotFound when the features are not in the lake.
     """
     evidence = Evidence(spec, model, features, champion, catalog)
     if len(evidence.test) == 0:
@@ -47,12 +51,14 @@ def validate(
     for gate, finding in run_gates(evidence):
         findings[gate] = finding
         progress(len(findings), total, _note(gate, finding))
+    golden: dict[str, bytes] = {}
     safe = _verdict(findings[SAFETY].results) == "pass"
     if safe:
         findings["performance"] = attempt("performance", partial(performance, evidence))
+        findings["golden"] = attempt("golden", partial(_score_golden, evidence, golden))
     measured = safe and not findings["performance"].results
     body = _body(evidence, name, findings, headline(evidence) if measured else ())
-    report = _write(body, evidence, evidence.content if safe else None)
+    report = _write(replace(body, golden=digests(golden)), golden, evidence, evidence.content if safe else None)
     progress(total, total, f"{report.verdict}: {len(report.gates) - len(report.failed)} of {len(report.gates)} gates")
     return report
 
@@ -78,7 +84,7 @@ def _body(evidence: Evidence, name: str, findings: Mapping[str, Finding], metric
     )
 
 
-def _write(body: ReportBody, evidence: Evidence, content: ModelContent | None) -> Report:
+def _write(body: ReportBody, golden: Mapping[str, bytes], evidence: Evidence, content: ModelContent | None) -> Report:
     encoded = body.encode()
     report = Report(
         name=body.name,
@@ -89,9 +95,16 @@ def _write(body: ReportBody, evidence: Evidence, content: ModelContent | None) -
         parents=(body.model, body.features),
     )
     timed = msgspec.json.format(canonical_json([gate for gate in body.gates if gate.timed]), indent=1) + b"\n"
-    files = {REPORT: encoded, MEASUREMENTS: timed, PAGE: render_card(body, content)}
+    files = {REPORT: encoded, MEASUREMENTS: timed, PAGE: render_card(body, content), **golden}
     write_folder(evidence.catalog.folder(report.ref), files)
     return report
+
+
+def _score_golden(evidence: Evidence, files: dict[str, bytes]) -> Finding:
+    """Put the golden batch into ``files``; nothing about it is judged but that the model scores it."""
+    rows = golden_rows(evidence.content.signature, evidence.content.reference)
+    files.update(golden_of(rows, evidence.scorer.score).files())
+    return Finding(())
 
 
 def _verdict(results: Iterable[GateResult]) -> Verdict:
