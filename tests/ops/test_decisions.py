@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.ops.decisions import capacity_threshold, cost_curve, cost_threshold
-from drivetrain.ops.metrics import mean_cost
+from drivetrain.ops.metrics import costs
 
 prices = st.floats(0.1, 50)
 
@@ -17,9 +17,9 @@ def test_cost_threshold_is_no_dearer_than_any_other(cases):
     def holds(both, false_positive, false_negative):
         label, score = both
         chosen = cost_threshold(label, score, false_positive, false_negative)
-        cost = mean_cost(label, score >= chosen, false_positive, false_negative)
+        cost = costs(label, score >= chosen, false_positive, false_negative).mean()
         for other in [*score, 2.0]:
-            assert cost <= mean_cost(label, score >= other, false_positive, false_negative) + 1e-9
+            assert cost <= costs(label, score >= other, false_positive, false_negative).mean() + 1e-9
 
     holds()
 
@@ -32,7 +32,7 @@ def test_cost_curve_is_the_cost_at_each_threshold(cases):
         assert len(curve) == len(set(score)) + 1
         assert (np.diff(curve.x) < 0).all()
         for threshold, cost in zip(curve.x, curve.y, strict=True):
-            assert cost == pytest.approx(mean_cost(label, score >= threshold, false_positive, false_negative))
+            assert cost == pytest.approx(costs(label, score >= threshold, false_positive, false_negative).mean())
 
     holds()
 

@@ -85,12 +85,6 @@ def reliability(label: Labels, score: Numbers, bins: int = 10) -> tuple[Reliabil
     )
 
 
-def expected_calibration_error(label: Labels, score: Numbers, bins: int = 10) -> float:
-    """Mean distance of promise and rate over bins of equal count, weighted by rows (Naeini et al. 2015), 0 to 1."""
-    parts = reliability(label, score, bins)
-    return sum(part.rows * abs(part.mean_score - part.rate) for part in parts) / len(label)
-
-
 def _equal_counts(score: Numbers, bins: int) -> NDArray[np.intp]:
     """The bin of each case: that of the middle rank of its score."""
     _, value, counts = np.unique(score, return_inverse=True, return_counts=True)

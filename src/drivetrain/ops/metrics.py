@@ -38,13 +38,6 @@ class Curve:
     def __len__(self) -> int:
         return len(self.x)
 
-    def thinned(self, points: int = 300) -> Curve:
-        """At most ``points`` of the points, evenly chosen, both ends kept: enough to draw it."""
-        if len(self) <= points:
-            return self
-        keep = np.unique(np.linspace(0, len(self) - 1, points).round().astype(np.intp))
-        return Curve(self.x[keep], self.y[keep], self.thresholds[keep])
-
 
 def measure(metric: Metric, label: Labels, score: Numbers) -> float:
     """The metric of that name."""
@@ -80,12 +73,6 @@ def brier(label: Labels, score: Numbers) -> float:
 def costs(label: Labels, decision: Labels, false_positive: float, false_negative: float) -> Numbers:
     """What each decision costs, [n]: a wrong one its price, a right one nothing."""
     return np.where(decision & ~label, false_positive, 0.0) + np.where(~decision & label, false_negative, 0.0)
-
-
-def mean_cost(label: Labels, decision: Labels, false_positive: float, false_negative: float) -> float:
-    """Average cost of a decision, in the unit of the prices."""
-    check_cases(label, decision.astype(np.float64))
-    return float(costs(label, decision, false_positive, false_negative).mean())
 
 
 def roc_curve(label: Labels, score: Numbers) -> Curve:

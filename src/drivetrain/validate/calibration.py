@@ -25,7 +25,7 @@ def calibration(evidence: Evidence) -> Finding:
 
 
 def calibration_error(label: Labels, score: Numbers, bins: tuple[ReliabilityBin, ...]) -> Estimate:
-    """The expected calibration error over ``bins`` and its interval; rounds draw cases and keep the bins."""
+    """The expected calibration error (Naeini et al. 2015) over ``bins`` and its interval; rounds keep the bins."""
     member = np.searchsorted(np.array([part.low for part in bins]), score, side="right") - 1
     surprise = label - score
 
