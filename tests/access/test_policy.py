@@ -19,8 +19,14 @@ def test_every_action_has_a_rule_with_a_reason():
 @pytest.mark.parametrize(
     ("actor", "allowed"),
     [
-        (MIA, {"ingest", "prepare", "train", "validate", "release", "override", "monitor", "read"}),
-        (ADA, {"validate", "approve", "deploy", "serve", "monitor", "read", "manage_actors", "manage_keys"}),
+        (MIA, {"ingest", "prepare", "train", "validate", "release", "override", "roll_back", "replay", "monitor", "read"}),
+        (
+            ADA,
+            {
+                "validate", "approve", "deploy", "roll_back", "replay", "serve", "monitor", "read", "manage_actors",
+                "manage_keys",
+            },
+        ),  # fmt: skip
         (EVE, {"read"}),
     ],
 )

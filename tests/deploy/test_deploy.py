@@ -8,15 +8,16 @@ import pytest
 from drivetrain.core.artifacts import Deployment, Release, TrafficShare
 from drivetrain.core.errors import InvalidInput, NotFound, Refused, Tampered
 from drivetrain.core.refs import Kind
-from drivetrain.deploy.deploy import deploy
+from drivetrain.deploy.deploy import Change, deploy
 from drivetrain.deploy.targets import load_target
 
 from .conftest import World, make_graph
 
 
 def _deploy(world: World, made: Release, target: str = "local") -> Deployment:
-    deployment = deploy("risk-api", made, target, "ada", world.catalog, world.actors)
-    world.catalog.put(deployment, actor="ada")
+    deployment = deploy(Change("risk-api", "ada"), made, target, world.catalog, world.actors)
+    if deployment != world.catalog.latest(Deployment, "risk-api"):
+        world.catalog.follow(deployment, actor="ada")
     return deployment
 
 
@@ -46,7 +47,7 @@ def test_every_deployment_stays_in_the_history(world: World):
 def test_services_count_by_themselves(world: World):
     made = world.release(make_graph())
     _deploy(world, made)
-    assert deploy("other", made, "local", "ada", world.catalog, world.actors).version == 1
+    assert deploy(Change("other", "ada"), made, "local", world.catalog, world.actors).version == 1
 
 
 def test_an_unapproved_release_is_refused(world: World):
@@ -145,7 +146,7 @@ def test_somebody_elses_target_uses_the_same_door(world: World, target: str, cap
 @pytest.mark.usefixtures("plugin")
 def test_what_a_target_refuses_is_not_deployed(world: World):
     with pytest.raises(Refused, match="the shelf is closed"):
-        deploy("closed", world.release(make_graph()), "shelf", "ada", world.catalog, world.actors)
+        deploy(Change("closed", "ada"), world.release(make_graph()), "shelf", world.catalog, world.actors)
     assert world.catalog.list(Kind.DEPLOYMENT) == ()
 
 

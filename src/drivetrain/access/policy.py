@@ -17,13 +17,19 @@ Action = Literal[
     "override",
     "approve",
     "deploy",
+    "roll_back",
+    "replay",
     "serve",
     "monitor",
     "read",
     "manage_actors",
     "manage_keys",
 ]
-"""What can be done; ``override`` is a release in spite of a failed gate, ``manage_keys`` is about API keys."""
+"""What can be done.
+
+``override`` is a release in spite of a failed gate; ``deploy`` is whatever gives a release rows, trials and their
+promotion too; ``manage_keys`` is about API keys.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ RULES: dict[Action, Rule] = {
     "override": Rule((_ML,), "who answers for the model says why a failed gate does not matter"),
     "approve": Rule((_AI,), "a second person, who runs the service, must agree to a release"),
     "deploy": _RUNS,
+    "roll_back": Rule((_AI, _ML), "going back to what was approved and served before must not wait for anybody"),
+    "replay": Rule((_AI, _ML), "asking what a release would have decided changes nothing"),
     "serve": _RUNS,
     "monitor": Rule((_ML, _AI), "both engineers watch the service"),
     "read": Rule((_ML, _AI, _AUDITOR), "everything is open to all who are in actors.yaml"),

@@ -20,6 +20,10 @@ STALE = 10
 """``plan --check`` found something stale."""
 DRIFTED = 11
 """``monitor --check`` found drift."""
+OUT_OF_BOUNDS = 12
+"""``replay --check`` found a challenger out of the bounds of the canary."""
+NOT_LIVE = 13
+"""What serves was changed, and a running server did not take it up in time."""
 INTERRUPTED = 130
 
 _CODES: dict[type[DrivetrainError], int] = {

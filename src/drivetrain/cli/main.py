@@ -24,7 +24,11 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Release and service": {
         "approve": ("governance:approve", "Sign a release as the other engineer."),
         "verify": ("governance:verify", "Check a release folder, offline, byte by byte."),
-        "deploy": ("service:deploy", "Let an approved release answer for the service."),
+        "replay": ("rollout:replay", "What a release would have decided on recorded requests."),
+        "deploy": ("rollout:deploy", "Let an approved release answer: all, a share, or unheard."),
+        "promote": ("rollout:promote", "Let the challenger on trial answer everything."),
+        "rollback": ("rollout:rollback", "End a trial, or go back to what served before."),
+        "deployments": ("rollout:deployments", "What served, from when on, who decided it, and why."),
         "serve": ("service:serve", "Run the prediction server."),
         "monitor": ("service:monitor", "Drift and performance of the live service."),
     },

@@ -1,4 +1,4 @@
-"""``deploy``, ``serve`` and ``monitor``: the AI engineer's verbs."""
+"""``serve`` and ``monitor``: the running service."""
 
 from __future__ import annotations
 
@@ -7,24 +7,9 @@ import sys
 import click
 
 from drivetrain.cli.exits import DRIFTED
-from drivetrain.cli.options import REF, Door, command
+from drivetrain.cli.options import Door, command
 from drivetrain.cli.output import out, print_json, print_table
 from drivetrain.cli.progress import RunProgress
-from drivetrain.core.refs import Ref
-
-
-@click.command()
-@click.argument("release", type=REF, required=False)
-@click.option("--target", default="local", show_default=True, help="Where it serves.")
-@command("drivetrain deploy\ndrivetrain deploy release/credit-risk@3fa9c2d1e0b4")
-def deploy(door: Door, release: Ref | None, target: str) -> None:
-    """Let an approved release (the newest by default) answer for the service. An unapproved one is refused."""
-    deployment = door.open().deploy(release, target)
-    if door.json:
-        print_json(deployment)
-    else:
-        out.print(f"[green]✓[/] {deployment.ref} serves {deployment.shares[0].release}")
-        out.print("[bold]next:[/] drivetrain keys add my-app; drivetrain serve")
 
 
 @click.command()

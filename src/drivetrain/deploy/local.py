@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from drivetrain.access.verification import VerifiedRelease
 from drivetrain.core.errors import Refused
-from drivetrain.store.golden import golden_from
-from drivetrain.store.models import Scorer, model_from
 
 
 class LocalTarget:
@@ -18,6 +14,10 @@ class LocalTarget:
 
         Raises InvalidInput when it does not load, Refused when it answers otherwise than when it was validated.
         """
+        import numpy as np  # not at the top: the way back has no time for ONNX Runtime
+
+        from drivetrain.store.golden import golden_from
+        from drivetrain.store.models import Scorer, model_from
 
         model = model_from(release.part("model"), str(release.ref))
         scorer = Scorer(model.graph)

@@ -22,6 +22,23 @@ class Target(Protocol):
         ...
 
 
+@runtime_checkable
+class Remembers(Protocol):
+    """A target that has a faster way back to a release that was rolled out on it before."""
+
+    def bring_back(self, service: str, release: VerifiedRelease) -> None:
+        """Make the release answer again. Raises as ``Target.roll_out`` does."""
+        ...
+
+
+def bring_back(target: Target, service: str, release: VerifiedRelease) -> None:
+    """Make a release that was rolled out before answer again, by the target's own way back if it has one."""
+    if isinstance(target, Remembers):
+        target.bring_back(service, release)
+    else:
+        target.roll_out(service, release)
+
+
 def load_target(name: str) -> Target:
     """The target of that name. Raises NotFound that names the others, InvalidInput when it is no Target."""
     found = plugins.load("targets", name)

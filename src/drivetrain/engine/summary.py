@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from drivetrain.core.artifacts import Artifact, Dataset, Deployment, DriftReport, Features, Model, Release, Report
+from drivetrain.core.artifacts import (
+    Artifact,
+    Dataset,
+    Deployment,
+    DriftReport,
+    Features,
+    Model,
+    Release,
+    Report,
+    TrafficShare,
+)
 
 
 def summary(artifact: Artifact) -> str:
@@ -25,9 +35,16 @@ def summary(artifact: Artifact) -> str:
             approval = f"approved by {artifact.approval.actor}" if artifact.approval else "not yet approved"
             return f"signed by {artifact.signed.actor}, {approval}"
         case Deployment():
-            shares = ", ".join(f"{share.release} {share.share:.0%}" for share in artifact.shares)
-            return f"{artifact.target}: {shares}"
+            getting = [shown_share(share) for share in artifact.shares]
+            getting += [f"shadow {shown_share(shadow)}" for shadow in artifact.shadows]
+            reason = f" ({artifact.reason})" if artifact.reason else ""
+            return f"{artifact.target}: {', '.join(getting)}{reason}"
         case DriftReport():
             alarms = [column.name for column in artifact.columns if column.alarm]
             moved = f": {', '.join(alarms)}" if alarms else ""
             return f"{artifact.verdict.replace('_', ' ')} over {artifact.rows:,} predictions{moved}"
+
+
+def shown_share(share: TrafficShare) -> str:
+    """A release and its share, as ``release/risk@3fa9c2d1e0b4 10%``."""
+    return f"{share.release} {100 * share.share:.4g}%"

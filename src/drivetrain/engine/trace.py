@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -95,12 +96,18 @@ def _prediction_step(service: str, row: Mapping[str, object]) -> TraceStep:
 
 
 def _deployment_steps(service: str, row: Mapping[str, object], catalog: Catalog) -> tuple[TraceStep, ...]:
-    """The newest deployment of that release; the prediction says itself which release answered."""
-    entries = [entry.ref for entry in catalog.list(Kind.DEPLOYMENT, service)]
-    for deployment in (catalog.get(Deployment, ref) for ref in reversed(entries)):
-        if any(str(share.release) == row["release"] for share in deployment.shares):
-            return (_step(deployment),)
-    return ()
+    """What served when the prediction was made; the prediction says itself which release answered.
+
+    A server takes a moment to take up a deployment: in that moment it is the one before that still answered.
+    """
+    at = row["at"]
+    before = [each for each in catalog.deployments(service) if isinstance(at, datetime) and _since(each) <= at]
+    answering = [each for each in before if any(str(share.release) == row["release"] for share in each.shares)]
+    return tuple(_step(deployment) for deployment in answering[-1:])
+
+
+def _since(deployment: Deployment) -> datetime:
+    return datetime.fromisoformat(deployment.at)
 
 
 def _release_steps(ref: Ref, catalog: Catalog, actors: Mapping[str, Actor]) -> tuple[TraceStep, ...]:
@@ -145,6 +152,11 @@ def _own_facts(artifact: Artifact) -> Facts:
         case Model() | Report():
             return (("digest", artifact.digest),)
         case Deployment():
-            return (("by", artifact.actor), ("since", artifact.at))
+            trial = artifact.challenger
+            facts = (
+                ("by", artifact.actor), ("since", artifact.at), ("trial", str(trial or "")),
+                ("shadows", ", ".join(str(shadow.release) for shadow in artifact.shadows)), ("why", artifact.reason),
+            )  # fmt: skip
+            return tuple(fact for fact in facts if fact[1])
         case _:
             return ()

@@ -51,6 +51,16 @@ def distribution(name: str, values: Numbers, cuts: Sequence[float]) -> Distribut
     return Distribution(name, tuple(cuts), tuple(int(count) for count in counts), int(missing.sum()))
 
 
+def ranks(spread: Distribution, values: Numbers) -> Numbers:
+    """Where scores [n] stand in their distribution, 0 (below all) to 1 (above all); straight lines between the cuts."""
+    counts = np.asarray(spread.counts, dtype=np.float64)
+    if not spread.cuts:
+        return np.full(len(values), 0.5)
+    below = np.cumsum(counts)[:-1] / max(1.0, counts.sum())
+    ends = (min(0.0, spread.cuts[0]), max(1.0, spread.cuts[-1]))
+    return np.asarray(np.interp(values, [ends[0], *spread.cuts, ends[1]], [0.0, *below, 1.0]))
+
+
 def rows(spread: Distribution) -> int:
     """All rows of a distribution, the missing ones too."""
     return sum(spread.counts) + spread.missing

@@ -6,6 +6,7 @@ cases are sorted once and only their weights change. The same seed gives the sam
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -51,6 +52,16 @@ def bootstrap_weighed(name: str, weighed: Weighed, rows: int, *, seed: int = 0, 
     """Any number that is a function of how often each of ``rows`` cases counts, and its interval."""
     drawn = [weighed(weights) for weights in _resamples(rows, seed, rounds)]
     return _estimate(name, weighed(np.ones(rows)), drawn, rows)
+
+
+def wilson(name: str, hits: int, rows: int) -> Estimate:
+    """The share of ``hits`` among independent rows and its 95 % interval (Wilson 1927); [0, 1] when there are none."""
+    if rows == 0:
+        return Estimate(name, 0.0, 0.0, 1.0, 0)
+    rate, square = hits / rows, 1.96**2
+    middle = (rate + square / (2 * rows)) / (1 + square / rows)
+    reach = 1.96 / (1 + square / rows) * math.sqrt(rate * (1 - rate) / rows + square / (4 * rows**2))
+    return Estimate(name, rate, max(0.0, middle - reach), min(1.0, middle + reach), rows)
 
 
 def _resamples(rows: int, seed: int, rounds: int) -> Iterator[Numbers]:

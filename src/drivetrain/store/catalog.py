@@ -79,6 +79,11 @@ class Catalog:
             )
         return deployment.ref
 
+    def deployments(self, service: str) -> tuple[Deployment, ...]:
+        """What ever served, oldest first."""
+        rows = self._metadata.read("history", kind=Kind.DEPLOYMENT, name=service)
+        return tuple(msgspec.json.decode(row[0], type=Deployment) for row in rows)
+
     def deployment_at(self, service: str, when: datetime) -> Deployment | None:
         """What served at that time (with its time zone), or None when nothing did yet."""
         at = when.astimezone(UTC).isoformat(timespec="microseconds")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import Estimate
 from drivetrain.ops.calibration import reliability
 from drivetrain.ops.decisions import cost_curve
-from drivetrain.ops.intervals import bootstrap_mean
+from drivetrain.ops.intervals import bootstrap_mean, wilson
 from drivetrain.ops.metrics import Curve, Numbers, precision_recall_curve, roc_curve
 from drivetrain.store.pages import Cell, Chart, Guide, Line, Table
 from drivetrain.validate.calibration import calibration_error
@@ -50,13 +48,13 @@ def _precision_recall(evidence: Evidence) -> Chart:
 
 def _reliability(evidence: Evidence) -> Chart:
     bins = reliability(evidence.label, evidence.score)
-    rates = [_wilson(part.rate, part.rows) for part in bins]
+    rates = [wilson("rate", round(part.rate * part.rows), part.rows) for part in bins]
     line = Line(
         "model",
         [part.mean_score for part in bins],
         [part.rate for part in bins],
-        [low for low, _ in rates],
-        [high for _, high in rates],
+        [rate.low for rate in rates],
+        [rate.high for rate in rates],
         mode="markers",
     )
     note = "Each point is a tenth of the cases; on the diagonal, what was promised came true."
@@ -96,11 +94,3 @@ def even_points(x: Numbers, y: Numbers, points: int = _POINTS) -> NDArray[np.int
     length = np.append(0.0, np.cumsum(steps))
     places = np.searchsorted(length, np.linspace(0, length[-1], points - 1))
     return np.unique(np.append(places, len(x) - 1).clip(max=len(x) - 1))
-
-
-def _wilson(rate: float, rows: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
-    square = 1.96**2
-    middle = (rate + square / (2 * rows)) / (1 + square / rows)
-    reach = 1.96 / (1 + square / rows) * math.sqrt(rate * (1 - rate) / rows + square / (4 * rows**2))
-    return middle - reach, middle + reach

@@ -38,6 +38,9 @@ SELECT body FROM artifact WHERE kind = :kind AND name = :name ORDER BY made_at D
 SELECT body FROM artifact WHERE kind = :kind AND name = :name AND made_at <= :at
 ORDER BY made_at DESC, CAST(version AS INTEGER) DESC LIMIT 1;
 
+-- name: history
+SELECT body FROM artifact WHERE kind = :kind AND name = :name ORDER BY CAST(version AS INTEGER);
+
 -- name: list_artifacts
 SELECT kind, name, version, digest, actor, made_at FROM artifact
 WHERE (:kind = '' OR kind = :kind) AND (:name = '' OR name = :name)

@@ -1,0 +1,129 @@
+"""Counts what a challenger decides otherwise than the champion, block by block, in memory that does not grow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivetrain.core.artifacts import Estimate
+from drivetrain.core.model import DecisionRule
+from drivetrain.deploy.replay_report import FlipCost, SegmentFlips
+from drivetrain.ops.drift import ranks
+from drivetrain.ops.intervals import wilson
+from drivetrain.ops.segments import Segmenter
+from drivetrain.store.models import ModelContent
+
+Numbers = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a release says about n rows."""
+
+    score: Numbers
+    decision: Flags
+
+    def part(self, rows: Flags) -> Answers:
+        """Some of them."""
+        return Answers(self.score[rows], self.decision[rows])
+
+
+class Tally:
+    """Sums over rows that both releases took. The costs are those of the challenger's decision rule, if it has any."""
+
+    def __init__(self, champion: ModelContent, decision: DecisionRule) -> None:
+        self._segmenter = segmenter = Segmenter(champion.signature, champion.reference)
+        self._spread = champion.reference.score
+        self._prices = (decision.false_positive, decision.false_negative)
+        places = len(segmenter.names)
+        self._in_segment = np.zeros(places, dtype=np.int64)
+        self._flipped_in = np.zeros(places, dtype=np.int64)
+        self._cost_in = np.zeros(places)
+        self._costs = np.zeros(3)  # by labels; of the unlabelled by the champion's and by the challenger's scores
+        self._labelled = 0
+        self._distances = np.zeros(2)  # of scores, and of their ranks
+        self.rows = self.to_positive = self.to_negative = self._positive_before = 0
+
+    def add(self, rows: Numbers, champion: Answers, challenger: Answers, label: Numbers) -> None:
+        """Count n rows: ``rows`` [n, F] as the champion packs them, ``label`` [n] NaN where no outcome is known."""
+        turn = challenger.decision.astype(np.int64) - champion.decision
+        flipped = turn != 0
+        self.rows += len(turn)
+        self.to_positive += int((turn > 0).sum())
+        self.to_negative += int((turn < 0).sum())
+        self._positive_before += int(champion.decision.sum())
+        before, after = champion.score, challenger.score
+        moved = ranks(self._spread, after) - ranks(self._spread, before)
+        self._distances += np.abs(after - before).sum(), np.abs(moved).sum()
+        cost = self._add_costs(turn[flipped], before[flipped], after[flipped], label[flipped])
+        self._add_segments(self._segmenter.codes(rows), flipped, cost)
+
+    def _add_costs(self, turn: NDArray[np.int64], champion: Numbers, challenger: Numbers, label: Numbers) -> Numbers:
+        """The change of cost of each flip, by its label where known, by the champion's score elsewhere."""
+        known = ~np.isnan(label)
+        self._labelled += int(known.sum())
+        by_champion = self._change(turn, np.where(known, label, champion))
+        by_challenger = self._change(turn, challenger)
+        self._costs += by_champion[known].sum(), by_champion[~known].sum(), by_challenger[~known].sum()
+        return by_champion
+
+    def _change(self, turn: NDArray[np.int64], probability: Numbers) -> Numbers:
+        """What turning a decision costs more, when the target is true with that probability (Elkan 2001)."""
+        false_positive, false_negative = (price or 0.0 for price in self._prices)
+        return np.asarray(turn * ((1 - probability) * false_positive - probability * false_negative))
+
+    def _add_segments(self, codes: NDArray[np.int32], flipped: Flags, cost: Numbers) -> None:
+        places = len(self._in_segment)
+        self._in_segment += np.bincount(codes.ravel(), minlength=places)
+        of_flips = codes[flipped].ravel()
+        self._flipped_in += np.bincount(of_flips, minlength=places)
+        self._cost_in += np.bincount(of_flips, weights=np.repeat(cost, codes.shape[1]), minlength=places)
+
+    @property
+    def flipped(self) -> Estimate:
+        """The share of decisions unlike the champion's."""
+        return wilson("flipped", self.to_positive + self.to_negative, self.rows)
+
+    @property
+    def champion_rate(self) -> float:
+        """The champion's share of positive decisions."""
+        return self._positive_before / max(1, self.rows)
+
+    @property
+    def challenger_rate(self) -> float:
+        """The challenger's share of positive decisions."""
+        return (self._positive_before + self.to_positive - self.to_negative) / max(1, self.rows)
+
+    @property
+    def shifts(self) -> tuple[float, float]:
+        """The mean distance of the two scores of a row, and of their ranks in the champion's reference."""
+        score, rank = (self._distances / max(1, self.rows)).tolist()
+        return score, rank
+
+    @property
+    def cost(self) -> FlipCost | None:
+        """What the flips cost; None without a cost matrix."""
+        false_positive, false_negative = self._prices
+        if false_positive is None or false_negative is None:
+            return None
+        by_labels, by_champion, by_challenger = self._costs.tolist()
+        unlabelled = self.to_positive + self.to_negative - self._labelled
+        return FlipCost(
+            false_positive, false_negative, self._labelled, by_labels, unlabelled, by_champion, by_challenger
+        )
+
+    def segments(self) -> tuple[SegmentFlips, ...]:
+        """Every segment that has rows, those first that surely flip most."""
+        priced = self.cost is not None
+        found = [
+            SegmentFlips(name, wilson("flipped", flips, rows), cost if priced else None)
+            for name, rows, flips, cost in zip(
+                self._segmenter.names, self._in_segment.tolist(), self._flipped_in.tolist(), self._cost_in.tolist(),
+                strict=True,
+            )
+            if rows
+        ]  # fmt: skip
+        return tuple(sorted(found, key=lambda each: (-each.flipped.low, each.segment)))
