@@ -20,6 +20,7 @@ HEAVY = DATA | {
     "mlflow",
     "granian",
     "rich",
+    "urllib3",
     "drivetrain.engine",
 }
 SERVER_NEVER = {

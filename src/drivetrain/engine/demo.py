@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from drivetrain.client import Client, Prediction
 from drivetrain.core.artifacts import Deployment, DriftReport, Features, Model, Release, Report
 from drivetrain.core.errors import NotFound, Refused
 from drivetrain.core.events import Progress, StageFinished, StageProgressed, StageSkipped, StageStarted, Subscriber
@@ -22,7 +23,7 @@ from drivetrain.engine.create import create_project
 from drivetrain.engine.project import FILE, Project
 from drivetrain.engine.serving import Server
 from drivetrain.engine.summary import summary
-from drivetrain.engine.traffic import Answers, Caller, drifted
+from drivetrain.engine.traffic import drifted, labelled, predicted
 from drivetrain.store.cases import Cases, read_cases
 from drivetrain.store.models import read_model
 
@@ -64,34 +65,32 @@ def live_demo(folder: Path, settings: Settings, subscribers: Sequence[Subscriber
     release = _approved(project, tell)
     _deployed(project, release, tell)
     key = _new_key(project)
-    with Server(project.server_command(port=_port(project)), _ready_file(project)) as server:
-        caller = Caller(server.url, key)
-        try:
-            yield _watch(project, server, caller, key, release, tell)
-        finally:
-            caller.close()
+    running = Server(project.server_command(port=_port(project)), _ready_file(project))
+    with running as server, Client(server.url, key) as client:
+        yield _watch(project, server, client, key, release, tell)
 
 
-def _watch(project: Project, server: Server, caller: Caller, key: str, release: Release, tell: _Teller) -> LiveDemo:
+def _watch(project: Project, server: Server, client: Client, key: str, release: Release, tell: _Teller) -> LiveDemo:
     cases = read_cases(project.catalog, _ancestor(project, release, Features), "test")
     usual, later = _parts(cases)
-    answers = tell.step(
-        "traffic", "held-back rows", lambda progress: _steady(project, caller, usual, release, progress)
+    predictions = tell.step(
+        "traffic", "held-back rows", lambda progress: _steady(project, client, usual, release, progress), _answered
     )
     steady = tell.step("monitor", "usual traffic", project.monitor, summary)
     _check(steady.verdict == "steady", "the usual traffic was called drifted", steady.recommendation)
     sql = project.home / "demo" / "drift.sql"
-    tell.step("traffic", "drifted rows", lambda progress: caller.predict(drifted(later.inputs, sql), progress), _count)
+    changed = drifted(later.inputs, sql)
+    tell.step("traffic", "drifted rows", lambda progress: predicted(client, changed, progress), _count)
     drift = tell.step("monitor", "drifted traffic", project.monitor, summary)
     _check(drift.verdict == "drifted", "the drift was not noticed", drift.recommendation)
-    trace = project.trace(answers.ids[0])
+    trace = project.trace(predictions[0].id)
     whats = {step.what for step in trace.steps}
     _check({"release", "report", "model", "features", "dataset", "code"} <= whats, "the trace has gaps", str(whats))
     report = _ancestor(project, release, Report)
     return LiveDemo(
         project=project, server=server, key=key, release=release, steady=steady, drift=drift,
         model_card=project.catalog.folder(report.ref) / "report.html",
-        example=_example(usual), prediction_id=answers.ids[0],
+        example=_example(usual), prediction_id=predictions[0].id,
     )  # fmt: skip
 
 
@@ -112,7 +111,7 @@ class _Teller:
         started = time.perf_counter()
         made = make(progress)
         ref = getattr(made, "ref", Ref(Kind.DEPLOYMENT, self.service, "0"))
-        text = found(made) if found else _told(made)
+        text = found(made) if found else str(made)
         self._tell(StageFinished(stage, name, ref, text, time.perf_counter() - started))
         return made
 
@@ -157,15 +156,18 @@ def _new_key(project: Project) -> str:
     return project.add_key(CALLER)
 
 
-def _steady(project: Project, caller: Caller, cases: Cases, release: Release, progress: Progress) -> Answers:
-    answers = caller.predict(cases.inputs, progress)
-    caller.label(answers, cases, progress)
+def _steady(
+    project: Project, client: Client, cases: Cases, release: Release, progress: Progress
+) -> tuple[Prediction, ...]:
+    predictions = predicted(client, cases.inputs, progress)
+    labelled(client, predictions, cases, progress)
     expected = read_model(project.catalog.folder(_ancestor(project, release, Model).ref)).expected
-    rows = min(len(expected), len(answers.scores))
-    gap = float(np.abs(np.asarray(answers.scores[:rows]) - expected[:rows]).max())
+    rows = min(len(expected), len(predictions))
+    scores = np.array([prediction.score for prediction in predictions[:rows]])
+    gap = float(np.abs(scores - expected[:rows]).max())
     _check(gap <= _PARITY, "the served scores are not those of the trained pipeline", f"largest difference {gap:.1e}")
-    progress(len(answers.ids), len(answers.ids), f"equal to the trained pipeline to {gap:.0e}")
-    return answers
+    progress(len(predictions), len(predictions), f"equal to the trained pipeline to {gap:.0e}")
+    return predictions
 
 
 def _parts(cases: Cases) -> tuple[Cases, Cases]:
@@ -201,14 +203,12 @@ def _ready_file(project: Project) -> Path:
     return project.catalog.state / "run" / f"{project.spec.service_name}.json"
 
 
-def _count(answers: Answers) -> str:
-    return f"{len(answers.ids):,} predictions"
+def _count(predictions: tuple[Prediction, ...]) -> str:
+    return f"{len(predictions):,} predictions"
 
 
-def _told(made: object) -> str:
-    if isinstance(made, Answers):
-        return f"{_count(made)} answered and recorded, each equal to the trained pipeline's to {_PARITY:.0e}"
-    return str(made)
+def _answered(predictions: tuple[Prediction, ...]) -> str:
+    return f"{_count(predictions)} answered and recorded, each equal to the trained pipeline's to {_PARITY:.0e}"
 
 
 def _check(good: bool, what: str, detail: str) -> None:
