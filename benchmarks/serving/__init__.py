@@ -1,0 +1,1 @@
+"""How fast the prediction server is, against its peers and its limits: ``python benchmarks/serving``."""
