@@ -46,7 +46,7 @@ def ids(folder: Path) -> list[bytes]:
 
 
 def test_a_segment_gives_back_what_was_appended(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path, RELEASE, SIGNATURE, fsync=True)
+    log = PredictionLog(tmp_path, RELEASE, SIGNATURE, durability="power")
     log.append(records(log, 0, 3))
     log.append(records(log, 3, 2))
     (segment,) = segments(tmp_path, "predictions")

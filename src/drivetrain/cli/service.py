@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -10,15 +11,22 @@ from drivetrain.cli.exits import DRIFTED
 from drivetrain.cli.options import Door, command
 from drivetrain.cli.output import out, print_json, print_table
 from drivetrain.cli.progress import RunProgress
+from drivetrain.engine.project import Project
 
 
 @click.command()
 @click.option("--host", default=None, help="Address to listen on; default from the project file.")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port; 0 picks a free one.")
-@command("drivetrain serve\ndrivetrain serve --port 9000")
-def serve(door: Door, host: str | None, port: int | None) -> None:
+@click.option("--workers", type=click.IntRange(1, 64), default=None, help="Processes that share the port.")
+@click.option(
+    "--also", "others", multiple=True, metavar="PROJECT", type=click.Path(exists=True, path_type=Path),
+    help="Another project whose service the same server answers for, under /services/NAME; repeatable.",
+)  # fmt: skip
+@command("drivetrain serve\ndrivetrain serve --port 9000 --workers 2")
+def serve(door: Door, host: str | None, port: int | None, workers: int | None, others: tuple[Path, ...]) -> None:
     """Run the prediction server of what is deployed, until Ctrl+C."""
-    door.open().serve(host=host, port=port)
+    project = door.open()
+    project.serve(host, port, workers=workers, others=[Project(path, project.settings) for path in others])
 
 
 @click.command()

@@ -6,28 +6,59 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from drivetrain.core.errors import Transient
-from drivetrain.core.project import ServiceSpec
+from drivetrain.core.project import ProjectSpec, ServiceSpec
+from drivetrain.core.rollout import CanaryRule
+from drivetrain.serve.settings import ConnectionLimits, ServerSettings, ServiceSettings, Tls, to_json
 
 _READY_WITHIN_S = 30.0
 _STOP_WITHIN_S = 15.0
 _LOOK_EVERY_S = 0.02
 
 
-def server_command(home: str, service: str, spec: ServiceSpec, *, host: str | None, port: int | None) -> list[str]:
-    """The command line of the server; ``host`` and ``port`` stand in for those of the project file."""
-    command = [
-        sys.executable, "-m", "drivetrain.serve", "--home", home, "--service", service,
-        "--host", host or spec.host, "--port", str(spec.port if port is None else port),
-        "--max-body-bytes", str(spec.max_body_bytes), "--max-rows", str(spec.max_rows),
-    ]  # fmt: skip
-    if spec.requests_per_second is not None:
-        command += ["--requests-per-second", str(spec.requests_per_second)]
-    return command
+def server_command(settings: ServerSettings) -> list[str]:
+    """The command line of a server."""
+    return [sys.executable, "-m", "drivetrain.serve", to_json(settings)]
+
+
+def server_settings(
+    services: Sequence[tuple[Path, ProjectSpec]], *, host: str | None, port: int | None, workers: int | None = None
+) -> ServerSettings:
+    """One server for the services of these projects (home, spec); what belongs to the whole server is the first one's.
+
+    ``host``, ``port`` and ``workers`` stand in for those of the project file.
+    """
+    home, first = services[0][0], services[0][1].service
+    tls = Tls(home / first.tls.certificate, home / first.tls.key) if first.tls else None
+    return ServerSettings(
+        services=tuple(_service_settings(home, spec) for home, spec in services),
+        host=host or first.host,
+        port=first.port if port is None else port,
+        workers=workers or first.workers,
+        grpc_port=first.grpc_port,
+        tls=tls,
+        cors_origins=first.cors_origins,
+        limits=ConnectionLimits(**_same(first, ConnectionLimits)),
+        drain_seconds=first.drain_seconds,
+        hang_seconds=first.hang_seconds,
+    )
+
+
+def _service_settings(home: Path, spec: ProjectSpec) -> ServiceSettings:
+    told = _same(spec.service, ServiceSettings)
+    told["canary"] = CanaryRule(**spec.service.canary.model_dump())
+    return ServiceSettings(**{**told, "home": home, "name": spec.service_name})
+
+
+def _same(spec: ServiceSpec, kind: type[ConnectionLimits | ServiceSettings]) -> dict[str, Any]:
+    """The settings of the project file that have the same name here."""
+    return {field.name: getattr(spec, field.name) for field in fields(kind) if field.name in ServiceSpec.model_fields}
 
 
 class Server:

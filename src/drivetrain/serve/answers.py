@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Transient
-from drivetrain.serve.callers import RateLimited
+from drivetrain.serve.http.messages import Answer, Headers
 
-Headers = list[tuple[str, str]]
-JSON: Headers = [("content-type", "application/json")]
+JSON: Headers = (("content-type", "application/json"),)
 _BY_CODE = {
     "body_too_large": 413,
     "rows_too_many": 413,
@@ -20,6 +17,8 @@ _BY_CODE = {
     "key_missing": 401,
     "key_unknown": 401,
     "rate_limited": 429,
+    "quota_exceeded": 429,
+    "overloaded": 503,
 }
 _BY_FAMILY: tuple[tuple[type[DrivetrainError], int], ...] = (
     (InvalidInput, 400),
@@ -27,14 +26,6 @@ _BY_FAMILY: tuple[tuple[type[DrivetrainError], int], ...] = (
     (Forbidden, 403),
     (Transient, 503),
 )
-
-
-class Answer(NamedTuple):
-    """A whole answer."""
-
-    status: int
-    headers: Headers
-    body: bytes
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -80,7 +71,7 @@ def refusal(error: DrivetrainError, *, inference: bool = False) -> Answer:
     if inference:
         place = f"{error.where}: " if error.where else ""
         body = InferenceErrorAnswer(place + error.message, error.code, error.where, error.hint)
-    return Answer(status(error), [*JSON, *_advice(error)], msgspec.json.encode(body))
+    return Answer(status(error), JSON + _advice(error), msgspec.json.encode(body))
 
 
 def status(error: DrivetrainError) -> int:
@@ -90,12 +81,10 @@ def status(error: DrivetrainError) -> int:
 
 
 def _advice(error: DrivetrainError) -> Headers:
-    if isinstance(error, RateLimited):
-        return [("retry-after", str(error.seconds))]
     if isinstance(error, Transient):
-        return [("retry-after", "1")]
+        return (("retry-after", str(getattr(error, "seconds", 1))),)
     if isinstance(error, MethodUnknown):
-        return [("allow", error.allowed)]
+        return (("allow", error.allowed),)
     if error.code in ("key_missing", "key_unknown"):
-        return [("www-authenticate", "Bearer")]
-    return []
+        return (("www-authenticate", "Bearer"),)
+    return ()

@@ -1,102 +1,106 @@
-"""Who is calling, by API key, and how often they may."""
+"""Who is calling, by API key, and how much they may ask."""
 
 from __future__ import annotations
 
 import math
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from drivetrain.access.api_keys import FILE, hash_key, load_keys
-from drivetrain.core.errors import DrivetrainError, Forbidden, Transient
+from drivetrain.access.api_keys import FILE, ApiKey, Limits, hash_key, load_keys
+from drivetrain.access.caller import REAL_TIME, Caller, Clock
+from drivetrain.access.usage import UsageTable
+from drivetrain.core.errors import DrivetrainError, Forbidden
 
-_CACHED = 4096
-_BEARER = "Bearer "
+_REMEMBERED = 4096
+_LOOK_EVERY_S = 0.1
 
 
 class Callers:
-    """The API keys of the project in the state folder, read again when their file changes."""
+    """The API keys of the project in the folder ``state``, read again when their file changes.
 
-    def __init__(self, state: Path) -> None:
-        self._state = state
+    ``requests_per_second`` and ``rows_per_day`` are the service's: they hold for keys that have no limits of their own.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        usage: UsageTable,
+        *,
+        requests_per_second: float | None = None,
+        rows_per_day: int | None = None,
+        clock: Clock = REAL_TIME,
+    ) -> None:
+        self._file = state / FILE
+        self._usage = usage
+        self._limits = Limits(requests_per_second, rows_per_day)
+        self._clock = clock
         self._stamp: tuple[int, int, int] | None = None
-        self._keys: Mapping[bytes, str] = {}
-        self._seen: dict[str, str] = {}
+        self._look_again_at = -math.inf
+        self._keys: Mapping[bytes, ApiKey] = {}
+        self._callers: dict[bytes, Caller] = {}
+        self._seen: dict[str | None, Caller] = {}
         self.refresh()
 
     @property
     def names(self) -> tuple[str, ...]:
         """All who have a key."""
-        return tuple(self._keys.values())
+        return tuple(caller.name for caller in self._callers.values())
 
     def refresh(self) -> None:
-        """Read the keys again if their file changed; one that cannot be read leaves the keys as they are."""
-        stamp = _stamp(self._state / FILE)
-        if stamp == self._stamp:
+        """Read the keys again if their file changed; one that cannot be read leaves the keys as they are.
+
+        To be called once a second: it also takes in what workers use that were started later.
+        """
+        stamp, wider = _stamp(self._file), self._usage.widen()
+        if stamp == self._stamp and not wider:
             return
-        self._stamp = stamp
         try:
-            self._keys = load_keys(self._state)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._keys = load_keys(self._file.parent)
+            records = self._usage.records(self._keys.keys())
         except DrivetrainError as error:
             print(f"drivetrain serve: {error}", file=sys.stderr)  # noqa: T201 - a server's log is its stderr
+            return
+        self._callers = {
+            digest: Caller(key.name, key.limits(self._limits), records[digest], self._clock)
+            for digest, key in self._keys.items()
+        }
         self._seen.clear()
 
-    def name(self, authorization: str | None, api_key: str | None) -> str:
+    def find(self, authorization: str | None, api_key: str | None) -> Caller:
         """The caller whose key stands in ``Authorization: Bearer`` or ``X-API-Key``; raises Forbidden."""
-        key = authorization if authorization is not None else api_key
-        if key is None:
+        sent = api_key if authorization is None else authorization
+        return self._seen.get(sent) or self._find(sent)
+
+    def _find(self, sent: str | None) -> Caller:
+        if sent is None:
             raise Forbidden(
                 "key_missing", "no API key was sent", hint="send `Authorization: Bearer KEY` or `X-API-Key: KEY`"
             )
-        name = self._seen.get(key)
-        if name is None:
-            name = self._seen[key] = self._find(key.removeprefix(_BEARER) if authorization is not None else key)
-        return name
-
-    def _find(self, secret: str) -> str:
-        digest = hash_key(secret.strip())
-        if digest not in self._keys:
-            self.refresh()
-        if digest not in self._keys:
+        scheme, _, secret = sent.partition(" ")
+        digest = hash_key(secret.strip() if scheme.lower() == "bearer" else sent.strip())
+        caller = self._callers.get(digest) or self._look_again(digest)
+        if caller is None:
             raise Forbidden(
                 "key_unknown",
                 "this API key is not known here",
                 hint="`drivetrain keys add NAME` makes one; it works at once",
             )
-        if len(self._seen) >= _CACHED:
+        if len(self._seen) >= _REMEMBERED:
             self._seen.clear()
-        return self._keys[digest]
+        self._seen[sent] = caller
+        return caller
 
-
-class RateLimit:
-    """So many requests a second for each caller, with bursts of one second.
-
-    The generic cell rate algorithm (ITU-T I.371): one number for a caller, the time at which their bucket is empty.
-    """
-
-    def __init__(self, per_second: float) -> None:
-        self._interval = 1.0 / per_second
-        self._burst = max(1.0, self._interval)
-        self._empty_at: dict[str, float] = {}
-
-    def take(self, caller: str, now: float | None = None) -> None:
-        """Count one request at ``now`` (seconds of a steady clock). Raises Transient with the seconds to wait."""
-        now = time.monotonic() if now is None else now
-        empty_at = max(self._empty_at.get(caller, 0.0), now) + self._interval
-        if empty_at - now > self._burst + 1e-9:
-            raise RateLimited(empty_at - now - self._burst)
-        self._empty_at[caller] = empty_at
-
-
-class RateLimited(Transient):
-    """A caller asks too often; ``seconds`` until the next request is taken."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(
-            "rate_limited", "too many requests with this API key", hint="ask again after Retry-After seconds"
-        )
-        self.seconds = max(1, math.ceil(seconds))
+    def _look_again(self, digest: bytes) -> Caller | None:
+        """A key may be new; but whoever sends wrong ones again and again cannot keep the server at its disk."""
+        now = self._clock.steady()
+        if now < self._look_again_at:
+            return None
+        self._look_again_at = now + _LOOK_EVERY_S
+        self.refresh()
+        return self._callers.get(digest)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

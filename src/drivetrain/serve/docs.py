@@ -9,32 +9,33 @@ from typing import Any
 
 import msgspec
 
-from drivetrain.serve.answers import Headers
-from drivetrain.serve.loading import LoadedRelease
+from drivetrain.serve.contender import Contender
+from drivetrain.serve.http.messages import Headers
 from drivetrain.serve.openapi import example_row
 from drivetrain.serve.rows import RowForm
 
-HEADERS: Headers = [
+HEADERS: Headers = (
     ("content-type", "text/html; charset=utf-8"),
     (
         "content-security-policy",
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
     ),
-]
+)
 
 
-def docs_page(release: LoadedRelease, form: RowForm, document: bytes, url: str) -> bytes:
+def docs_page(service: str, champion: Contender, document: bytes, url: str) -> bytes:
     """The page for the OpenAPI ``document`` of a service that is reached at ``url``."""
+    form, release = champion.form, champion.name
     described: dict[str, Any] = msgspec.json.decode(document)
     example = msgspec.json.encode({"rows": [example_row(form)]})
     answer = {
-        "release": str(release.ref),
+        "release": release,
         "predictions": [{"id": "019a62f41c7f3b2d9c1e00000000", "score": 0.0412, "decision": False}],
     }
     template = files("drivetrain.serve").joinpath("docs.html").read_text(encoding="utf-8")
     page = Template(template).substitute(
-        service=escape(release.service),
-        release=escape(str(release.ref)),
+        service=escape(service),
+        release=escape(release),
         description=escape(described["info"]["description"]),
         url=escape(url),
         curl=escape(example.decode().replace("'", "'\\''")),

@@ -1,4 +1,4 @@
-"""The HTTP door: which path leads where, who may pass, and how much they may bring. Speaks RSGI to granian.
+"""The door: which path leads where, who may pass, and how much they may bring.
 
 Everything that can be refused is refused before the body is read: unknown paths, other methods, missing keys, other
 media types, bodies that are too large, callers who ask too often.
@@ -10,168 +10,159 @@ import difflib
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # public, but imported without `as`
-
+from drivetrain.access.caller import Caller
 from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound
-from drivetrain.serve.answers import Answer, MethodUnknown, refusal
-from drivetrain.serve.callers import Callers, RateLimit
-from drivetrain.serve.metrics import Metrics
+from drivetrain.serve.answers import MethodUnknown, refusal
+from drivetrain.serve.callers import Callers
+from drivetrain.serve.cors import Cors
+from drivetrain.serve.counts import Counts
+from drivetrain.serve.http.head import Head
+from drivetrain.serve.http.messages import Answer, Exchange
 
 Method = Literal["GET", "POST"]
-NOBODY = ""
-"""The caller where no key is asked for."""
+JSON_TYPE = "application/json"
+_CODES = {400: "http_invalid", 408: "request_too_slow", 413: "body_too_large", 431: "head_too_large", 503: "draining"}
 
 
 class Endpoint(Protocol):
-    """What answers a request. It raises DrivetrainError for what it refuses."""
+    """What answers a request, now or later. It raises DrivetrainError for what it refuses."""
 
-    async def __call__(self, caller: str, body: bytes, query: str) -> Answer:
-        """Answer ``caller``; ``body`` is empty for GET."""
+    def __call__(self, exchange: Exchange) -> None:
+        """Answer the exchange; its body is empty for GET."""
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Route:
-    """An endpoint and how it is reached. An ``open`` one asks for no key; ``inference`` tells errors as OIP does."""
+    """Where a path leads: an endpoint for each media type that it takes (one for GET: any).
 
+    ``callers`` says who may come; None: anybody. What ``streams`` is read part by part. ``inference`` tells errors as
+    the Open Inference Protocol does. ``counts`` takes the metrics; ``name`` is the path in them.
+    """
+
+    name: str
     method: Method
-    endpoint: Endpoint
-    open: bool = False
+    endpoints: Mapping[str, Endpoint]
+    counts: Counts
+    callers: Callers | None = None
+    streams: frozenset[str] = frozenset()
     inference: bool = False
 
-
-class RequestHeaders(Protocol):
-    """The headers of an RSGI scope."""
-
-    def get(self, key: str) -> str | None:
-        """The first value of a header, by its name in lower case."""
-        ...
-
-
-class Scope(Protocol):
-    """The head of a request as granian gives it."""
-
-    method: str
-    path: str
-    query_string: str
-    headers: RequestHeaders
-
-
-class Transport(Protocol):
-    """The body of a request, and where the answer goes, as granian gives them."""
-
-    def __call__(self) -> Awaitable[bytes]:
-        """The whole body."""
-        ...
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """The body in parts."""
-        ...
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Send the answer."""
-        ...
+    def endpoint(self, kind: str | None) -> Endpoint:
+        """The endpoint for a Content-Type; JSON when there is none. Raises InvalidInput."""
+        media = JSON_TYPE if kind is None else kind.partition(";")[0].strip().lower()
+        found = self.endpoints.get(media)
+        if found is None:
+            raise _media_unknown(kind or media, self.endpoints)
+        return found
 
 
 class Door:
-    """Takes requests in, hands them to their endpoints, sends answers out, and counts them."""
+    """Takes requests in, hands them to their endpoints, and counts what became of them."""
 
-    def __init__(
-        self,
-        routes: Mapping[str, Route],
-        callers: Callers,
-        metrics: Metrics,
-        *,
-        max_body_bytes: int,
-        rate_limit: RateLimit | None,
-    ) -> None:
-        self._routes = routes
-        self._callers = callers
-        self._metrics = metrics
+    def __init__(self, routes: Mapping[str, Route], counts: Counts, max_body_bytes: int, cors: Cors | None) -> None:
+        self.routes = routes
+        self._counts = counts
         self._max_body_bytes = max_body_bytes
-        self._rate_limit = rate_limit
+        self._cors = cors
 
-    async def __rsgi__(self, scope: Scope, transport: Transport) -> None:
-        """One request, from its head to its answer."""
-        started = time.perf_counter()
-        path = scope.path
-        route = self._routes.get(path)
+    def open(self, exchange: Exchange) -> None:
+        """The head is here: let it pass, or refuse it."""
+        exchange.settled = self._count
+        head = exchange.head
+        route = self.routes.get(head.path)
         try:
+            if self._cors is not None and self._cors.meets(exchange, route.method if route else ""):
+                return
             if route is None:
-                raise self._unknown_path(path)
-            caller, streamed = self._admit(route, scope)
-            body = b""
-            if route.method == "POST":
-                body = await (self._parts(transport) if streamed else transport())
-            answer = await route.endpoint(caller, body, scope.query_string)
+                raise self._path_unknown(head.path)
+            exchange.route = route
+            self._admit(exchange, route, head)
         except DrivetrainError as error:
-            answer = refusal(error, inference=route is not None and route.inference)
-        except ProtocolClosed:  # the caller went away before the body was whole
-            return
+            exchange.answer(refusal(error, inference=route is not None and route.inference))
+
+    def handle(self, exchange: Exchange) -> None:
+        """The body is here as well: let the endpoint answer."""
+        route = exchange.route
+        assert isinstance(route, Route)
+        try:
+            route.endpoint(exchange.head.headers.get("content-type") if route.method == "POST" else None)(exchange)
+        except DrivetrainError as error:
+            exchange.answer(refusal(error, inference=route.inference))
         except Exception:  # noqa: BLE001 - the process boundary: a defect of ours ends one request, not the server
-            traceback.print_exc(file=sys.stderr)
-            answer = refusal(_DEFECT)
-        transport.response_bytes(*answer)
-        self._metrics.answered(path if route else "unknown", answer.status, time.perf_counter() - started)
+            exchange.answer(defect(inference=route.inference))
 
-    def _admit(self, route: Route, scope: Scope) -> tuple[str, bool]:
-        """Who is asking, and whether the body comes without its length. Raises for whoever may not or brings wrong."""
-        method, headers = scope.method, scope.headers
-        if method != route.method and not (method == "HEAD" and route.method == "GET"):
-            raise MethodUnknown(method, route.method)
-        caller = NOBODY
-        if not route.open:
-            caller = self._callers.name(headers.get("authorization"), headers.get("x-api-key"))
-            if self._rate_limit is not None:
-                self._rate_limit.take(caller)
+    def refuse(self, status: int, reason: str) -> Answer:
+        """The answer to what never became a request."""
+        hint = "see RFC 9112" if status == 400 else "send less, or faster"
+        answer = refusal(InvalidInput(_CODES.get(status, "http_invalid"), reason, where="request", hint=hint))
+        self._counts.answered("refused", status, 0.0)
+        return answer._replace(status=status)
+
+    def _admit(self, exchange: Exchange, route: Route, head: Head) -> None:
+        """Raise for whoever may not come in, or brings wrong."""
+        if head.method != route.method and not (head.method == "HEAD" and route.method == "GET"):
+            raise MethodUnknown(head.method, route.method)
+        headers = head.headers
+        if route.callers is not None:
+            caller = route.callers.find(headers.get("authorization"), headers.get("x-api-key"))
+            caller.admit()
+            exchange.caller = caller
         if route.method == "GET":
-            return caller, False
+            return
         kind = headers.get("content-type")
-        if kind is not None and not _is_json(kind):
-            raise _not_json(kind)
-        length = headers.get("content-length")
-        if length is not None and int(length) > self._max_body_bytes:
-            raise self._too_large()
-        return caller, length is None
+        if kind != JSON_TYPE:
+            route.endpoint(kind)
+            exchange.streams = kind is not None and kind.partition(";")[0].strip().lower() in route.streams
+        if head.length is not None and head.length > self._max_body_bytes and not exchange.streams:
+            raise InvalidInput(
+                "body_too_large",
+                f"the body is larger than {self._max_body_bytes} bytes",
+                where="body",
+                hint="send fewer rows at a time, or stream them as application/x-ndjson",
+            )
 
-    async def _parts(self, transport: Transport) -> bytes:
-        parts, size = [], 0
-        async for part in transport:
-            size += len(part)
-            if size > self._max_body_bytes:
-                raise self._too_large()
-            parts.append(part)
-        return b"".join(parts)
+    def _count(self, exchange: Exchange) -> None:
+        route = exchange.route
+        if isinstance(route, Route):
+            route.counts.answered(route.name, exchange.answered, time.perf_counter() - exchange.started)
+        else:
+            self._counts.answered("unknown", exchange.answered, time.perf_counter() - exchange.started)
 
-    def _too_large(self) -> InvalidInput:
-        return InvalidInput(
-            "body_too_large",
-            f"the body is larger than {self._max_body_bytes} bytes",
-            where="body",
-            hint="send fewer rows at a time",
-        )
-
-    def _unknown_path(self, path: str) -> NotFound:
-        near = difflib.get_close_matches(path[:80], self._routes, n=1)
+    def _path_unknown(self, path: str) -> NotFound:
+        near = difflib.get_close_matches(path[:80], self.routes, n=1)
         hint = f"did you mean {near[0]}?" if near else "GET /docs lists what there is"
         return NotFound("path_unknown", "there is nothing at this path", where=path[:80], hint=hint)
 
 
-def _not_json(kind: str) -> InvalidInput:
+def caller_of(exchange: Exchange) -> Caller:
+    """Who asks; only where the route asks for a key."""
+    assert isinstance(exchange.caller, Caller)
+    return exchange.caller
+
+
+def defect(*, inference: bool = False) -> Answer:
+    """The answer to a mistake of ours; what happened goes to the log."""
+    traceback.print_exc(file=sys.stderr)
+    return refusal(_DEFECT, inference=inference)
+
+
+def _media_unknown(kind: str, known: Mapping[str, Endpoint]) -> InvalidInput:
     return InvalidInput(
         "media_type_unknown",
         f"{kind[:80]} is not understood",
         where="Content-Type",
-        hint="send JSON with the header `Content-Type: application/json`",
+        hint=f"send JSON with the header `Content-Type: application/json`{_others(list(known))}",
     )
 
 
-def _is_json(kind: str) -> bool:
-    return kind == "application/json" or kind.partition(";")[0].strip().lower() == "application/json"
+def _others(known: Sequence[str]) -> str:
+    others = [name for name in known if name != JSON_TYPE]
+    return f", or {' or '.join(others)}" if others else ""
 
 
 _DEFECT = DrivetrainError("internal", "the server made a mistake", hint="its log says more; please report it")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,10 +17,11 @@ import numpy as np
 
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.schema import ColumnType
-from drivetrain.serve.answers import Answer, json
+from drivetrain.serve.answers import json
 from drivetrain.serve.complaints import parsed
-from drivetrain.serve.loading import LoadedRelease
-from drivetrain.serve.predict import RowLimits
+from drivetrain.serve.http.messages import Exchange
+from drivetrain.serve.nesting import check_nesting
+from drivetrain.serve.predict import failure
 from drivetrain.serve.protocol import (
     AnswerParameters,
     InferenceAnswer,
@@ -29,8 +31,9 @@ from drivetrain.serve.protocol import (
     OutputTensor,
     TensorMetadata,
 )
-from drivetrain.serve.rows import Matrix, RowForm, entity_bytes
-from drivetrain.serve.scoring import Scored, Scoring
+from drivetrain.serve.rows import Matrix, RowForm, Rows, entity_bytes
+from drivetrain.serve.scoring import Scored
+from drivetrain.serve.service import Service
 
 ROW = "row"
 _INTEGERS = ("INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8")
@@ -50,101 +53,113 @@ _ENTITIES = (*_INTEGERS, "BYTES")
 
 
 class Inference:
-    """The endpoint of one release."""
+    """The endpoint of one service."""
 
-    def __init__(self, release: LoadedRelease, form: RowForm, scoring: Scoring, limits: RowLimits) -> None:
-        self._release = release
-        self._form = form
-        self._scoring = scoring
-        self._limits = limits
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._decoder = msgspec.json.Decoder(InferenceRequest)
-        names = release.signature.names
-        self._known = (*names, *([form.entity] if form.entity else []), *([] if ROW in names else [ROW]))
 
-    @property
-    def metadata(self) -> ModelMetadata:
-        """What the model takes and gives, one tensor for each input."""
-        inputs = [
-            TensorMetadata(field.name, _ACCEPTED[field.type][0], [-1]) for field in self._release.signature.inputs
-        ]
-        release = self._release
-        return ModelMetadata(release.service, [release.ref.version], "drivetrain_onnx", inputs, list(_OUTPUTS))
+    def __call__(self, exchange: Exchange) -> None:
+        """Queue the rows of the tensors; they are recorded before the answer. Raises what refuses them."""
+        check_nesting(exchange.body, self._service.settings.max_nesting)
+        request = parsed(self._decoder.decode, exchange.body, ("inputs", "outputs", "id", "parameters"))
+        wanted = _wanted(request)
 
-    async def __call__(self, caller: str, body: bytes, query: str) -> Answer:
-        """Score the rows of the tensors and record them. Raises InvalidInput or Transient."""
-        request = parsed(self._decoder.decode, body, ("inputs", "outputs", "id", "parameters"))
-        wanted = self._wanted(request)
-        tensors = self._by_name(request)
-        rows = _rows(request.inputs[0])
-        self._limits.check(rows)
-        matrix = self._packed_row(tensors[ROW], rows) if self._is_packed(tensors) else self._columns(tensors, rows)
-        scored = await self._scoring.submit(matrix.tobytes(), self._entities(tensors, rows), caller)
-        return json(self._answer(request, wanted, scored))
+        def done(result: Scored | Exception) -> None:
+            if isinstance(result, Scored):
+                exchange.answer(json(inferred(self._service.name, request, wanted, result)))
+            else:
+                exchange.answer(failure(result, inference=True))
 
-    def _answer(self, request: InferenceRequest, wanted: list[TensorMetadata], scored: Scored) -> InferenceAnswer:
-        values: dict[str, list[Any]] = {"score": scored.scores, "decision": scored.decisions}
-        outputs = [OutputTensor(out.name, [len(scored.ids)], out.datatype, values[out.name]) for out in wanted]
-        parameters = AnswerParameters(str(self._release.ref), scored.ids)
-        return InferenceAnswer(self._release.service, self._release.ref.version, parameters, outputs, request.id)
+        self._service.submit(exchange, partial(read_tensors, request), done)
 
-    def _wanted(self, request: InferenceRequest) -> list[TensorMetadata]:
-        if not request.outputs:
-            return list(_OUTPUTS)
-        known = {output.name: output for output in _OUTPUTS}
-        for output in request.outputs:
-            if output.name not in known:
-                raise _unknown("output", output.name, known, "outputs")
-        return [known[output.name] for output in request.outputs]
 
-    def _by_name(self, request: InferenceRequest) -> dict[str, InputTensor]:
-        tensors: dict[str, InputTensor] = {}
-        for tensor in request.inputs:
-            if tensor.name in tensors:
-                raise InvalidInput("tensor_twice", f"{tensor.name} is given twice", where="inputs", hint="send it once")
-            if tensor.name not in self._known:
-                raise _unknown("input", tensor.name, self._known, "inputs")
-            tensors[tensor.name] = tensor
-        return tensors
+def metadata(service: str, form: RowForm, version: str) -> ModelMetadata:
+    """What the model takes and gives, one tensor for each input."""
+    inputs = [TensorMetadata(field.name, _ACCEPTED[field.type][0], [-1]) for field in form.signature.inputs]
+    return ModelMetadata(service, [version], "drivetrain_onnx", inputs, list(_OUTPUTS))
 
-    def _is_packed(self, tensors: Mapping[str, InputTensor]) -> bool:
-        if ROW not in tensors or ROW in self._release.signature.names:
-            return False
-        if others := [name for name in tensors if name not in (ROW, self._form.entity)]:
+
+def read_tensors(request: InferenceRequest, form: RowForm) -> Rows:
+    """The rows in the tensors of a request; raises InvalidInput that names the tensor and the place."""
+    tensors = _by_name(request, form)
+    count = _rows(request.inputs[0])
+    packed = _is_packed(tensors, form)
+    matrix = _packed_row(tensors[ROW], count, form) if packed else _columns(tensors, count, form)
+    return Rows(matrix.tobytes(), _entities(tensors, count, form), False)
+
+
+def inferred(service: str, request: InferenceRequest, wanted: list[TensorMetadata], scored: Scored) -> InferenceAnswer:
+    """The answer to a request whose rows were scored."""
+    values: dict[str, list[Any]] = {"score": scored.scores, "decision": scored.decisions}
+    outputs = [OutputTensor(out.name, [len(scored.ids)], out.datatype, values[out.name]) for out in wanted]
+    version = scored.release.rpartition("@")[2]
+    return InferenceAnswer(service, version, AnswerParameters(scored.release, scored.ids), outputs, request.id)
+
+
+def _wanted(request: InferenceRequest) -> list[TensorMetadata]:
+    if not request.outputs:
+        return list(_OUTPUTS)
+    known = {output.name: output for output in _OUTPUTS}
+    for output in request.outputs:
+        if output.name not in known:
+            raise _unknown("output", output.name, known, "outputs")
+    return [known[output.name] for output in request.outputs]
+
+
+def _by_name(request: InferenceRequest, form: RowForm) -> dict[str, InputTensor]:
+    names = form.signature.names
+    known = (*names, *([form.entity] if form.entity else []), *([] if ROW in names else [ROW]))
+    tensors: dict[str, InputTensor] = {}
+    for tensor in request.inputs:
+        if tensor.name in tensors:
+            raise InvalidInput("tensor_twice", f"{tensor.name} is given twice", where="inputs", hint="send it once")
+        if tensor.name not in known:
+            raise _unknown("input", tensor.name, known, "inputs")
+        tensors[tensor.name] = tensor
+    return tensors
+
+
+def _is_packed(tensors: Mapping[str, InputTensor], form: RowForm) -> bool:
+    if ROW not in tensors or ROW in form.signature.names:
+        return False
+    if others := [name for name in tensors if name not in (ROW, form.entity)]:
+        raise InvalidInput(
+            "tensor_twice",
+            f"{ROW} holds all inputs, yet there is {examples(others)} too",
+            where="inputs",
+            hint=f"send {ROW} alone, or a tensor for each input",
+        )
+    return True
+
+
+def _packed_row(tensor: InputTensor, rows: int, form: RowForm) -> Matrix:
+    return form.matrix(_flat(tensor, [rows, len(form.signature.inputs)], _FLOATS), f"inputs[{ROW}].data")
+
+
+def _columns(tensors: Mapping[str, InputTensor], rows: int, form: RowForm) -> Matrix:
+    matrix = np.full((rows, len(form.signature.inputs)), np.nan)
+    for at, field in enumerate(form.signature.inputs):
+        where = f"inputs[{field.name}]"
+        if field.name in tensors:
+            flat = _flat(tensors[field.name], [rows], _ACCEPTED[field.type])
+            matrix[:, at] = form.column(at, flat, f"{where}.data")
+        elif not field.nullable:
             raise InvalidInput(
-                "tensor_twice",
-                f"{ROW} holds all inputs, yet there is {examples(others)} too",
-                where="inputs",
-                hint=f"send {ROW} alone, or a tensor for each input",
+                "field_missing", f"{field.name} is missing", where=where, hint="it may not be null: give a value"
             )
-        return True
+    return matrix
 
-    def _packed_row(self, tensor: InputTensor, rows: int) -> Matrix:
-        width = len(self._release.signature.inputs)
-        flat = _flat(tensor, [rows, width], _FLOATS)
-        return self._form.matrix(flat, f"inputs[{ROW}].data")
 
-    def _columns(self, tensors: Mapping[str, InputTensor], rows: int) -> Matrix:
-        matrix = np.full((rows, len(self._release.signature.inputs)), np.nan)
-        for at, field in enumerate(self._release.signature.inputs):
-            where = f"inputs[{field.name}]"
-            if field.name in tensors:
-                flat = _flat(tensors[field.name], [rows], _ACCEPTED[field.type])
-                matrix[:, at] = self._form.column(at, flat, f"{where}.data")
-            elif not field.nullable:
-                raise InvalidInput(
-                    "field_missing", f"{field.name} is missing", where=where, hint="it may not be null: give a value"
-                )
-        return matrix
-
-    def _entities(self, tensors: Mapping[str, InputTensor], rows: int) -> list[bytes]:
-        name = self._form.entity
-        if name is None or name not in tensors:
-            return [b""] * rows
-        where = f"inputs[{name}].data"
-        return [
-            b"" if value is None else entity_bytes(value, f"{where}[{at}]")
-            for at, value in enumerate(_flat(tensors[name], [rows], _ENTITIES))
-        ]
+def _entities(tensors: Mapping[str, InputTensor], rows: int, form: RowForm) -> list[bytes]:
+    name = form.entity
+    if name is None or name not in tensors:
+        return [b""] * rows
+    where = f"inputs[{name}].data"
+    return [
+        b"" if value is None else entity_bytes(value, f"{where}[{at}]")
+        for at, value in enumerate(_flat(tensors[name], [rows], _ENTITIES))
+    ]
 
 
 def _rows(tensor: InputTensor) -> int:

@@ -8,11 +8,13 @@ from typing import Annotated
 import msgspec
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.serve.answers import Answer, json
+from drivetrain.serve.answers import json
 from drivetrain.serve.complaints import parsed
-from drivetrain.serve.metrics import Metrics
-from drivetrain.serve.predict import RowLimits
-from drivetrain.store.segments import LabelLog, LabelRecord
+from drivetrain.serve.door import caller_of
+from drivetrain.serve.http.messages import Exchange
+from drivetrain.serve.nesting import check_nesting
+from drivetrain.serve.service import Service
+from drivetrain.store.segments import LabelRecord
 
 PredictionId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,32}$(?!\n)")]
 
@@ -38,26 +40,26 @@ class LabelsAnswer(msgspec.Struct, frozen=True):
 
 
 class Labels:
-    """The endpoint."""
+    """The endpoint of one service."""
 
-    def __init__(self, log: LabelLog, metrics: Metrics, limits: RowLimits) -> None:
-        self._log = log
-        self._metrics = metrics
-        self._limits = limits
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._decoder = msgspec.json.Decoder(LabelsRequest)
 
-    async def __call__(self, caller: str, body: bytes, query: str) -> Answer:
+    def __call__(self, exchange: Exchange) -> None:
         """Record the outcomes of the body, all or none. Raises InvalidInput or Transient."""
-        request = parsed(self._decoder.decode, body, ("labels", "prediction_id", "label", "at"))
-        self._limits.check(len(request.labels))
+        check_nesting(exchange.body, self._service.settings.max_nesting)
+        request = parsed(self._decoder.decode, exchange.body, ("labels", "prediction_id", "label", "at"))
+        self._service.check(len(request.labels))
         now = datetime.now(UTC)
+        caller = caller_of(exchange).name
         records = [
             LabelRecord(label.prediction_id, label.label, _utc(label.at, now, number), caller)
             for number, label in enumerate(request.labels)
         ]
-        self._log.append(records)
-        self._metrics.labels += len(records)
-        return json(LabelsAnswer(len(records)))
+        self._service.labels.append(records)
+        self._service.counts.happened("labels", len(records))
+        exchange.answer(json(LabelsAnswer(len(records))))
 
 
 def _utc(at: datetime | None, now: datetime, number: int) -> datetime:

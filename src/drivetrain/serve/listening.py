@@ -1,15 +1,14 @@
-"""The address that a server listens on: claimed before anything is started, and asked once it should answer."""
+"""The address that a server listens on: claimed once, before anything is started, and shared by its workers."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 
 from drivetrain.core.errors import InvalidInput
 
 
-def claim(host: str, port: int) -> socket.socket:
-    """Hold an address for the HTTP server, which shares it (SO_REUSEPORT); port 0 picks a free one.
+def claim(host: str, port: int, *, setting: str = "port") -> socket.socket:
+    """Hold an address for the workers, who share it (SO_REUSEPORT); port 0 picks a free one.
 
     Raises InvalidInput when somebody listens there already, or when this machine does not have the address.
     """
@@ -22,30 +21,20 @@ def claim(host: str, port: int) -> socket.socket:
         raise InvalidInput(
             "address_unusable",
             f"cannot listen on {host}:{port}: {error.strerror}",
-            where="--port",
-            hint="end what listens there, or let `--port 0` pick a free one",
+            where=setting,
+            hint="end what listens there, or let 0 pick a free port",
         ) from None
 
 
-def url_of(held: socket.socket, host: str) -> str:
+def url_of(held: socket.socket, host: str, *, tls: bool = False) -> str:
     """The address as callers write it."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{held.getsockname()[1]}"
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{held.getsockname()[1]}"
 
 
-async def answering(held: socket.socket, path: str) -> None:
-    """Wait until a GET of ``path`` is answered at the address with 200."""
-    host, port = held.getsockname()[:2]
-    while True:
-        try:
-            reader, writer = await asyncio.open_connection(host, port)
-        except OSError:
-            await asyncio.sleep(0.005)
-            continue
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-        status = await reader.readline()
-        writer.close()
-        if b" 200 " in status:
-            return
+def shared(host: str, port: int) -> socket.socket:
+    """One more socket at an address that is held: the kernel gives each connection to one of them."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return _bound(family, address, shared=True)
 
 
 def _bound(family: int, address: tuple[object, ...], *, shared: bool) -> socket.socket:

@@ -1,4 +1,4 @@
-"""From a service's name to what answers for it: the deployed release, every byte checked, the model in memory."""
+"""From a release's ref to what can answer: every byte checked, the model in memory, warm, and proven on known rows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from drivetrain.access.actors import FILE as ACTORS
 from drivetrain.access.actors import read_actors
 from drivetrain.access.verification import verify_release
-from drivetrain.core.artifacts import Deployment
-from drivetrain.core.errors import NotFound, Refused
-from drivetrain.core.model import Signature
+from drivetrain.core.errors import Refused
+from drivetrain.core.model import Reference, Signature
 from drivetrain.core.refs import Ref
+from drivetrain.ops.live import LiveCounts
 from drivetrain.store.catalog import Catalog
-from drivetrain.store.models import Scorer, model_from
+from drivetrain.store.golden import golden_from
+from drivetrain.store.models import ModelContent, ModelScorer, model_from, open_scorer
 
 CHUNK = 32
 """Rows of one call of the model: the fastest size for tree models on one thread (170,000 rows/s against 35,000)."""
@@ -23,46 +24,75 @@ CHUNK = 32
 
 @dataclass(frozen=True)
 class LoadedRelease:
-    """A release that can answer. ``typical`` [F] is the packed typical row of its training data."""
+    """A release that can answer. ``typical`` [F] is the packed typical row of its training data.
 
-    service: str
+    ``processes`` is how many the model runs in; 0: in this one. ``live`` counts what it answers, for drift.
+    """
+
     ref: Ref
     signature: Signature
+    reference: Reference
     threshold: float
     typical: NDArray[np.float64]
-    scorer: Scorer
+    scorer: ModelScorer
+    live: LiveCounts
+    processes: int = 0
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probability of each packed row: [n, F] -> [n]."""
-        if len(rows) <= CHUNK:
+        if len(rows) <= CHUNK or self.processes:
             return self.scorer.score(rows)
         return np.concatenate([self.scorer.score(rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK)])
 
+    @property
+    def broken(self) -> bool:
+        """Whether the model lost its processes again and again."""
+        return self.scorer.broken
 
-def load(catalog: Catalog, service: str) -> LoadedRelease:
-    """Load the release that is deployed as ``service``, warmed up.
+    def close(self) -> None:
+        """End the model's processes, if it has any."""
+        self.scorer.close()
 
-    Raises NotFound when nothing is deployed under that name, and what ``verify_release`` raises when the folder is not
-    the signed and approved release.
+
+def load(catalog: Catalog, ref: Ref) -> LoadedRelease:
+    """Load a release, warm it up, and let it answer the golden batch of its report.
+
+    Raises what ``verify_release`` raises when the folder is not the signed and approved release, InvalidInput when the
+    model does not load, Refused when it does not answer as its report says.
     """
-    deployment = catalog.latest(Deployment, service)
-    if deployment is None:
-        raise NotFound(
-            "service_unknown", f"nothing is deployed as {service!r}", where=str(catalog.home), hint="drivetrain deploy"
-        )
-    release = max(deployment.shares, key=lambda share: share.share).release
-    verified = verify_release(catalog.folder(release), read_actors(catalog.home / ACTORS), expected=release)
-    content = model_from(verified.part("model"), str(release))
-    typical = np.array([field.typical for field in content.signature.inputs], dtype=np.float64)
-    loaded = LoadedRelease(
-        service, release, content.signature, content.decision.threshold, typical, Scorer(content.graph)
-    )
-    for rows in (1, CHUNK):  # the first calls are slow, and nobody shall wait for them
-        if not np.isfinite(loaded.score(np.tile(typical, (rows, 1)))).all():
-            raise Refused(
-                "model_does_not_answer",
-                "the model has no score for its typical row",
-                where=str(release),
-                hint="drivetrain deploy another release",
-            )
+    verified = verify_release(catalog.folder(ref), read_actors(catalog.home / ACTORS), expected=ref)
+    content = model_from(verified.part("model"), str(ref))
+    golden = golden_from(verified.part("report"), str(ref))
+    loaded = _open(ref, content)
+    try:
+        for rows in (1, CHUNK):  # the first calls are slow, and nobody shall wait for them
+            if not np.isfinite(loaded.score(np.tile(loaded.typical, (rows, 1)))).all():
+                raise _silent(ref)
+        golden.check(loaded.score, str(ref))
+    except BaseException:
+        loaded.close()
+        raise
     return loaded
+
+
+def _open(ref: Ref, content: ModelContent) -> LoadedRelease:
+    scorer = open_scorer(content)
+    return LoadedRelease(
+        ref,
+        content.signature,
+        content.reference,
+        content.decision.threshold,
+        np.array([field.typical for field in content.signature.inputs], dtype=np.float64),
+        scorer,
+        LiveCounts(content.reference),
+        scorer.processes,
+    )
+
+
+def _silent(ref: Ref) -> Refused:
+    return Refused(
+        "model_does_not_answer",
+        "the model has no score for its typical row",
+        where=str(ref),
+        hint="drivetrain rollback, or deploy another release",
+    )

@@ -1,10 +1,13 @@
-"""What a server counts. In the hot path these are plain numbers; they become Prometheus metrics when somebody asks."""
+"""The metrics page: what the workers counted, in the text format of Prometheus.
+
+Every worker keeps counts for each service. Whoever is asked adds up its own and those that the other workers, and
+workers that have ended, left in their notes (see ``board``).
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -15,69 +18,90 @@ from prometheus_client.core import (
     Metric,
 )
 
-BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Upper bounds of the latency buckets in seconds; one more bucket has none."""
+from drivetrain.serve.counts import BOUNDS, EVENTS, Counts
 
 
-class Metrics:
-    """The counts of one server process since its start. ``release`` says which release it is, in labels."""
+@dataclass(frozen=True)
+class Gauge:
+    """A number as it is now, with labels."""
 
-    def __init__(self, release: Mapping[str, str]) -> None:
-        self.requests: Counter[tuple[str, int]] = Counter()
-        self.decisions = [0, 0]
-        self.turns = 0
-        self.labels = 0
-        self._release = dict(release)
-        self._gauges: list[tuple[str, str, Callable[[], float]]] = []
-        self._buckets = [0] * (len(BOUNDS) + 1)
-        self._seconds = 0.0
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
+    name: str
+    meaning: str
+    value: float
+    labels: tuple[tuple[str, str], ...] = ()
 
-    def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
-        """Give a number that is read when somebody asks."""
-        self._gauges.append((name, meaning, read))
 
-    def answered(self, path: str, status: int, seconds: float) -> None:
-        """Count an answer; ``path`` is one of the server's own, so that there are few."""
-        self.requests[path, status] += 1
-        self._buckets[bisect_left(BOUNDS, seconds)] += 1
-        self._seconds += seconds
+@dataclass(frozen=True)
+class ServiceView:
+    """One service as the metrics page shows it: the counts of all workers, what serves, and gauges."""
 
-    def predicted(self, rows: int, positive: int) -> None:
-        """Count the predictions of one turn."""
-        self.turns += 1
-        self.decisions[0] += rows - positive
-        self.decisions[1] += positive
+    service: str
+    release: str
+    counts: Counts
+    gauges: tuple[Gauge, ...] = ()
 
-    def text(self) -> bytes:
-        """All metrics in the text format of Prometheus."""
-        return generate_latest(self._registry)
+
+def render(views: Sequence[ServiceView]) -> bytes:
+    """All metrics in the text format of Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(_Page(views))
+    return generate_latest(registry)
+
+
+class _Page:
+    def __init__(self, views: Sequence[ServiceView]) -> None:
+        self._views = views
 
     def collect(self) -> Iterator[Metric]:
         """What ``prometheus_client`` asks a collector for."""
-        yield InfoMetricFamily("drivetrain_release", "The release that answers.", value=self._release)
+        yield self._releases()
         yield self._requests()
         yield self._latency()
-        decided = CounterMetricFamily("drivetrain_predictions", "Predictions by decision.", labels=["decision"])
-        for name, count in zip(("false", "true"), self.decisions, strict=True):
-            decided.add_metric([name], count)
-        yield decided
-        yield CounterMetricFamily("drivetrain_turns", "Turns of the loop that scored rows together.", value=self.turns)
-        yield CounterMetricFamily("drivetrain_labels", "Outcomes that were told.", value=self.labels)
-        for name, meaning, read in self._gauges:
-            yield GaugeMetricFamily(name, meaning, value=read())
+        yield self._predictions()
+        for event, meaning in EVENTS.items():
+            family = CounterMetricFamily(f"drivetrain_{event}", meaning, labels=["service"])
+            for view in self._views:
+                family.add_metric([view.service], view.counts.events.get(event, 0))
+            yield family
+        yield from _gauges((view.service, gauge) for view in self._views for gauge in view.gauges)
+
+    def _releases(self) -> Metric:
+        family = InfoMetricFamily("drivetrain_release", "The release that answers.", labels=["service"])
+        for view in self._views:
+            family.add_metric([view.service], {"release": view.release})
+        return family
 
     def _requests(self) -> Metric:
-        family = CounterMetricFamily("drivetrain_requests", "Requests answered.", labels=["path", "status"])
-        for (path, status), count in sorted(self.requests.items()):
-            family.add_metric([path, str(status)], count)
+        family = CounterMetricFamily("drivetrain_requests", "Requests answered.", labels=["service", "path", "status"])
+        for view in self._views:
+            for (path, status), count in sorted(view.counts.requests.items()):
+                family.add_metric([view.service, path, str(status)], count)
         return family
 
     def _latency(self) -> Metric:
-        buckets, total = [], 0
-        for bound, count in zip((*map(str, BOUNDS), "+Inf"), self._buckets, strict=True):
-            total += count
-            buckets.append((bound, total))
         text = "Seconds from the head of a request to its answer."
-        return HistogramMetricFamily("drivetrain_request_seconds", text, buckets=buckets, sum_value=self._seconds)
+        family = HistogramMetricFamily("drivetrain_request_seconds", text, labels=["service"])
+        for view in self._views:
+            buckets, total = [], 0
+            for bound, count in zip((*map(str, BOUNDS), "+Inf"), view.counts.buckets, strict=True):
+                total += count
+                buckets.append((bound, total))
+            family.add_metric([view.service], buckets=buckets, sum_value=view.counts.seconds)
+        return family
+
+    def _predictions(self) -> Metric:
+        labels = ["service", "release", "decision"]
+        family = CounterMetricFamily("drivetrain_predictions", "Predictions by decision.", labels=labels)
+        for view in self._views:
+            for (release, decision), count in sorted(view.counts.predictions.items()):
+                family.add_metric([view.service, release, str(decision).lower()], count)
+        return family
+
+
+def _gauges(found: Iterable[tuple[str, Gauge]]) -> Iterator[Metric]:
+    families: dict[str, GaugeMetricFamily] = {}
+    for service, gauge in found:
+        names = ["service", *(name for name, _ in gauge.labels)]
+        family = families.setdefault(gauge.name, GaugeMetricFamily(gauge.name, gauge.meaning, labels=names))
+        family.add_metric([service, *(value for _, value in gauge.labels)], gauge.value)
+    yield from families.values()

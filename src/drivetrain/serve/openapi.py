@@ -11,9 +11,9 @@ import msgspec
 from drivetrain.core.model import InputField
 from drivetrain.core.schema import ColumnType
 from drivetrain.serve.answers import ErrorAnswer, InferenceErrorAnswer
-from drivetrain.serve.health import Health
+from drivetrain.serve.contender import Contender
+from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, DeploymentState, Health
 from drivetrain.serve.labels import LabelsAnswer, LabelsRequest
-from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.predict import PredictAnswer, Value, readable
 from drivetrain.serve.protocol import InferenceAnswer, InferenceRequest, ModelMetadata, Ready, ServerMetadata
 from drivetrain.serve.rows import RowForm
@@ -22,7 +22,7 @@ Json = Mapping[str, object]
 _REF = "#/components/schemas/{name}"
 _TYPES = (
     PredictAnswer, LabelsRequest, LabelsAnswer, InferenceRequest, InferenceAnswer, ModelMetadata, ServerMetadata, Ready,
-    Health, ErrorAnswer, InferenceErrorAnswer,
+    Health, DeploymentState, ErrorAnswer, InferenceErrorAnswer,
 )  # fmt: skip
 _REFUSALS = {
     "400": "The request is not as it should be; the body says where.",
@@ -39,17 +39,18 @@ _OF_GET = ("401", "405", "429", "500")
 _OF_POST = ("400", "401", "405", "413", "415", "429", "500", "503")
 
 
-def openapi(release: LoadedRelease, form: RowForm) -> bytes:
-    """The document as JSON."""
+def openapi(service: str, champion: Contender) -> bytes:
+    """The document of a service, as JSON, for the release that answers."""
+    form, release = champion.form, champion.release
     document = {
         "openapi": "3.1.0",
         "info": {
-            "title": release.service,
-            "version": str(release.ref),
+            "title": service,
+            "version": champion.name,
             "description": f"The probability of `{release.signature.target}`, and a decision: true when the score is "
             f"at least {release.threshold:g}. Served by Drivetrain {version('drivetrain')}.",
         },
-        "paths": _paths(release, form),
+        "paths": _paths(service, champion),
         "components": {
             "schemas": _schemas(form),
             "securitySchemes": {
@@ -67,9 +68,10 @@ def example_row(form: RowForm) -> dict[str, Value]:
     return {field.name: readable(field, field.typical) for field in form.signature.inputs}
 
 
-def _paths(release: LoadedRelease, form: RowForm) -> Json:
-    model = f"/v2/models/{release.service}"
-    at_version = f"{model}/versions/{release.ref.version}"
+def _paths(service: str, champion: Contender) -> Json:
+    form = champion.form
+    model = f"/v2/models/{service}"
+    at_version = f"{model}/versions/{champion.release.ref.version}"
     infer = _post("Score tensors", "InferenceRequest", "InferenceAnswer", None, inference=True)
     metadata = _get("What the model takes and gives", "ModelMetadata")
     predict = _post("Score rows of named columns", "PredictRequest", "PredictAnswer", {"rows": [example_row(form)]})
@@ -84,14 +86,15 @@ def _paths(release: LoadedRelease, form: RowForm) -> Json:
         f"{at_version}/infer": {"post": infer},
         f"{model}/ready": {"get": _get("Whether the model answers", "Ready", is_open=True)},
         f"{at_version}/ready": {"get": _get("Whether the model answers", "Ready", is_open=True)},
-        **{path: {"get": _get("Whether the server answers", "Health", is_open=True)} for path in HEALTH_PATHS},
+        **{path: {"get": _get("Whether the server runs", "Health", is_open=True)} for path in LIVE_PATHS},
+        **{path: {"get": _get("Whether a service answers", "Health", is_open=True)} for path in READY_PATHS},
+        "/v1/deployment": {"get": _get("What serves, and how a challenger does", "DeploymentState")},
         "/metrics": {"get": _get("Metrics in the text format of Prometheus", None, media="text/plain")},
         "/openapi.json": {"get": _get("This document", None, is_open=True)},
         "/docs": {"get": _get("This document as a page", None, media="text/html", is_open=True)},
     }
 
 
-HEALTH_PATHS = ("/health", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
 _EXPLAIN = {
     "name": "explain",
     "in": "query",

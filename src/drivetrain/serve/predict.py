@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import traceback
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from urllib.parse import parse_qs
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from drivetrain.core.errors import InvalidInput
+from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.core.model import UNKNOWN, InputField
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.explain import shapley
-from drivetrain.serve.answers import Answer, json
+from drivetrain.serve.answers import JSON, refusal
+from drivetrain.serve.door import defect
+from drivetrain.serve.http.messages import Answer, Exchange, Headers
+from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease
+from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.rows import RowForm, Rows
-from drivetrain.serve.scoring import Scoring
+from drivetrain.serve.scoring import Scored
+from drivetrain.serve.service import Service
 
 TOP = 5
 """Reasons given for a decision at most."""
@@ -52,61 +61,100 @@ class PredictAnswer(msgspec.Struct, frozen=True):
 
 
 class Predict:
-    """The endpoint of one release."""
+    """The endpoint of one service."""
 
-    def __init__(self, release: LoadedRelease, form: RowForm, scoring: Scoring, limits: RowLimits) -> None:
-        self._release = release
-        self._name = str(release.ref)
-        self._form = form
-        self._scoring = scoring
-        self._limits = limits
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._explainer = ThreadPoolExecutor(1, "explain")
 
-    async def __call__(self, caller: str, body: bytes, query: str) -> Answer:
-        """Score the rows of the body and record them. Raises InvalidInput or Transient."""
-        rows = self._form.read(body)
-        explain = rows.explain or (bool(query) and _asks_to_explain(query))
-        self._limits.check(len(rows.entities), explain=explain)
-        scored = await self._scoring.submit(rows.packed, rows.entities, caller)
-        if not explain:
-            return json(PredictAnswer(self._name, list(map(Prediction, *scored))))
-        reasons = await asyncio.get_running_loop().run_in_executor(self._explainer, self._reasons, rows)
-        return json(PredictAnswer(self._name, list(map(Prediction, *scored, reasons))))
+    def __call__(self, exchange: Exchange) -> None:
+        """Queue the rows of the body; they are recorded before the answer goes out. Raises what refuses them."""
+        body = exchange.body
+        check_nesting(body, self._service.settings.max_nesting)
+        read = partial(_read, body, bool(exchange.head.query) and _asks_to_explain(exchange.head.query))
+        asked = _Asked(exchange, self)
+        asked.rows = self._service.submit(exchange, read, asked)
+        asked.lineup = self._service.lineup
 
-    def _reasons(self, rows: Rows) -> list[tuple[Reason, ...]]:
-        packed = np.frombuffer(rows.packed).reshape(len(rows.entities), -1)
-        return [self._explain(row) for row in packed]
+    def explain(self, asked: _Asked, scored: Scored) -> None:
+        """Find the reasons in a thread of their own, then answer."""
+        exchange = asked.exchange
 
-    def _explain(self, row: NDArray[np.float64]) -> tuple[Reason, ...]:
-        effects = shapley(self._release.score, row, self._release.typical)
-        strongest = np.argsort(-np.abs(effects), kind="stable")[:TOP]
-        fields = self._release.signature.inputs
-        return tuple(
-            Reason(fields[at].name, readable(fields[at], row[at]), readable(fields[at], fields[at].typical), effect)
-            for at in strongest.tolist()
-            if (effect := float(effects[at]))
-        )
+        async def work() -> None:
+            loop = asyncio.get_running_loop()
+            reasons = await loop.run_in_executor(self._explainer, _reasons, asked, scored)
+            exchange.answer(predicted(scored, map(Prediction, scored.ids, scored.scores, scored.decisions, reasons)))
+
+        exchange.run(work())
 
 
-class RowLimits(msgspec.Struct, frozen=True):
-    """How many rows one request may bring, and how many of them may be explained."""
+class _Asked:
+    """A request whose rows are queued; called with what became of them."""
 
-    rows: int
-    explained: int
+    __slots__ = ("endpoint", "exchange", "lineup", "rows")
 
-    def check(self, rows: int, *, explain: bool = False) -> None:
-        """Raise InvalidInput when a request brings too many."""
-        if rows > self.rows:
-            raise InvalidInput(
-                "rows_too_many", f"{rows} rows in one request", where="rows", hint=f"send at most {self.rows} at a time"
-            )
-        if explain and rows > self.explained:
-            raise InvalidInput(
-                "explained_rows_too_many",
-                f"{rows} rows to explain in one request",
-                where="rows",
-                hint=f"explain at most {self.explained} at a time",
-            )
+    def __init__(self, exchange: Exchange, endpoint: Predict) -> None:
+        self.exchange = exchange
+        self.endpoint = endpoint
+        self.rows: Rows | None = None
+        self.lineup: Lineup | None = None
+
+    def __call__(self, result: Scored | Exception) -> None:
+        if not isinstance(result, Scored):
+            self.exchange.answer(failure(result))
+        elif self.rows is not None and self.rows.explain:
+            self.endpoint.explain(self, result)
+        else:
+            self.exchange.answer(predicted(result, map(Prediction, result.ids, result.scores, result.decisions)))
+
+
+def predicted(scored: Scored, predictions: Iterable[Prediction]) -> Answer:
+    """The answer to a request whose rows were scored."""
+    return Answer(200, headers_of(scored.release), _ENCODE(PredictAnswer(scored.release, list(predictions))))
+
+
+@lru_cache(maxsize=64)
+def headers_of(release: str) -> Headers:
+    """The headers of an answer that a release gave."""
+    return (*JSON, ("x-drivetrain-release", release))
+
+
+def failure(error: Exception, *, inference: bool = False) -> Answer:
+    """The answer to a request whose rows could not be scored."""
+    if isinstance(error, DrivetrainError):
+        return refusal(error, inference=inference)
+    traceback.print_exception(error, file=sys.stderr)
+    return defect(inference=inference)
+
+
+_ENCODE = msgspec.json.Encoder().encode
+
+
+def _read(body: bytes, explain: bool, form: RowForm) -> Rows:
+    rows = form.read(body)
+    return rows._replace(explain=True) if explain else rows
+
+
+def _reasons(asked: _Asked, scored: Scored) -> list[tuple[Reason, ...]]:
+    assert asked.lineup is not None
+    assert asked.rows is not None
+    contenders = {contender.name: contender for contender in asked.lineup.contenders}
+    release, champion = contenders[scored.release].release, asked.lineup.champion.contender.release
+    if release.signature != champion.signature:  # the rows were packed for the champion
+        return [() for _ in scored.ids]
+    packed = np.frombuffer(asked.rows.packed).reshape(len(scored.ids), -1)
+    return [_explain(release, row) for row in packed]
+
+
+def _explain(release: LoadedRelease, row: NDArray[np.float64]) -> tuple[Reason, ...]:
+    effects = shapley(release.score, row, release.typical)
+    strongest = np.argsort(-np.abs(effects), kind="stable")[:TOP]
+    fields = release.signature.inputs
+    return tuple(
+        Reason(fields[at].name, readable(fields[at], row[at]), readable(fields[at], fields[at].typical), effect)
+        for at in strongest.tolist()
+        if (effect := float(effects[at]))
+    )
 
 
 def readable(field: InputField, value: float) -> Value:

@@ -1,4 +1,4 @@
-"""The process beside a server that moves its journal into the lake: ``python -m drivetrain.serve.recorder``.
+"""The process beside a server that moves its journals into the lake: ``python -m drivetrain.serve.recorder``.
 
 It ends, after a last roll, when its standard input does: when the server closes it, or the server's process is gone.
 It is a process of its own so that Arrow, Delta and Parquet neither slow the server's start nor its answers. Killing
@@ -7,14 +7,16 @@ it loses nothing: the next roll, by whomever, goes on where the last one stopped
 
 from __future__ import annotations
 
-import argparse
 import os
 import select
 import sys
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import ExitStack
 
+from drivetrain.serve.settings import ServiceSettings, from_json
 from drivetrain.store.catalog import Catalog
-from drivetrain.store.journal import LABELS, PREDICTIONS, roll
+from drivetrain.store.journal import roll
+from drivetrain.store.segments import KINDS
 from drivetrain.store.tables import Table
 
 COMPACT_EVERY = 256
@@ -23,52 +25,51 @@ COMPACT_EVERY = 256
 _NICE = 5
 
 
-def record(catalog: Catalog, service: str, every: float, ended: int) -> None:
-    """Roll at once, then every so many seconds, and once more when the file descriptor ``ended`` reaches its end."""
-    rolls = 0
-    over = False
-    while not over:
-        rolls += _roll(catalog, service)
-        if rolls >= COMPACT_EVERY:
-            rolls = 0
-            _compact(catalog, service)
-        readable, _, _ = select.select([ended], [], [], every)
-        over = bool(readable) and not os.read(ended, 1)
-    _roll(catalog, service)
+class Recording:
+    """One service, and how often it was rolled since its tables were compacted."""
 
+    def __init__(self, settings: ServiceSettings, catalog: Catalog) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._rolls = 0
 
-def _roll(catalog: Catalog, service: str) -> bool:
-    try:
-        return roll(catalog, service) > 0
-    except Exception as error:  # noqa: BLE001 - the process boundary: the journal keeps the rows, the next roll tries again
-        _complain(error)
-        return False
-
-
-def _compact(catalog: Catalog, service: str) -> None:
-    for kind in (PREDICTIONS, LABELS):
-        table = Table(catalog.table_path(kind, service))
+    def step(self) -> None:
+        """Roll, and compact now and then; what goes wrong is told, and tried again the next time."""
         try:
+            self._rolls += roll(self._catalog, self._settings.name) > 0
+            if self._rolls >= COMPACT_EVERY:
+                self._rolls = 0
+                self._compact()
+        except Exception as error:  # noqa: BLE001 - the process boundary: the journal keeps the rows
+            print(f"drivetrain recorder: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a process's log is its stderr
+
+    def _compact(self) -> None:
+        for kind in KINDS:
+            table = Table(self._catalog.table_path(kind, self._settings.name))
             if table.exists():
                 table.compact()
-        except Exception as error:  # noqa: BLE001 - the process boundary: small files are no reason to stop recording
-            _complain(error)
 
 
-def _complain(error: Exception) -> None:
-    print(f"drivetrain recorder: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a process's log is its stderr
+def record(recordings: Sequence[Recording], every: float, ended: int) -> None:
+    """Roll at once, then every so many seconds, and once more when the file descriptor ``ended`` reaches its end."""
+    over = False
+    while not over:
+        for recording in recordings:
+            recording.step()
+        readable, _, _ = select.select([ended], [], [], every)
+        over = bool(readable) and not os.read(ended, 1)
+    for recording in recordings:
+        recording.step()
 
 
 def main() -> None:
-    """Record until the standard input ends."""
-    parser = argparse.ArgumentParser(prog="drivetrain.serve.recorder", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--home", type=Path, required=True, help="folder of the project")
-    parser.add_argument("--service", required=True)
-    parser.add_argument("--every", type=float, default=2.0, help="seconds between two rolls")
-    given = parser.parse_args()
+    """Record until the standard input ends; the services are the only argument, as JSON."""
+    services = from_json(sys.argv[1], tuple[ServiceSettings, ...])
     os.nice(_NICE)
-    with Catalog(given.home) as catalog:
-        record(catalog, given.service, given.every, sys.stdin.fileno())
+    with ExitStack() as opened:
+        catalogs = {home: opened.enter_context(Catalog(home)) for home in {service.home for service in services}}
+        recordings = [Recording(service, catalogs[service.home]) for service in services]
+        record(recordings, min(service.roll_seconds for service in services), sys.stdin.fileno())
 
 
 if __name__ == "__main__":

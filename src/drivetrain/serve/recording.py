@@ -8,20 +8,17 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from drivetrain.serve.settings import ServeSettings
+from drivetrain.serve.settings import ServiceSettings, to_json
 
 _FINISH_WITHIN_S = 5.0
 
 
 class RecorderProcess:
-    """The recorder of one service. As a context manager it lets the recorder finish; it starts with ``look_after``."""
+    """The recorder of a server. As a context manager it lets the recorder finish; it starts with ``look_after``."""
 
-    def __init__(self, settings: ServeSettings) -> None:
+    def __init__(self, services: tuple[ServiceSettings, ...]) -> None:
         self.starts = 0
-        self._command = [
-            sys.executable, "-m", "drivetrain.serve.recorder", "--home", str(settings.home),
-            "--service", settings.service, "--every", str(settings.roll_seconds),
-        ]  # fmt: skip
+        self._command = [sys.executable, "-m", "drivetrain.serve.recorder", to_json(services)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -1,7 +1,8 @@
 """Scores together whatever arrived in one turn of the event loop, and records it before anybody hears of it.
 
 There is no timer: a request never waits for others. While a turn is scored, the requests of the next one arrive, so
-turns grow with the load by themselves. A long request is scored in slices, one a turn, so that it delays nobody.
+turns grow with the load by themselves. A long request is scored in slices, one a turn, so that it delays nobody. A
+model that runs in processes of its own gets the same batches, as many at a time as it has processes.
 """
 
 from __future__ import annotations
@@ -10,141 +11,208 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivetrain.core.errors import InvalidInput, Transient
-from drivetrain.serve.identity import PredictionIds
-from drivetrain.serve.loading import LoadedRelease
-from drivetrain.serve.metrics import Metrics
-from drivetrain.store.segments import PredictionLog
+from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
+from drivetrain.serve.contender import Contender
+from drivetrain.serve.counts import Counts
+from drivetrain.serve.rows import Rows
+from drivetrain.serve.settings import ServiceSettings
 
 SLICE = 512
 """Rows of a long request that are scored in one turn; a request with more rows is long."""
-
 
 Matrix = NDArray[np.float64]
 
 
 class Scored(NamedTuple):
-    """What the model said of the rows of one request, [n] each. It is recorded already."""
+    """What ``release`` said of the rows of one request, [n] each. It is recorded already."""
 
+    release: str
     ids: list[str]
     scores: list[float]
     decisions: list[bool]
 
 
+Done = Callable[[Scored | Exception], None]
+
+
+class Request:
+    """The rows of one request on their way; ``late`` is when its caller no longer waits (``time.perf_counter``)."""
+
+    __slots__ = ("caller", "done", "late", "rows", "scores")
+
+    def __init__(self, rows: Rows, caller: str, late: float, done: Done) -> None:
+        self.rows = rows
+        self.caller = caller
+        self.late = late
+        self.done: Done | None = done
+        self.scores: list[Matrix] = []
+
+
+class Overloaded(Transient):
+    """Too much is waiting; ``seconds`` until it may be worth another try."""
+
+    def __init__(self, seconds: int = 1) -> None:
+        super().__init__("overloaded", "too many requests are waiting", hint="ask again after Retry-After seconds")
+        self.seconds = seconds
+
+
 class Scoring:
     """The queue in front of one release. Lives in one event loop."""
 
-    def __init__(self, release: LoadedRelease, log: PredictionLog, metrics: Metrics, max_waiting_rows: int) -> None:
+    def __init__(self, contender: Contender, settings: ServiceSettings, counts: Counts) -> None:
         self.waiting_rows = 0
-        self._release = release
-        self._log = log
-        self._metrics = metrics
-        self._limit = max_waiting_rows
-        self._ids = PredictionIds()
+        self.waiting_requests = 0
+        self.contender = contender
+        self._settings = settings
+        self._counts = counts
         self._loop = asyncio.get_running_loop()
-        self._short: list[_Request] = []
-        self._long: deque[_Request] = deque()
+        self._short: list[Request] = []
+        self._long: deque[Request] = deque()
         self._scheduled = False
+        self._seconds_a_row = 0.0
+        workers = contender.processes
+        self._pool = ThreadPoolExecutor(workers, "score") if workers else None
+        self._free = workers or 1
 
-    def submit(self, packed: bytes, entities: list[bytes], caller: str) -> asyncio.Future[Scored]:
-        """Queue the packed rows (float64 [n, F]) of a request for the next turn.
+    @property
+    def full(self) -> bool:
+        """Whether a request that comes now would have to be refused."""
+        return (
+            self.waiting_requests >= self._settings.max_waiting_requests
+            or self.waiting_rows * self._seconds_a_row > self._settings.deadline_seconds
+        )
 
-        Raises Transient when too many rows wait. The future raises InvalidInput when the model has no score for a row,
-        Transient when the journal cannot be written.
+    def submit(self, request: Request) -> None:
+        """Queue a request for the next turn; it hears in ``done``.
+
+        Raises Overloaded when too much waits. ``done`` is told InvalidInput when the model has no score for a row,
+        Transient when the journal cannot be written or the deadline has passed.
         """
-        rows = len(entities)
-        if self.waiting_rows + rows > self._limit:
-            raise Transient("overloaded", "too many rows are waiting", hint="ask again after Retry-After seconds")
+        rows = len(request.rows.entities)
+        if self.full or self.waiting_rows + rows > self._settings.max_waiting_rows:
+            self._counts.happened("overloaded")
+            raise Overloaded
         self.waiting_rows += rows
-        request = _Request(packed, entities, caller, self._loop.create_future())
+        self.waiting_requests += 1
         if rows > SLICE:
             self._long.append(request)
         else:
             self._short.append(request)
         self._schedule()
-        return request.answer
+
+    def close(self) -> None:
+        """Let go of the threads, if there are any; what waits is still scored."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+
+    # --- turns -------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if not self._scheduled:
+        if not self._scheduled and self._free:
             self._scheduled = True
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         self._scheduled = False
-        requests, self._short = self._short, []
+        if self._pool is None:
+            requests, self._short = self._short, []
+        else:
+            requests, self._short = self._short[:SLICE], self._short[SLICE:]
+        requests = self._in_time(requests)
         if requests:
-            self._attempt(self._score_all, requests)
-        if self._long:
-            self._attempt(self._score_slice, [self._long.popleft()])
+            self._score(requests, None)
+        if self._long and self._free:
+            request = self._long.popleft()
+            self._score([request], len(request.scores))
         if self._short or self._long:
             self._schedule()
 
-    def _attempt(self, step: Callable[[list[_Request]], None], requests: list[_Request]) -> None:
+    def _in_time(self, requests: list[Request]) -> list[Request]:
+        now = time.perf_counter()
+        if all(request.late > now for request in requests):
+            return requests
+        for request in requests:
+            if request.late <= now:
+                self._counts.happened("late")
+                self._end(request, _late())
+        return [request for request in requests if request.late > now]
+
+    def _score(self, requests: list[Request], part: int | None) -> None:
+        """Score all rows of the requests, or slice number ``part`` of the only one."""
+        rows = self._matrix(requests)
+        wanted = rows if part is None else rows[part * SLICE :][:SLICE]
+        if self._pool is not None:
+            self._free -= 1
+            future = self._loop.run_in_executor(self._pool, self.contender.score, wanted)
+            future.add_done_callback(lambda done: self._scored_elsewhere(requests, part, rows, done))
+            return
+        began = time.perf_counter()
         try:
-            step(requests)
+            self._settle(requests, part, rows, self.contender.score(wanted))
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-            for request in requests:
-                self._end(request, error)
+            self._fail(requests, error)
+        self._learn(len(wanted), time.perf_counter() - began)
 
-    def _score_all(self, requests: list[_Request]) -> None:
-        rows = self._matrix(b"".join([request.packed for request in requests]))
-        self._settle(requests, rows, self._release.score(rows))
+    def _scored_elsewhere(
+        self, requests: list[Request], part: int | None, rows: Matrix, done: asyncio.Future[Matrix]
+    ) -> None:
+        self._free += 1
+        try:
+            self._settle(requests, part, rows, done.result())
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(requests, error)
+        if self._short or self._long:
+            self._schedule()
 
-    def _score_slice(self, requests: list[_Request]) -> None:
-        (request,) = requests
-        rows = self._matrix(request.packed)
-        request.scores.append(self._release.score(rows[len(request.scores) * SLICE :][:SLICE]))
-        if len(request.scores) * SLICE < len(rows):
-            self._long.append(request)
-        else:
-            self._settle(requests, rows, np.concatenate(request.scores))
+    def _matrix(self, requests: list[Request]) -> Matrix:
+        packed = [request.rows.packed for request in requests]
+        content = packed[0] if len(packed) == 1 else b"".join(packed)
+        return np.frombuffer(content, dtype=np.float64).reshape(-1, self.contender.width)
 
-    def _matrix(self, packed: bytes) -> Matrix:
-        return np.frombuffer(packed, dtype=np.float64).reshape(-1, len(self._release.signature.inputs))
+    def _learn(self, rows: int, seconds: float) -> None:
+        """How long a row takes, the newest turns counting most; for the estimate of ``full``."""
+        self._seconds_a_row += 0.1 * (seconds / rows - self._seconds_a_row)
 
-    def _settle(self, requests: list[_Request], rows: Matrix, scores: Matrix) -> None:
+    # --- answers -----------------------------------------------------------------------------------------------
+
+    def _settle(self, requests: list[Request], part: int | None, rows: Matrix, scores: Matrix) -> None:
         """Record the predictions, then answer the requests whose rows they are, in order."""
+        if part is not None:
+            (request,) = requests
+            request.scores.append(scores)
+            if len(request.scores) * SLICE < len(rows):
+                self._long.append(request)
+                return
+            scores = np.concatenate(request.scores)
         if not np.isfinite(scores).all():
             requests, known = self._refuse_unscored(requests, scores)
             rows, scores = rows[known], scores[known]
         if not requests:
             return
-        decisions = scores >= self._release.threshold
-        ids = self._record(requests, rows, scores, decisions)
-        self._metrics.predicted(len(scores), int(np.count_nonzero(decisions)))
-        names, values, decided = [name.decode() for name in ids], scores.tolist(), decisions.tolist()
+        contender = self.contender
+        decisions = scores >= contender.threshold
+        entities = [entity for request in requests for entity in request.rows.entities]
+        callers = [request.caller for request in requests for _ in request.rows.entities]
+        ids = contender.record(rows, scores, decisions, entities, callers)
+        self._counts.predicted(contender.name, len(scores), int(np.count_nonzero(decisions)))
+        values, decided = scores.tolist(), decisions.tolist()
         start = 0
         for request in requests:
-            end = start + len(request.entities)
-            self._end(request, Scored(names[start:end], values[start:end], decided[start:end]))
+            end = start + len(request.rows.entities)
+            self._end(request, Scored(contender.name, ids[start:end], values[start:end], decided[start:end]))
             start = end
 
-    def _record(
-        self, requests: list[_Request], rows: Matrix, scores: Matrix, decisions: NDArray[np.bool_]
-    ) -> list[bytes]:
-        micros = time.time_ns() // 1000
-        ids = self._ids.take(len(rows), micros)
-        records = np.empty(len(rows), self._log.dtype)
-        records["id"] = ids
-        records["at"] = micros
-        records["score"] = scores
-        records["decision"] = decisions
-        records["caller"] = [self._log.caller(request.caller) for request in requests for _ in request.entities]
-        records["entity"] = [entity for request in requests for entity in request.entities]
-        records["row"] = rows
-        self._log.append(records)
-        return ids
-
-    def _refuse_unscored(self, requests: list[_Request], scores: Matrix) -> tuple[list[_Request], NDArray[np.bool_]]:
+    def _refuse_unscored(self, requests: list[Request], scores: Matrix) -> tuple[list[Request], NDArray[np.bool_]]:
         """The requests that have all their scores, and which of the rows are theirs; the others are told which row."""
         answered, known, start = [], np.ones(len(scores), dtype=np.bool_), 0
         for request in requests:
-            end = start + len(request.entities)
+            end = start + len(request.rows.entities)
             missing = np.flatnonzero(~np.isfinite(scores[start:end]))
             if len(missing):
                 known[start:end] = False
@@ -154,20 +222,20 @@ class Scoring:
             start = end
         return answered, known
 
-    def _end(self, request: _Request, result: Scored | Exception) -> None:
-        if request.ended:
+    def _fail(self, requests: list[Request], error: Exception) -> None:
+        for request in requests:
+            self._end(request, error)
+
+    def _end(self, request: Request, result: Scored | Exception) -> None:
+        done, request.done = request.done, None
+        if done is None:
             return
-        request.ended = True
-        self.waiting_rows -= len(request.entities)
-        if request.answer.done():  # the caller has gone
-            return
-        if isinstance(result, Scored):
-            request.answer.set_result(result)
-        else:
-            request.answer.set_exception(result)
+        self.waiting_rows -= len(request.rows.entities)
+        self.waiting_requests -= 1
+        done(result)
 
 
-def _unscored(row: int) -> InvalidInput:
+def _unscored(row: int) -> DrivetrainError:
     return InvalidInput(
         "row_unscorable",
         "the model has no score for this row",
@@ -176,15 +244,9 @@ def _unscored(row: int) -> InvalidInput:
     )
 
 
-class _Request:
-    """The rows of one request on their way; ``scores`` are those of the slices so far."""
-
-    __slots__ = ("answer", "caller", "ended", "entities", "packed", "scores")
-
-    def __init__(self, packed: bytes, entities: list[bytes], caller: str, answer: asyncio.Future[Scored]) -> None:
-        self.packed = packed
-        self.entities = entities
-        self.caller = caller
-        self.answer = answer
-        self.ended = False
-        self.scores: list[Matrix] = []
+def _late() -> DrivetrainError:
+    return Transient(
+        "deadline_passed",
+        "this request waited too long",
+        hint="ask again after Retry-After seconds, or allow more time",
+    )

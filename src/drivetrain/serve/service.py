@@ -1,62 +1,295 @@
-"""One service: its endpoints, put together from a loaded release and what the process lends it."""
+"""One service inside a worker: what answers now, and how it comes to answer something else.
+
+The catalog says which deployment counts. A newer one is loaded beside the standing one, in another thread; only when
+every release of it answers as it should does the next request go to it. One that cannot be taken up leaves the
+standing one in place, and the state says why.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib.metadata import version
+import asyncio
+import sys
+from collections.abc import Callable
+from functools import partial
 
-from drivetrain.serve.answers import Answer, json
-from drivetrain.serve.docs import HEADERS, docs_page
-from drivetrain.serve.door import Route
-from drivetrain.serve.health import Fixed, Health, MetricsPage
-from drivetrain.serve.inference import Inference
-from drivetrain.serve.labels import Labels
-from drivetrain.serve.loading import LoadedRelease
-from drivetrain.serve.metrics import Metrics
-from drivetrain.serve.openapi import HEALTH_PATHS, openapi
-from drivetrain.serve.predict import Predict, RowLimits
-from drivetrain.serve.protocol import Ready, ServerMetadata
-from drivetrain.serve.rows import RowForm
-from drivetrain.serve.scoring import Scoring
-from drivetrain.store.segments import LabelLog
+from drivetrain.access.usage import UsageTable
+from drivetrain.core.artifacts import Deployment, TrafficShare
+from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Transient
+from drivetrain.core.refs import Ref
+from drivetrain.core.transitions import promoted, without_trial
+from drivetrain.ops.canary import Alarm, CanaryJudge
+from drivetrain.serve.board import Pulse, ServiceNote
+from drivetrain.serve.callers import Callers
+from drivetrain.serve.contender import Contender
+from drivetrain.serve.counts import Counts
+from drivetrain.serve.door import caller_of
+from drivetrain.serve.http.messages import Exchange
+from drivetrain.serve.identity import PredictionIds
+from drivetrain.serve.lineup import Lineup, Read
+from drivetrain.serve.loading import LoadedRelease, load
+from drivetrain.serve.rows import Rows
+from drivetrain.serve.scoring import Done, Overloaded, Scoring
+from drivetrain.serve.settings import ServiceSettings
+from drivetrain.serve.shadow import Shadow
+from drivetrain.serve.shares import Slice
+from drivetrain.serve.slots import Slots
+from drivetrain.serve.trial import Trial
+from drivetrain.store.catalog import Catalog, now
+from drivetrain.store.segments import LabelLog, PairLog, PredictionLog
 
-
-@dataclass(frozen=True)
-class Parts:
-    """What the endpoints of a service are made from."""
-
-    release: LoadedRelease
-    scoring: Scoring
-    labels: LabelLog
-    metrics: Metrics
-    limits: RowLimits
-
-
-def routes(parts: Parts, url: str) -> dict[str, Route]:
-    """Every path that the service answers; ``url`` is where callers reach it."""
-    release, form = parts.release, RowForm(parts.release.signature)
-    inference = Inference(release, form, parts.scoring, parts.limits)
-    document = openapi(release, form)
-    health = Route("GET", Fixed(json(Health("ready", release.service, str(release.ref)))), open=True)
-    return {
-        "/v1/predict": Route("POST", Predict(release, form, parts.scoring, parts.limits)),
-        "/v1/labels": Route("POST", Labels(parts.labels, parts.metrics, parts.limits)),
-        **_inference_routes(release, inference),
-        **dict.fromkeys(HEALTH_PATHS, health),
-        "/metrics": Route("GET", MetricsPage(parts.metrics)),
-        "/openapi.json": Route("GET", Fixed(Answer(200, [("content-type", "application/json")], document)), open=True),
-        "/docs": Route("GET", Fixed(Answer(200, HEADERS, docs_page(release, form, document, url))), open=True),
-    }
+JUDGE = "canary"
+"""The actor in the history of deployments that the live judge wrote."""
 
 
-def _inference_routes(release: LoadedRelease, inference: Inference) -> dict[str, Route]:
-    server = Fixed(json(ServerMetadata("drivetrain", version("drivetrain"), [])))
-    metadata = Fixed(json(inference.metadata))
-    ready = Fixed(json(Ready(release.service, ready=True)))
-    found = {"/v2": Route("GET", server, inference=True)}
-    model = f"/v2/models/{release.service}"
-    for path in (model, f"{model}/versions/{release.ref.version}"):
-        found[path] = Route("GET", metadata, inference=True)
-        found[f"{path}/ready"] = Route("GET", ready, open=True, inference=True)
-        found[f"{path}/infer"] = Route("POST", inference, inference=True)
-    return found
+class Service:
+    """A service of this worker. ``blamed`` are releases that brought a worker down: they are not loaded."""
+
+    def __init__(
+        self, settings: ServiceSettings, catalog: Catalog, usage: UsageTable, pulse: Pulse, slots: Slots
+    ) -> None:
+        self.settings = settings
+        self.name = settings.name
+        self.catalog = catalog
+        self.counts = Counts()
+        self.callers = Callers(
+            catalog.state, usage, requests_per_second=settings.requests_per_second, rows_per_day=settings.rows_per_day
+        )
+        self.journal = catalog.journal_path(settings.name)
+        self.labels = LabelLog(self.journal, durability=settings.durability)
+        self.lineup: Lineup | None = None
+        self.reason = ""
+        self.workers = 1
+        self._pulse = pulse
+        self._slots = slots
+        self._ids = PredictionIds()
+        self._contenders: dict[Ref, Contender] = {}
+        self._scorings: dict[Ref, Scoring] = {}
+        self._looked_at = 0
+        self._changed: Callable[[], None] = lambda: None
+
+    # --- answering ---------------------------------------------------------------------------------------------
+
+    def standing(self) -> Lineup:
+        """What answers; raises Transient while nothing does."""
+        if self.lineup is None:
+            raise Transient(
+                "service_quarantined",
+                f"the service {self.name} is quarantined: {self.reason}",
+                where=self.name,
+                hint="`drivetrain rollback`, or deploy another release; it is taken up at once",
+            )
+        return self.lineup
+
+    def submit(self, exchange: Exchange, read: Read, done: Done, most_rows: int | None = None) -> Rows:
+        """Read the rows of a request and queue them; gives the rows. Raises what refuses them."""
+        lineup = self.standing()
+        if lineup.champion.full:
+            self.counts.happened("overloaded")
+            raise Overloaded
+        rows = read(lineup.champion.contender.form)
+        self.check(len(rows.entities), explain=rows.explain)
+        caller = caller_of(exchange)
+        caller.charge(len(rows.entities))
+        lineup.submit(rows, read, caller.name, self.patience(exchange), done)
+        return rows
+
+    def check(self, rows: int, *, explain: bool = False) -> None:
+        """Raise InvalidInput when one request brings too many rows."""
+        most = self.settings.max_rows
+        if rows > most:
+            raise InvalidInput(
+                "rows_too_many",
+                f"{rows} rows in one request",
+                where="rows",
+                hint=f"send at most {most} at a time, or stream them as application/x-ndjson",
+            )
+        if explain and rows > self.settings.max_explained_rows:
+            raise InvalidInput(
+                "explained_rows_too_many",
+                f"{rows} rows to explain in one request",
+                where="rows",
+                hint=f"explain at most {self.settings.max_explained_rows} at a time",
+            )
+
+    def patience(self, exchange: Exchange) -> float:
+        """How many seconds the caller waits: what they say in X-Deadline-Ms, but no longer than the service allows."""
+        said = exchange.head.headers.get("x-deadline-ms")
+        if said is None:
+            return self.settings.deadline_seconds
+        if not said.isascii() or not said.isdigit() or len(said) > 9:
+            raise InvalidInput(
+                "deadline_invalid",
+                f"X-Deadline-Ms is {said[:20]!r}",
+                where="X-Deadline-Ms",
+                hint="send whole milliseconds",
+            )
+        return min(self.settings.deadline_seconds, int(said) / 1000)
+
+    def tell_outcome(self, prediction: str, label: bool) -> None:
+        """An outcome has arrived; whoever is on trial is judged by it."""
+        if self.lineup is not None and self.lineup.trial is not None:
+            self.lineup.trial.outcome(prediction, label)
+
+    # --- deployments -------------------------------------------------------------------------------------------
+
+    async def follow(self) -> bool:
+        """Take up a newer deployment, if there is one; whether the lineup changed. A bad one leaves all as it is."""
+        newest = self.catalog.latest(Deployment, self.name)
+        if newest is None or newest.version == self._looked_at:
+            return False
+        self._looked_at = newest.version
+        try:
+            await self.take_up(newest)
+        except DrivetrainError as error:
+            self.reason = f"{newest.ref} is not taken up: {error.message}"
+            print(f"drivetrain serve: {newest.ref} is not taken up: {error}", file=sys.stderr)  # noqa: T201 - the log
+            return True
+        self.counts.happened("switches")
+        return True
+
+    async def start(self) -> None:
+        """Take up the deployment that counts now. Raises NotFound, and what ``load`` raises."""
+        newest = self.catalog.latest(Deployment, self.name)
+        if newest is None:
+            raise NotFound(
+                "service_unknown",
+                f"nothing is deployed as {self.name!r}",
+                where=str(self.catalog.home),
+                hint="drivetrain deploy",
+            )
+        self._looked_at = newest.version
+        await self.take_up(newest)
+
+    async def take_up(self, deployment: Deployment) -> None:
+        """Load what is not loaded, then switch. Raises what ``load`` raises; then nothing has changed."""
+        loop = asyncio.get_running_loop()
+        for ref in deployment.releases:
+            if ref not in self._contenders:
+                self._slots.check(ref)
+                self._add(await loop.run_in_executor(None, load, self.catalog, ref))
+        before, self.lineup = self.lineup, self._line_up(deployment)
+        self.reason = ""
+        if before is not None:
+            before.close()
+            self._forget(before)
+
+    def end_trial(self, alarm: Alarm) -> None:
+        """The judge is sure: the champion answers alone from this moment on; the history is told in the background."""
+        if self.lineup is None:
+            return
+        judged = self.lineup.deployment
+        self.lineup.close()
+        self.lineup = Lineup(judged, self.lineup.champion)
+        reason = f"rolled back by the live judge after {alarm.rows} rows: {alarm.criterion}: {alarm.detail}"
+        print(f"drivetrain serve: {judged.challenger}: {reason}", file=sys.stderr)  # noqa: T201 - the log
+        self._write_down(partial(without_trial, judged, JUDGE, now(), reason))
+
+    def end_if_judged(self, rows: int, labels: int) -> None:
+        """Promote the challenger when ``rows`` and ``labels``, over all workers, are enough without an alarm."""
+        if self.lineup is None or self.lineup.trial is None or self.lineup.trial.over:
+            return
+        rule = self.lineup.deployment.canary or self.settings.canary
+        if rows < rule.rows or labels < rule.labels:
+            return
+        self.lineup.trial.over = True
+        reason = f"promoted by the live judge: no alarm on {rows} rows, {labels} of them with their outcome"
+        self._write_down(partial(promoted, self.lineup.deployment, JUDGE, now(), reason))
+
+    def _write_down(self, step: Callable[[], Deployment]) -> None:
+        def write() -> None:
+            try:
+                self.catalog.follow(step(), actor=JUDGE)
+            except DrivetrainError as error:  # another worker, or a person, was faster: theirs counts
+                print(f"drivetrain serve: {error}", file=sys.stderr)  # noqa: T201 - the log
+
+        asyncio.get_running_loop().run_in_executor(None, write)
+
+    # --- upkeep ------------------------------------------------------------------------------------------------
+
+    def note(self) -> ServiceNote:
+        """What this worker says about the service."""
+        lineup = self.lineup
+        if lineup is None:
+            return ServiceNote("quarantined", reason=self.reason, counts=self.counts)
+        champion = lineup.champion.contender
+        champion.count_live()
+        trial = lineup.trial
+        return ServiceNote(
+            "ready",
+            champion.name,
+            lineup.deployment.version,
+            self.reason,
+            self.counts,
+            champion.release.live.state(),
+            trial.judge.rows if trial else 0,
+            trial.judge.labels if trial else 0,
+        )
+
+    def watch(self) -> None:
+        """Quarantine the service when the champion's own processes end again and again."""
+        if self.lineup is not None and self.lineup.champion.contender.release.broken:
+            self.quarantine(f"the processes of {self.lineup.champion.contender.name} ended again and again")
+
+    def quarantine(self, reason: str) -> None:
+        """Nothing answers any more until another deployment can be taken up."""
+        self.reason = reason
+        if self.lineup is not None:
+            self.lineup.close()
+        self.lineup = None
+
+    def flush(self) -> None:
+        """Write out what buffered logs hold back."""
+        for contender in self._contenders.values():
+            contender.flush()
+        self.labels.flush()
+
+    def close(self) -> None:
+        """Let go of everything; what was answered is on disk after this."""
+        if self.lineup is not None:
+            self.lineup.close()
+        for contender in self._contenders.values():
+            contender.close()
+        self.labels.close()
+
+    def _add(self, release: LoadedRelease) -> None:
+        log = PredictionLog(self.journal, release.ref, release.signature, durability=self.settings.durability)
+        for name in self.callers.names:  # a caller that is known from the start needs no segment of its own
+            log.caller(name)
+        contender = Contender(release, log, self._ids, self._pulse, self._slots.number(release.ref))
+        self._contenders[release.ref] = contender
+        self._scorings[release.ref] = Scoring(contender, self.settings, self.counts)
+
+    def _line_up(self, deployment: Deployment) -> Lineup:
+        champion = self._scorings[deployment.champion]
+        shadows = [self._shadow(share, deployment) for share in deployment.shadows]
+        return Lineup(deployment, champion, self._trial(champion, deployment), shadows)
+
+    def _shadow(self, share: TrafficShare, deployment: Deployment) -> Shadow:
+        log = PairLog(self.journal, share.release, deployment.champion)
+        load = self.settings.shadow_load / len(deployment.shadows)
+        return Shadow(self._contenders[share.release], Slice(share.release, share.share), log, self.counts, load)
+
+    def _trial(self, champion: Scoring, deployment: Deployment) -> Trial | None:
+        if deployment.challenger is None:
+            return None
+        rule = deployment.canary or self.settings.canary
+        reference, signature = champion.contender.release.reference, champion.contender.release.signature
+        # Every worker judges what it sees; together they may raise a false alarm no more often than the rule says.
+        judge = CanaryJudge(rule, signature, reference, rule.false_alarm_rate / self.workers)
+        return Trial(
+            champion,
+            self._contenders[deployment.challenger],
+            Slice(deployment.challenger, deployment.shares[1].share),
+            judge,
+            PairLog(self.journal, deployment.challenger, deployment.champion),
+            self.counts,
+            self.end_trial,
+        )
+
+    def _forget(self, before: Lineup) -> None:
+        """Keep what answers, and the champion before it: going back to that takes no time."""
+        assert self.lineup is not None
+        kept = {*self.lineup.deployment.releases, before.deployment.champion}
+        for ref in [ref for ref in self._contenders if ref not in kept]:
+            self._scorings.pop(ref).close()
+            self._contenders.pop(ref).close()

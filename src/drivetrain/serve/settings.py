@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
+
+import msgspec
 
 from drivetrain.core.rollout import CanaryRule
 
@@ -49,7 +51,7 @@ class ServiceSettings:
     durability: Durability = "process"
     roll_seconds: float = 2.0
     shadow_load: float = 0.1
-    canary: CanaryRule = CanaryRule()
+    canary: CanaryRule = field(default_factory=CanaryRule)
 
 
 @dataclass(frozen=True)
@@ -63,29 +65,24 @@ class ServerSettings:
     grpc_port: int | None = None
     tls: Tls | None = None
     cors_origins: tuple[str, ...] = ()
-    limits: ConnectionLimits = ConnectionLimits()
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     drain_seconds: float = 8.0
     hang_seconds: float = 10.0
 
 
-@dataclass(frozen=True)
-class ServeSettings:
-    """How to serve the service ``service`` of the project in ``home``.
+T = TypeVar("T")
 
-    ``port`` 0 picks a free one. ``requests_per_second`` is per API key, with bursts of one second. With ``fsync`` an
-    acknowledged prediction survives a power cut; without it, the default, it survives the end of any process.
-    ``roll_seconds`` is how often the journal moves into the lake.
-    """
 
-    home: Path
-    service: str
-    host: str = "127.0.0.1"
-    port: int = 8080
-    max_body_bytes: int = 4 * 1024 * 1024
-    max_rows: int = 10_000
-    max_waiting_rows: int = 100_000
-    max_explained_rows: int = 100
-    requests_per_second: float | None = None
-    fsync: bool = False
-    roll_seconds: float = 2.0
-    drain_seconds: float = 8.0
+def to_json(value: object) -> str:
+    """Settings, or what holds settings, as the argument of a process."""
+    return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def from_json(text: str, kind: type[T]) -> T:
+    """What ``to_json`` made of a ``kind``. Raises msgspec.DecodeError."""
+    return msgspec.json.decode(text.encode(), type=kind, dec_hook=_decode)
+
+
+def _decode(kind: type[object], value: object) -> object:
+    assert kind is Path  # the only type here that JSON has no word for
+    return Path(str(value))

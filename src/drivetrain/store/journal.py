@@ -23,6 +23,7 @@ from drivetrain.core.schema import ColumnType
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.locks import alone
 from drivetrain.store.segments import (
+    KINDS,
     Kind,
     LabelRecord,
     Segment,
@@ -35,8 +36,6 @@ from drivetrain.store.segments import (
 )
 from drivetrain.store.tables import Commit, Table, arrow_type
 
-PREDICTIONS: Kind = "predictions"
-LABELS: Kind = "labels"
 UNKNOWN_TEXT = "(unknown)"
 """Stands in the lake for a text that the model does not know; the model saw only that it is unknown."""
 
@@ -47,17 +46,16 @@ _LABEL_COLUMNS = pa.schema(
 
 
 def roll(catalog: Catalog, service: str) -> int:
-    """Move what the journal of a service holds into its tables ``predictions`` and ``labels``; gives the rows moved.
+    """Move what the journal of a service holds into its tables ``predictions``, ``labels`` and ``pairs``; gives the rows.
 
     Raises Tampered, after all others have moved, when a segment is not one.
     """
     folder = catalog.journal_path(service)
     if not folder.is_dir():
         return 0
-    kinds: tuple[Kind, ...] = (PREDICTIONS, LABELS)
     damaged: list[Tampered] = []
     with alone(folder / "roll.lock"):
-        moved = sum(_roll(folder, kind, Table(catalog.table_path(kind, service)), damaged) for kind in kinds)
+        moved = sum(_roll(folder, kind, Table(catalog.table_path(kind, service)), damaged) for kind in KINDS)
     if damaged:
         raise damaged[0]
     return moved
@@ -107,11 +105,12 @@ def _read(segment: Segment, kind: Kind, offset: int) -> _Stretch | None:
         return None
     header, start = found
     offset = max(offset, start)
-    if kind == LABELS:
+    if kind == "labels":
         labels, size = read_labels(segment.path, offset)
         return _Stretch(_label_rows(labels), offset + size)
     records = read_predictions(segment.path, header, offset)
-    return _Stretch(_prediction_rows(header, records), offset + records.nbytes)
+    rows = _pair_rows(header, records) if kind == "pairs" else _prediction_rows(header, records)
+    return _Stretch(rows, offset + records.nbytes)
 
 
 def _label_rows(labels: tuple[LabelRecord, ...]) -> pa.Table:
@@ -131,6 +130,21 @@ def _prediction_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Tab
             "score": pa.array(records["score"]),
             "decision": pa.array(records["decision"]),
             _INPUTS: unpack(signature, records["row"]),
+        }
+    )
+
+
+def _pair_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Table:
+    return pa.table(
+        {
+            "prediction_id": _text(records["id"]),
+            "at": pa.array(records["at"]).cast(pa.timestamp("us", tz="UTC")),
+            "release": pa.repeat(pa.scalar(header.release), len(records)),
+            "score": pa.array(records["score"]),
+            "decision": pa.array(records["decision"]),
+            "champion": pa.repeat(pa.scalar(header.champion), len(records)),
+            "champion_score": pa.array(records["champion_score"]),
+            "champion_decision": pa.array(records["champion_decision"]),
         }
     )
 

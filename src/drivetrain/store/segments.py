@@ -4,9 +4,9 @@ A log is a folder of segments. A segment is one line of JSON (``SegmentHeader``)
 appended: predictions as fixed-width NumPy records, labels as lines of JSON. Its writer holds a lock on it for as long
 as it lives, so a segment without a lock is complete but for a torn last record, which nobody was told of.
 
-A record lies in the page cache when ``append`` returns: it survives the end of any process. With ``fsync`` it lies on
-the disk: it survives the end of the machine, at the price of the disk's speed. This file needs no Arrow: the server
-imports it.
+A record lies in the page cache when ``append`` returns: it survives the end of any process. With the durability
+``power`` it lies on the disk: it survives the end of the machine, at the price of the disk's speed. With ``buffered``
+it waits in memory for the next ``flush``. This file needs no Arrow: the server imports it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from drivetrain.core.refs import Ref
 from drivetrain.store.folders import write_file
 from drivetrain.store.locks import alone
 
-Kind = Literal["predictions", "labels"]
+Kind = Literal["predictions", "labels", "pairs"]
+Durability = Literal["process", "power", "buffered"]
+KINDS: tuple[Kind, ...] = ("predictions", "labels", "pairs")
 ID_BYTES = 32
 ENTITY_BYTES = 64
 SEGMENT_BYTES = 64 * 1024 * 1024
@@ -44,10 +46,14 @@ _ROLLED = "rolled-"
 
 @dataclass(frozen=True)
 class SegmentHeader:
-    """What every record of a segment has in common. A prediction names its caller by the index in ``callers``."""
+    """What every record of a segment has in common. A prediction names its caller by the index in ``callers``.
+
+    In pairs, ``release`` is the challenger and ``champion`` the release that it is compared with.
+    """
 
     kind: Kind
     release: str = ""
+    champion: str = ""
     signature: Signature | None = None
     callers: tuple[str, ...] = ()
     format: int = 1
@@ -83,16 +89,31 @@ def record_type(inputs: int) -> np.dtype[np.void]:
     return np.dtype(fields)
 
 
+PAIR = np.dtype(
+    [
+        ("id", f"S{ID_BYTES}"), ("at", "<i8"), ("champion_score", "<f8"), ("champion_decision", "?"),
+        ("score", "<f8"), ("decision", "?"),
+    ]
+)  # fmt: skip
+"""What the champion and a challenger said of the same row; a score that the challenger did not give is NaN."""
+
+
 class PredictionLog:
     """Appends predictions of one release. Not for use by several threads."""
 
     def __init__(
-        self, folder: Path, release: Ref, signature: Signature, *, fsync: bool = False, size: int = SEGMENT_BYTES
+        self,
+        folder: Path,
+        release: Ref,
+        signature: Signature,
+        *,
+        durability: Durability = "process",
+        size: int = SEGMENT_BYTES,
     ) -> None:
         self._release = release
         self._signature = signature
         self._callers: dict[str, int] = {}
-        self._log = _Log(folder, "predictions", fsync=fsync, size=size)
+        self._log = _Log(folder, "predictions", durability=durability, size=size)
         self.dtype = record_type(len(signature.inputs))
 
     def caller(self, name: str) -> int:
@@ -107,24 +128,50 @@ class PredictionLog:
         """Write records of ``dtype``, all or none; raises Transient when the disk refuses them."""
         self._log.append(records.tobytes(), self._header)
 
+    def flush(self) -> None:
+        """Write what is buffered; raises Transient when the disk refuses it."""
+        self._log.flush()
+
     def close(self) -> None:
         """Let go of the segment; it may be rolled and deleted now."""
         self._log.close()
 
     def _header(self) -> SegmentHeader:
-        return SegmentHeader("predictions", str(self._release), self._signature, tuple(self._callers))
+        return SegmentHeader(
+            "predictions", str(self._release), signature=self._signature, callers=tuple(self._callers)
+        )
+
+
+class PairLog:
+    """Appends what a challenger and the champion said of the same rows. Not for use by several threads."""
+
+    def __init__(self, folder: Path, challenger: Ref, champion: Ref, *, size: int = SEGMENT_BYTES) -> None:
+        self._header = SegmentHeader("pairs", str(challenger), str(champion))
+        self._log = _Log(folder, "pairs", durability="process", size=size)
+
+    def append(self, records: NDArray[np.void]) -> None:
+        """Write records of the type ``PAIR``, all or none; raises Transient when the disk refuses them."""
+        self._log.append(records.tobytes(), lambda: self._header)
+
+    def close(self) -> None:
+        """Let go of the segment; it may be rolled and deleted now."""
+        self._log.close()
 
 
 class LabelLog:
     """Appends labels. Not for use by several threads."""
 
-    def __init__(self, folder: Path, *, fsync: bool = False, size: int = SEGMENT_BYTES) -> None:
-        self._log = _Log(folder, "labels", fsync=fsync, size=size)
+    def __init__(self, folder: Path, *, durability: Durability = "process", size: int = SEGMENT_BYTES) -> None:
+        self._log = _Log(folder, "labels", durability=durability, size=size)
 
     def append(self, labels: Sequence[LabelRecord]) -> None:
         """Write labels, all or none; raises Transient when the disk refuses them."""
         lines = b"".join(msgspec.json.encode(label) + b"\n" for label in labels)
         self._log.append(lines, lambda: SegmentHeader("labels"))
+
+    def flush(self) -> None:
+        """Write what is buffered; raises Transient when the disk refuses it."""
+        self._log.flush()
 
     def close(self) -> None:
         """Let go of the segment; it may be rolled and deleted now."""
@@ -152,8 +199,8 @@ def read_header(path: Path) -> tuple[SegmentHeader, int] | None:
 
 
 def read_predictions(path: Path, header: SegmentHeader, offset: int) -> NDArray[np.void]:
-    """The whole predictions from ``offset`` on. A torn record, or one that a power cut left empty, ends them."""
-    dtype = record_type(len(header.signature.inputs) if header.signature else 0)
+    """The whole predictions (or pairs) from ``offset`` on. A torn record, or one left empty by a power cut, ends them."""
+    dtype = PAIR if header.kind == "pairs" else record_type(len(header.signature.inputs) if header.signature else 0)
     content = _from(path, offset)
     records = np.frombuffer(content, dtype=dtype, count=len(content) // dtype.itemsize)
     empty = np.flatnonzero(records["id"] == b"")
@@ -177,8 +224,7 @@ def mark_rolled(folder: Path, kind: Kind, offsets: Mapping[str, int]) -> None:
 
 def waiting_bytes(folder: Path) -> int:
     """How many bytes of the journal are not in the lake yet, about."""
-    kinds: tuple[Kind, ...] = ("predictions", "labels")
-    return sum(_waiting(folder, kind) for kind in kinds)
+    return sum(_waiting(folder, kind) for kind in KINDS)
 
 
 def _waiting(folder: Path, kind: Kind) -> int:
@@ -195,17 +241,35 @@ def _waiting(folder: Path, kind: Kind) -> int:
 class _Log:
     """The segment that is open for writing; a new one when it is full or was closed."""
 
-    def __init__(self, folder: Path, kind: Kind, *, fsync: bool, size: int) -> None:
+    def __init__(self, folder: Path, kind: Kind, *, durability: Durability, size: int) -> None:
         self._folder = folder
         self._kind = kind
-        self._fsync = fsync
+        self._durability = durability
         self._limit = size
         self._handle = -1
         self._size = 0
+        self._pending: list[bytes] = []
+        self._header: Callable[[], SegmentHeader] | None = None
 
     def append(self, content: bytes, header: Callable[[], SegmentHeader]) -> None:
+        if self._durability == "buffered":
+            self._pending.append(content)
+            self._header = header
+        else:
+            self._put(content, header)
+
+    def flush(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending and self._header is not None:
+            self._put(b"".join(pending), self._header)
+
+    def close(self) -> None:
+        self.flush()
+        self._let_go()
+
+    def _put(self, content: bytes, header: Callable[[], SegmentHeader]) -> None:
         if self._size + len(content) > self._limit:
-            self.close()
+            self._let_go()
         try:
             if self._handle < 0:
                 self._open(header())
@@ -218,7 +282,7 @@ class _Log:
                 hint="free disk space, then ask again",
             ) from error
 
-    def close(self) -> None:
+    def _let_go(self) -> None:
         if self._handle >= 0:
             os.close(self._handle)
         self._handle, self._size = -1, 0
@@ -230,19 +294,19 @@ class _Log:
             self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
             fcntl.flock(self._handle, fcntl.LOCK_EX)
             self._write(canonical_json(header) + b"\n")
-        if self._fsync:
+        if self._durability == "power":
             _sync(self._folder)
 
     def _write(self, content: bytes) -> None:
         try:
             if os.write(self._handle, content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if self._fsync:
+            if self._durability == "power":
                 os.fdatasync(self._handle)
         except OSError:
             with suppress(OSError):  # what was not acknowledged must not stand before what will be
                 os.ftruncate(self._handle, self._size)
-            self.close()
+            self._let_go()
             raise
         self._size += len(content)
 

@@ -1,0 +1,124 @@
+"""What the processes of one server tell each other, through files in the project's state folder.
+
+A worker has a pulse: a few bytes of shared memory with the time of its last sign of life and the release that it is
+scoring with at this moment, so that whoever finds it dead or silent knows which release was to blame. And it has a
+note, rewritten about once a second: what it serves and what it has counted. A dead worker's note stays until the
+server is started anew, so that no count ever falls.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from drivetrain.serve.counts import Counts
+
+State = Literal["ready", "quarantined"]
+_PULSE = struct.Struct("<dB")
+
+
+class Pulse:
+    """The shared memory of one worker. ``scoring`` is 0, or the number of the release that is being scored with."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        if create:
+            path.write_bytes(bytes(_PULSE.size))
+        handle = os.open(path, os.O_RDWR)
+        try:
+            self._memory = mmap.mmap(handle, _PULSE.size)
+        finally:
+            os.close(handle)
+
+    def beat(self) -> None:
+        """Say that the worker lives; every process of a machine has the same monotonic clock."""
+        struct.pack_into("<d", self._memory, 0, time.monotonic())
+
+    def score_with(self, slot: int) -> None:
+        """Say which release is being scored with; 0 when none is."""
+        self._memory[8] = slot
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the last sign of life was."""
+        return time.monotonic() - float(_PULSE.unpack_from(self._memory)[0])
+
+    @property
+    def scoring(self) -> int:
+        """The release that was being scored with."""
+        return self._memory[8]
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._memory.close()
+
+
+@dataclass(frozen=True)
+class ServiceNote:
+    """One service in one worker: what answers, since which deployment, and what is wrong, if anything.
+
+    ``live`` is what was answered, counted for drift. ``trial_rows`` and ``trial_labels`` were judged so far.
+    """
+
+    state: State
+    release: str = ""
+    deployment: int = 0
+    reason: str = ""
+    counts: Counts = field(default_factory=Counts)
+    live: tuple[tuple[int, ...], ...] = ()
+    trial_rows: int = 0
+    trial_labels: int = 0
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a worker says about itself. ``releases`` are those it scores with, by their number in the pulse."""
+
+    pid: int
+    serving: bool
+    services: dict[str, ServiceNote]
+    releases: dict[int, str] = field(default_factory=dict)
+    connections: int = 0
+
+
+_NOTES = msgspec.msgpack.Decoder(Note)
+
+
+class Board:
+    """The folder in which the processes of one server leave their notes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def clear(self) -> None:
+        """Forget what an earlier server left."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in (*self.folder.glob("worker-*.note"), *self.folder.glob("worker-*.pulse")):
+            path.unlink(missing_ok=True)
+
+    def pulse(self, worker: int, *, create: bool = False) -> Pulse:
+        """The pulse of a worker, by its number."""
+        return Pulse(self.folder / f"worker-{worker}.pulse", create=create)
+
+    def write(self, worker: int, note: Note) -> None:
+        """Leave the note of a worker."""
+        path = self.folder / f"worker-{worker}-{note.pid}.note"
+        new = path.with_suffix(".new")
+        new.write_bytes(msgspec.msgpack.encode(note))  # not synced to the disk: it is of no use after a power cut
+        new.replace(path)
+
+    def notes(self) -> list[Note]:
+        """The notes of all workers since the server started, those of dead ones too."""
+        found = []
+        for path in sorted(self.folder.glob("worker-*.note")):
+            try:
+                found.append(_NOTES.decode(path.read_bytes()))
+            except FileNotFoundError:  # just being replaced
+                continue
+        return found

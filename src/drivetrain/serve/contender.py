@@ -1,0 +1,90 @@
+"""One release inside a worker: how its rows are read, its model, and the log of what it answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivetrain.serve.board import Pulse
+from drivetrain.serve.identity import PredictionIds
+from drivetrain.serve.loading import LoadedRelease
+from drivetrain.serve.rows import RowForm
+from drivetrain.store.segments import PredictionLog
+
+Matrix = NDArray[np.float64]
+BLOCK = 512
+"""Rows that are counted for drift together; one at a time would cost more than scoring them."""
+
+
+class Contender:
+    """A release that can answer. ``slot`` is its number in the worker's pulse."""
+
+    def __init__(self, release: LoadedRelease, log: PredictionLog, ids: PredictionIds, pulse: Pulse, slot: int) -> None:
+        self.release = release
+        self.name = str(release.ref)
+        self.form = RowForm(release.signature)
+        self.threshold = release.threshold
+        self.width = len(release.signature.inputs)
+        self.processes = release.processes
+        self.slot = slot
+        self._log = log
+        self._ids = ids
+        self._pulse = pulse
+        self._fresh: list[tuple[Matrix, Matrix]] = []
+        self._fresh_rows = 0
+
+    def score(self, rows: Matrix) -> Matrix:
+        """The probability of each packed row: [n, F] -> [n]; NaN where the model has none."""
+        if self.processes:
+            return self.release.score(rows)
+        self._pulse.score_with(self.slot)
+        scores = self.release.score(rows)
+        self._pulse.score_with(0)
+        return scores
+
+    def record(
+        self,
+        rows: Matrix,
+        scores: Matrix,
+        decisions: NDArray[np.bool_],
+        entities: Sequence[bytes],
+        callers: Sequence[str],
+    ) -> list[str]:
+        """Write n predictions to the log, all or none, and give their ids. Raises Transient."""
+        micros = time.time_ns() // 1000
+        ids = self._ids.take(len(rows), micros)
+        log = self._log
+        indices = {name: log.caller(name) for name in dict.fromkeys(callers)}
+        records = np.empty(len(rows), log.dtype)
+        records["id"] = ids
+        records["at"] = micros
+        records["score"] = scores
+        records["decision"] = decisions
+        records["caller"] = [indices[name] for name in callers]
+        records["entity"] = entities
+        records["row"] = rows
+        log.append(records)
+        self._fresh.append((rows, scores))
+        self._fresh_rows += len(rows)
+        if self._fresh_rows >= BLOCK:
+            self.count_live()
+        return [name.decode() for name in ids]
+
+    def count_live(self) -> None:
+        """Count what was answered lately into the live distributions."""
+        fresh, self._fresh, self._fresh_rows = self._fresh, [], 0
+        if fresh:
+            rows, scores = (np.concatenate(parts) for parts in zip(*fresh, strict=True))
+            self.release.live.add(rows, scores)
+
+    def flush(self) -> None:
+        """Write out what a buffered log holds back."""
+        self._log.flush()
+
+    def close(self) -> None:
+        """Let go of the log and of the model's processes."""
+        self._log.close()
+        self.release.close()

@@ -1,0 +1,141 @@
+"""Every path of a server: those of each service, the short ones of the first, and what belongs to the server itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from drivetrain.serve.answers import json
+from drivetrain.serve.counts import Counts
+from drivetrain.serve.docs import HEADERS, docs_page
+from drivetrain.serve.door import JSON_TYPE, Route
+from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, Deployed, HealthPage
+from drivetrain.serve.http.messages import Answer, Exchange
+from drivetrain.serve.inference import Inference, metadata
+from drivetrain.serve.labels import Labels
+from drivetrain.serve.openapi import openapi
+from drivetrain.serve.predict import Predict
+from drivetrain.serve.protocol import Ready, ServerMetadata
+from drivetrain.serve.service import Service
+
+_ANY = JSON_TYPE
+
+
+class Routes(dict[str, Route]):
+    """The routes by path. A model's path may also name the version of the release that answers."""
+
+    def __init__(self, services: Sequence[Service], counts: Counts, metrics: Callable[[], bytes], url: str) -> None:
+        super().__init__()
+        self._services = {service.name: service for service in services}
+        for number, service in enumerate(services):
+            self.update(_of_service(service, f"/services/{service.name}", url))
+            if number == 0:
+                self.update(_of_service(service, "", url))
+        first = services[0]
+        keyed = first.callers
+        self["/v2"] = Route("/v2", "GET", {_ANY: _Server()}, counts, keyed, inference=True)
+        self["/metrics"] = Route("/metrics", "GET", {_ANY: _Metrics(metrics)}, counts, keyed)
+        live, ready = HealthPage(services, asks_ready=False), HealthPage(services, asks_ready=True)
+        for paths, page in ((LIVE_PATHS, live), (READY_PATHS, ready)):
+            self.update({path: Route(path, "GET", {_ANY: page}, counts) for path in paths})
+
+    def get(self, path: str, default: Route | None = None) -> Route | None:  # type: ignore[override] # narrower
+        """The route of a path."""
+        return super().get(path) or self._of_version(path) or default
+
+    def _of_version(self, path: str) -> Route | None:
+        """``/v2/models/NAME/versions/VERSION/...`` leads where the path without the version does, if that answers."""
+        parts = path.split("/")
+        if len(parts) not in (6, 7) or parts[:3] != ["", "v2", "models"] or parts[4] != "versions":
+            return None
+        service = self._services.get(parts[3])
+        if service is None or service.lineup is None:
+            return None
+        if service.lineup.champion.contender.release.ref.version != parts[5]:
+            return None
+        return super().get("/".join([*parts[:4], *parts[6:]]))
+
+
+def _of_service(service: Service, prefix: str, url: str) -> Mapping[str, Route]:
+    counts, callers = service.counts, service.callers
+    documents = _Documents(service, url + prefix)
+    predict = {JSON_TYPE: Predict(service)}
+    found = {
+        "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers),
+        "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),
+        "/v1/deployment": Route("/v1/deployment", "GET", {_ANY: Deployed(service)}, counts, callers),
+        "/openapi.json": Route("/openapi.json", "GET", {_ANY: documents.openapi}, counts),
+        "/docs": Route("/docs", "GET", {_ANY: documents.page}, counts),
+    }
+    return {**{prefix + path: route for path, route in found.items()}, **dict(_of_model(service))}
+
+
+def _of_model(service: Service) -> Iterator[tuple[str, Route]]:
+    counts, callers = service.counts, service.callers
+    model = f"/v2/models/{service.name}"
+    described = Route("/v2/models", "GET", {_ANY: _Metadata(service)}, counts, callers, inference=True)
+    ready = Route("/v2/models/ready", "GET", {_ANY: _Ready(service)}, counts, inference=True)
+    infer = Route("/v2/models/infer", "POST", {JSON_TYPE: Inference(service)}, counts, callers, inference=True)
+    yield from ((model, described), (f"{model}/ready", ready), (f"{model}/infer", infer))
+
+
+class _Server:
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.answer(json(ServerMetadata("drivetrain", version("drivetrain"), [])))
+
+
+class _Metrics:
+    def __init__(self, text: Callable[[], bytes]) -> None:
+        self._text = text
+
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.answer(Answer(200, (("content-type", CONTENT_TYPE_LATEST),), self._text()))
+
+
+class _Metadata:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def __call__(self, exchange: Exchange) -> None:
+        champion = self._service.standing().champion.contender
+        exchange.answer(json(metadata(self._service.name, champion.form, champion.release.ref.version)))
+
+
+class _Ready:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def __call__(self, exchange: Exchange) -> None:
+        ready = self._service.lineup is not None
+        answer = json(Ready(self._service.name, ready=ready))
+        exchange.answer(answer if ready else answer._replace(status=503))
+
+
+class _Documents:
+    """The OpenAPI document and the page made from it, written anew when another release answers."""
+
+    def __init__(self, service: Service, url: str) -> None:
+        self._service = service
+        self._url = url
+        self._release = ""
+        self._document = b""
+        self._html = b""
+
+    def openapi(self, exchange: Exchange) -> None:
+        """The document."""
+        self._write()
+        exchange.answer(Answer(200, (("content-type", "application/json"),), self._document))
+
+    def page(self, exchange: Exchange) -> None:
+        """The page."""
+        self._write()
+        exchange.answer(Answer(200, HEADERS, self._html))
+
+    def _write(self) -> None:
+        champion = self._service.standing().champion.contender
+        if self._release != champion.name:
+            self._document = openapi(self._service.name, champion)
+            self._html = docs_page(self._service.name, champion, self._document, self._url)
+            self._release = champion.name

@@ -1,0 +1,116 @@
+"""A challenger that gets a copy of the traffic: its answers are recorded and compared, never returned.
+
+It may take a share of the worker's time, counted in seconds of scoring, and works only when nobody waits for an
+answer; what it cannot score within that share is left out, and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.serve.contender import Contender
+from drivetrain.serve.counts import Counts
+from drivetrain.serve.rows import RowForm, Rows
+from drivetrain.serve.scoring import Scored
+from drivetrain.serve.shares import Slice
+from drivetrain.store.segments import PAIR, PairLog
+
+_BATCH = 32
+_MOST_WAITING_ROWS = 4096
+_SAVED_SECONDS = 0.1
+"""Unused time is kept for a burst of at most this many seconds of scoring."""
+
+
+class Shadow:
+    """One release in the champion's shadow. ``load`` is the share of the time that it may take, 0 to 1."""
+
+    def __init__(self, contender: Contender, part: Slice, log: PairLog, counts: Counts, load: float) -> None:
+        self.contender = contender
+        self._part = part
+        self._log = log
+        self._counts = counts
+        self._load = load
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[Callable[[RowForm], Rows], Scored]] = deque()
+        self._waiting_rows = 0
+        self._credit = 0.0
+        self._since = time.perf_counter()
+        self._scheduled: asyncio.Handle | None = None
+        self._closed = False
+
+    def takes(self, rows: Rows) -> bool:
+        """Whether a request belongs to its share."""
+        return self._part.has(rows)
+
+    def copy(self, read: Callable[[RowForm], Rows], answered: Scored) -> None:
+        """Take a copy of a request that was answered; ``read`` reads its rows."""
+        rows = len(answered.ids)
+        if self._closed or self._waiting_rows + rows > _MOST_WAITING_ROWS:
+            self._counts.happened("shadow_left_out", rows)
+            return
+        self._waiting.append((read, answered))
+        self._waiting_rows += rows
+        if self._scheduled is None:
+            self._scheduled = self._loop.call_soon(self._work)
+
+    def close(self) -> None:
+        """Stop; what waits is left out."""
+        self._closed = True
+        self._counts.happened("shadow_left_out", self._waiting_rows)
+        self._waiting.clear()
+        self._log.close()
+
+    def _work(self) -> None:
+        """Score what the time allows, then wait until there is time again."""
+        self._scheduled = None
+        if self._closed:
+            return
+        now = time.perf_counter()
+        self._credit = min(_SAVED_SECONDS, self._credit + (now - self._since) * self._load)
+        self._since = now
+        if self._credit > 0:
+            self._batch()
+            self._credit -= time.perf_counter() - now
+        if self._waiting:
+            wait = max(0.0, -self._credit / self._load)
+            self._scheduled = self._loop.call_later(wait, self._work) if wait else self._loop.call_soon(self._work)
+
+    def _batch(self) -> None:
+        packed, answers, rows = [], [], 0
+        while self._waiting and rows < _BATCH:
+            read, answered = self._waiting.popleft()
+            self._waiting_rows -= len(answered.ids)
+            rows += len(answered.ids)
+            try:
+                packed.append(read(self.contender.form).packed)
+                answers.append(answered)
+            except InvalidInput:  # the champion can read what this release cannot
+                self._counts.happened("shadow_unreadable", len(answered.ids))
+        if not answers:
+            return
+        matrix = np.frombuffer(b"".join(packed)).reshape(-1, self.contender.width)
+        try:
+            self._record(answers, self.contender.score(matrix))
+        except DrivetrainError as error:  # of the model or of the journal: nobody waits for a shadow
+            self._counts.happened("shadow_failed", len(matrix))
+            print(f"drivetrain serve: shadow {self.contender.name}: {error}", file=sys.stderr)  # noqa: T201 - the log
+
+    def _record(self, answers: list[Scored], scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+        records = np.empty(len(scores), PAIR)
+        records["id"] = [name.encode() for answered in answers for name in answered.ids]
+        records["at"] = time.time_ns() // 1000
+        records["champion_score"] = [score for answered in answers for score in answered.scores]
+        records["champion_decision"] = [decision for answered in answers for decision in answered.decisions]
+        records["score"] = scores
+        records["decision"] = scores >= self.contender.threshold
+        self._log.append(records)
+        self._counts.happened("shadow_rows", len(scores))
+        flipped = int(np.count_nonzero(records["decision"] != records["champion_decision"]))
+        self._counts.happened("shadow_flipped", flipped)

@@ -1,0 +1,210 @@
+"""A challenger that answers a share of the traffic while the champion scores the same rows beside it, unheard.
+
+Both are judged on the same rows, in pairs (see ``ops.canary``): that needs far fewer of them than comparing two crowds.
+When the judge raises an alarm, the challenger answers no further request: the verdict is acted on at once, in this
+process, and written down after that. What the challenger cannot read or score, the champion answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.ops.canary import Alarm, CanaryJudge, Pairs
+from drivetrain.serve.contender import Contender
+from drivetrain.serve.counts import Counts
+from drivetrain.serve.rows import RowForm, Rows
+from drivetrain.serve.scoring import SLICE, Request, Scored, Scoring
+from drivetrain.serve.shares import Slice
+from drivetrain.store.segments import PAIR, PairLog
+
+Matrix = NDArray[np.float64]
+_MOST_WAITING = 128
+"""Requests of a trial; what comes beyond them is the champion's, who may refuse it."""
+_REMEMBERED = 200_000
+"""Predictions of a trial whose two scores are kept until their outcome is told."""
+
+
+class Verdict(Protocol):
+    """What is called when the judge is sure that the challenger must go."""
+
+    def __call__(self, alarm: Alarm) -> None:
+        """Act on the alarm."""
+        ...
+
+
+class _Asked(NamedTuple):
+    request: Request
+    theirs: Rows | None  # the rows as the challenger reads them; None when it cannot
+
+
+class Trial:
+    """One challenger on trial against the champion whose queue is ``champion``."""
+
+    def __init__(
+        self,
+        champion: Scoring,
+        challenger: Contender,
+        part: Slice,
+        judge: CanaryJudge,
+        log: PairLog,
+        counts: Counts,
+        verdict: Verdict,
+    ) -> None:
+        self.challenger = challenger
+        self.judge = judge
+        self.over = False
+        self._champion = champion
+        self._part = part
+        self._log = log
+        self._counts = counts
+        self._verdict = verdict
+        self._loop = asyncio.get_running_loop()
+        self._asked: list[_Asked] = []
+        self._task: asyncio.Task[None] | None = None
+        self._outcomes: dict[str, tuple[float, float]] = {}
+
+    def takes(self, rows: Rows) -> bool:
+        """Whether a request is the challenger's. Long ones never are: they would hold up the others."""
+        return (
+            not self.over and len(rows.entities) <= SLICE and len(self._asked) < _MOST_WAITING and self._part.has(rows)
+        )
+
+    def submit(self, request: Request, read: Callable[[RowForm], Rows]) -> None:
+        """Let the challenger answer a request of its share."""
+        try:
+            theirs = read(self.challenger.form)
+        except InvalidInput:
+            theirs = None
+        self._asked.append(_Asked(request, theirs))
+        if self._task is None:
+            self._task = self._loop.create_task(self._work())
+
+    def outcome(self, prediction: str, label: bool) -> None:
+        """Tell the judge what became of a prediction of this trial; others are not known here."""
+        scores = self._outcomes.pop(prediction, None)
+        if scores is not None and not self.over:
+            champion, challenger = scores
+            self._act(self.judge.outcome(np.array([champion]), np.array([challenger]), np.array([label])))
+
+    async def _work(self) -> None:
+        """Answer what was asked, all of a turn together, until nothing waits."""
+        await asyncio.sleep(0)  # the other requests of this turn
+        while self._asked:
+            asked, self._asked = self._asked, []
+            try:
+                await self._answer(asked)
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
+                for one in asked:
+                    self._tell(one.request, error)
+        self._task = None
+
+    async def _answer(self, asked: list[_Asked]) -> None:
+        ours = _matrix([one.request.rows for one in asked], self._champion.contender.width)
+        began = time.perf_counter()
+        champion = await self._score(self._champion.contender, ours)
+        middle = time.perf_counter()
+        challenger = await self._challenge(asked, len(ours))
+        ended = time.perf_counter()
+        pairs = Pairs(
+            rows=ours,
+            champion_score=champion,
+            challenger_score=challenger,
+            champion_decision=champion >= self._champion.contender.threshold,
+            challenger_decision=challenger >= self.challenger.threshold,
+            champion_seconds=middle - began,
+            challenger_seconds=ended - middle,
+        )
+        self._settle(asked, pairs)
+        self._act(self.judge.see(pairs))
+
+    async def _challenge(self, asked: list[_Asked], rows: int) -> Matrix:
+        """The challenger's scores [n]; NaN for what it could not read or score."""
+        readable = [one.theirs is not None for one in asked for _ in one.request.rows.entities]
+        scores = np.full(rows, np.nan)
+        theirs = [one.theirs for one in asked if one.theirs is not None]
+        if theirs:
+            with suppress(DrivetrainError):  # of the model: the judge counts these rows as errors
+                scores[readable] = await self._score(self.challenger, _matrix(theirs, self.challenger.width))
+        return scores
+
+    async def _score(self, contender: Contender, rows: Matrix) -> Matrix:
+        if contender.processes:
+            return await self._loop.run_in_executor(None, contender.score, rows)
+        return contender.score(rows)
+
+    def _settle(self, asked: list[_Asked], pairs: Pairs) -> None:
+        """Record and answer: by the challenger where it has all scores of a request, by the champion elsewhere."""
+        start = 0
+        mine: list[tuple[_Asked, slice]] = []
+        others: list[_Asked] = []
+        for one in asked:
+            end = start + len(one.request.rows.entities)
+            good = bool(np.isfinite(pairs.challenger_score[start:end]).all())
+            if good:
+                mine.append((one, slice(start, end)))
+            else:
+                others.append(one)
+            start = end
+        for one in others:
+            self._champion.submit(one.request)
+        if not mine:
+            return
+        places = np.concatenate([np.arange(place.start, place.stop) for _, place in mine])
+        scores, decisions = pairs.challenger_score[places], pairs.challenger_decision[places]
+        ids = self.challenger.record(
+            _matrix([one.theirs for one, _ in mine if one.theirs is not None], self.challenger.width),
+            scores,
+            decisions,
+            [entity for one, _ in mine for entity in one.request.rows.entities],
+            [one.request.caller for one, _ in mine for _ in one.request.rows.entities],
+        )
+        self._pair(ids, pairs, places)
+        self._counts.predicted(self.challenger.name, len(ids), int(np.count_nonzero(decisions)))
+        start = 0
+        for one, place in mine:
+            end = start + place.stop - place.start
+            scored = Scored(
+                self.challenger.name, ids[start:end], scores[start:end].tolist(), decisions[start:end].tolist()
+            )
+            self._tell(one.request, scored)
+            start = end
+
+    def _pair(self, ids: list[str], pairs: Pairs, places: NDArray[np.int64]) -> None:
+        records = np.empty(len(ids), PAIR)
+        records["id"] = [name.encode() for name in ids]
+        records["at"] = time.time_ns() // 1000
+        records["champion_score"] = pairs.champion_score[places]
+        records["champion_decision"] = pairs.champion_decision[places]
+        records["score"] = pairs.challenger_score[places]
+        records["decision"] = pairs.challenger_decision[places]
+        self._log.append(records)
+        self._counts.happened("trial_rows", len(ids))
+        flipped = pairs.champion_decision[places] != pairs.challenger_decision[places]
+        self._counts.happened("trial_flipped", int(np.count_nonzero(flipped)))
+        known = zip(records["champion_score"].tolist(), records["score"].tolist(), strict=True)
+        self._outcomes.update(zip(ids, known, strict=True))
+        while len(self._outcomes) > _REMEMBERED:
+            del self._outcomes[next(iter(self._outcomes))]
+
+    def _act(self, alarm: Alarm | None) -> None:
+        if alarm is not None and not self.over:
+            self.over = True
+            self._verdict(alarm)
+
+    @staticmethod
+    def _tell(request: Request, result: Scored | Exception) -> None:
+        done, request.done = request.done, None
+        if done is not None:
+            done(result)
+
+
+def _matrix(rows: list[Rows], width: int) -> Matrix:
+    return np.frombuffer(b"".join([one.packed for one in rows])).reshape(-1, width)

@@ -1,0 +1,172 @@
+"""A worker: one process that answers for every service of the server. ``python -m drivetrain.serve.worker ORDER``.
+
+It ends when it is told to (SIGTERM), or when the supervisor is gone: then its standard input ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import uvloop
+
+from drivetrain.access.usage import FILE as USAGE
+from drivetrain.access.usage import UsageTable
+from drivetrain.core.errors import DrivetrainError
+from drivetrain.serve.board import Board, Note
+from drivetrain.serve.cors import Cors
+from drivetrain.serve.counts import Counts
+from drivetrain.serve.door import Door
+from drivetrain.serve.http.listener import Listener
+from drivetrain.serve.http.tls import Certificate
+from drivetrain.serve.listening import shared
+from drivetrain.serve.order import Order
+from drivetrain.serve.page import MetricsPage
+from drivetrain.serve.routes import Routes
+from drivetrain.serve.service import Service
+from drivetrain.serve.settings import ServiceSettings, from_json
+from drivetrain.serve.slots import Slots
+from drivetrain.store.catalog import Catalog
+
+_TICK_SECONDS = 0.1
+_NOTE_EVERY_TICKS = 10
+
+
+class Worker:
+    """The worker's services, its address, and what it does every tenth of a second."""
+
+    def __init__(self, order: Order, opened: ExitStack) -> None:
+        settings = order.settings
+        self._order = order
+        self._opened = opened
+        self._board = Board(order.folder)
+        self._pulse = self._board.pulse(order.number)
+        self._slots = Slots(order.blamed)
+        self._counts = Counts()
+        self._catalogs: dict[Path, Catalog] = {}
+        self._usages: dict[Path, UsageTable] = {}
+        self.services = [self._service(service) for service in settings.services]
+        page = MetricsPage(self.services, self._board, self._counts, lambda: self._listener.connections)
+        routes = Routes(self.services, self._counts, lambda: page.text(os.getpid()), order.url)
+        cors = Cors(settings.cors_origins) if settings.cors_origins else None
+        self._door = Door(routes, self._counts, settings.limits.max_body_bytes, cors)
+        self._certificate = Certificate(settings.tls) if settings.tls else None
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Answer until told to stop. Raises what keeps the worker from starting."""
+        await self._load()
+        gc.collect()
+        gc.freeze()  # what was loaded stays; the collector need not look at it again and again
+        self._listener = Listener(self._door, self._order.settings.limits)
+        held = shared(self._order.settings.host, self._order.port)
+        await self._listener.listen(held, self._certificate.context if self._certificate else None)
+        self._listen_for_the_end()
+        self._note(serving=True)
+        ticking = asyncio.create_task(self._tick())
+        await self._ended.wait()
+        await self._listener.drain(self._order.settings.drain_seconds)
+        ticking.cancel()
+        for service in self.services:
+            service.close()
+        self._note(serving=False)
+
+    def _service(self, settings: ServiceSettings) -> Service:
+        home = settings.home
+        if home not in self._catalogs:
+            self._catalogs[home] = self._opened.enter_context(Catalog(home))
+            self._usages[home] = UsageTable(self._catalogs[home].state / USAGE)
+            self._opened.callback(self._usages[home].close)
+        service = Service(settings, self._catalogs[home], self._usages[home], self._pulse, self._slots)
+        service.workers = self._order.settings.workers
+        return service
+
+    async def _load(self) -> None:
+        """Take up what is deployed. The only service of a new server must come up; others are quarantined alone."""
+        for service in self.services:
+            try:
+                await service.start()
+            except DrivetrainError as error:
+                if len(self.services) == 1 and not self._order.again:
+                    raise
+                service.quarantine(error.message)
+                print(f"drivetrain serve: {service.name} is quarantined: {error}", file=sys.stderr)  # noqa: T201 - the log
+
+    def _listen_for_the_end(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._ended.set)
+        loop.add_reader(sys.stdin.fileno(), self._heard)
+
+    def _heard(self) -> None:
+        if not os.read(sys.stdin.fileno(), 1):  # the supervisor is gone
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self._ended.set()
+
+    async def _tick(self) -> None:
+        tick = 0
+        while True:
+            self._pulse.beat()
+            changed = [await service.follow() for service in self.services]
+            tick += 1
+            if any(changed) or tick % _NOTE_EVERY_TICKS == 0:
+                self._upkeep()
+            await asyncio.sleep(_TICK_SECONDS)
+
+    def _upkeep(self) -> None:
+        if self._certificate is not None:
+            self._certificate.refresh()
+        for service in self.services:
+            service.callers.refresh()
+            service.watch()
+            try:
+                service.flush()
+            except DrivetrainError as error:
+                print(f"drivetrain serve: {error}", file=sys.stderr)  # noqa: T201 - the log
+        self._note(serving=True)
+        self._end_trials()
+
+    def _end_trials(self) -> None:
+        """Promote challengers that have been judged often enough, counted over all workers."""
+        trials = [
+            service for service in self.services if service.lineup is not None and service.lineup.trial is not None
+        ]
+        if not trials:
+            return
+        notes = [note for note in self._board.notes() if note.serving]
+        for service in trials:
+            version = service.standing().deployment.version
+            theirs = [note.services[service.name] for note in notes if service.name in note.services]
+            theirs = [note for note in theirs if note.deployment == version]
+            rows, labels = sum(note.trial_rows for note in theirs), sum(note.trial_labels for note in theirs)
+            service.end_if_judged(rows, labels)
+
+    def _note(self, *, serving: bool) -> None:
+        notes = {service.name: service.note() for service in self.services}
+        note = Note(os.getpid(), serving, notes, self._slots.releases, self._listener.connections)
+        self._board.write(self._order.number, note)
+
+
+def main() -> int:
+    """Be a worker until told to stop; the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the supervisor, who tells its workers
+    order = from_json(sys.argv[1], Order)
+
+    async def work() -> None:
+        with ExitStack() as opened:
+            await Worker(order, opened).run()
+
+    try:
+        uvloop.run(work())
+    except DrivetrainError as error:
+        print(f"drivetrain serve: {error}", file=sys.stderr)  # noqa: T201 - this is a door
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
