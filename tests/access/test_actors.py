@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from drivetrain.access.actors import add_actor, find_actor, read_actors, remove_actor, write_actors
-from drivetrain.core.errors import InvalidInput, NotFound
+from drivetrain.core.errors import InvalidInput, NotFound, Refused
 from drivetrain.core.roles import Actor, Role
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in range(3)]
@@ -32,6 +32,17 @@ def test_actors_come_and_go(file: Path):
     assert set(read_actors(file)) == {"mia", "ada@example.org"}
     remove_actor(file, "mia")
     assert read_actors(file) == {"ada@example.org": ADA}
+
+
+def test_the_last_who_may_manage_actors_stays(file: Path):
+    write_actors(file, {"mia": MIA, "ada@example.org": ADA})
+    with pytest.raises(Refused, match=r"ada@example\.org is the last who may manage actors") as error:
+        remove_actor(file, "ada@example.org")
+    assert "drivetrain actors add NAME --role ai-engineer" in error.value.hint
+    assert set(read_actors(file)) == {"mia", "ada@example.org"}
+    add_actor(file, Actor("abe", Role.AI_ENGINEER, KEYS[2]))
+    remove_actor(file, "ada@example.org")
+    assert set(read_actors(file)) == {"mia", "abe"}
 
 
 def test_a_name_or_key_is_given_once(file: Path):

@@ -52,6 +52,18 @@ def test_doctor_is_json(call):
     assert {"what", "state", "detail", "cure"} == set(json.loads(call("doctor", "--json"))[0])
 
 
+def test_an_actor_who_is_removed_is_told_with_what_they_signed(call):
+    call("actors", "add", "max", "--role", "ml-engineer")
+    said = json.loads(call("actors", "remove", "max", "--json"))
+    assert said == {"removed": "max", "releases": []}
+    assert "max" not in call("actors", "list")
+    call("actors", "add", "moe", "--role", "ml-engineer")
+    told = call("actors", "remove", "mia")
+    assert "mia is out of actors.yaml" in told
+    assert "release/small-risk@" in told
+    assert "drivetrain release --force" in told
+
+
 def test_actors_and_keys_are_listed(call):
     assert "mia" in call("actors", "list")
     secret = json.loads(call("keys", "add", "shop", "--json"))["key"]

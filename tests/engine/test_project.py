@@ -4,7 +4,7 @@ import pytest
 
 import drivetrain
 from drivetrain.core.artifacts import Model, Release
-from drivetrain.core.errors import Forbidden, InvalidInput, NotFound
+from drivetrain.core.errors import Forbidden, InvalidInput, NotFound, Refused
 from drivetrain.core.refs import Ref
 from drivetrain.core.roles import Role
 
@@ -50,6 +50,31 @@ def test_machine_of_the_other_role_may_not(project):
 def test_first_actors_enter_themselves_later_ones_need_the_role(project):
     with pytest.raises(Forbidden):
         project.as_actor("mia").add_actor("eve", Role.AI_ENGINEER)
+
+
+def test_who_may_not_manage_actors_removes_nobody(project):
+    with pytest.raises(Forbidden, match="may not manage actors"):
+        project.as_actor("mia").remove_actor("alex")
+    with pytest.raises(NotFound, match="'bob'"):
+        project.remove_actor("bob")
+    with pytest.raises(Refused, match="last who may manage"):
+        project.remove_actor("alex")
+    assert set(project.actors) == {"mia", "alex"}
+
+
+def test_what_somebody_signed_who_was_removed_is_signed_again_under_the_same_name(released):
+    made = released.approve()
+    released.add_actor("max", Role.ML_ENGINEER)
+    assert released.as_actor("alex").remove_actor("max") == (), "max signed nothing"
+    released.add_actor("moe", Role.ML_ENGINEER)
+    assert released.remove_actor("mia") == (made.ref,)
+    with pytest.raises(Refused, match=r"which nobody in actors\.yaml has"):
+        released.verify()
+    again = released.as_actor("moe").run("release", force=True).steps[-1].ref
+    assert again == made.ref
+    released.approve()
+    verified = released.verify()
+    assert (verified.signed.actor, verified.approval.actor) == ("moe", "alex")
 
 
 def test_api_keys_come_and_go(project):

@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 
 from drivetrain.access.keys import check_actor_name, public_bytes
-from drivetrain.core.errors import InvalidInput, NotFound, examples
+from drivetrain.access.policy import roles_for
+from drivetrain.core.errors import InvalidInput, NotFound, Refused, examples
 from drivetrain.core.roles import Actor, Role
 from drivetrain.store.folders import write_file
 
@@ -62,10 +63,22 @@ def add_actor(path: Path, actor: Actor) -> None:
 
 
 def remove_actor(path: Path, name: str) -> None:
-    """Take an actor out: what they signed is refused from now on. Raises NotFound."""
+    """Take an actor out: what they signed is refused from now on.
+
+    Raises NotFound, and Refused for the last one who may manage actors: without one, anybody could enter themselves.
+    """
     actors = read_actors(path)
-    find_actor(actors, name)
-    write_actors(path, {key: actor for key, actor in actors.items() if key != name})
+    gone = find_actor(actors, name)
+    kept = {key: actor for key, actor in actors.items() if key != name}
+    managers = roles_for("manage_actors")
+    if gone.role in managers and not any(actor.role in managers for actor in kept.values()):
+        raise Refused(
+            "last_to_manage",
+            f"{name} is the last who may manage actors",
+            where=str(path),
+            hint=f"enter another one first: `drivetrain actors add NAME --role {managers[0]}`",
+        )
+    write_actors(path, kept)
 
 
 def find_actor(actors: Mapping[str, Actor], name: str) -> Actor:

@@ -9,6 +9,7 @@ import click
 from drivetrain.cli.options import REF, Door, command
 from drivetrain.cli.output import out, print_json, print_table
 from drivetrain.core.refs import Ref
+from drivetrain.core.errors import examples
 from drivetrain.core.roles import Role
 
 
@@ -68,6 +69,21 @@ def add_actor(door: Door, name: str, role: str, public_key: str | None) -> None:
 
 
 @actors.command("list")
+@actors.command("remove")
+@click.argument("name")
+@command("drivetrain actors remove max --as ada")
+def remove_actor(door: Door, name: str) -> None:
+    """Trust a person no longer. What they signed or approved is refused until somebody else signs it."""
+    signed = door.open().remove_actor(name)
+    if door.json:
+        print_json({"removed": name, "releases": signed})
+        return
+    out.print(f"[green]✓[/] {name} is out of actors.yaml; commit that file")
+    if signed:
+        out.print(f"  refused from now on, with {name}'s signature: {examples(signed)}")
+        out.print("[bold]next:[/] drivetrain release --force, then drivetrain approve; the release stays the same one")
+
+
 @command("drivetrain actors list")
 def list_actors(door: Door) -> None:
     """List the actors, and whose private keys are on this machine."""

@@ -178,6 +178,11 @@ class Release(Displayed):
         """``release/name@digest``."""
         return Ref(self.kind, self.name, self.digest[:SHORT])
 
+    @property
+    def endorsers(self) -> tuple[str, ...]:
+        """Who signed it and, when somebody did, who approved it."""
+        return tuple(said.actor for said in (self.signed, self.approval) if said is not None)
+
 
 @dataclass(frozen=True)
 class TrafficShare:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from drivetrain.access import api_keys
-from drivetrain.access.actors import add_actor, find_actor, read_actors
+from drivetrain.access.actors import add_actor, find_actor, read_actors, remove_actor
 from drivetrain.access.keys import Signer, create_signer, load_signer
 from drivetrain.access.policy import Action, check, roles_for
 from drivetrain.access.verification import VerifiedRelease, verify_release
@@ -241,6 +241,17 @@ class Project:
         actor = Actor(name, role, public_key) if public_key else create_signer(self.keys, name, role).actor
         add_actor(self.home / ACTORS, actor)
         return actor
+
+    def remove_actor(self, name: str) -> tuple[Ref, ...]:
+        """Trust an actor no longer, from now on. Gives the releases that they signed or approved.
+
+        Those no longer verify until another person signs or approves them, which leaves their digest as it is. Raises
+        NotFound, Forbidden, and Refused for the last one who may manage actors.
+        """
+        self.signer("manage_actors")
+        remove_actor(self.home / ACTORS, name)
+        releases = (self.get(Release, entry.ref) for entry in self.list(Kind.RELEASE))
+        return tuple(made.ref for made in releases if name in made.endorsers)
 
     def add_key(self, name: str) -> str:
         """Make an API key for a caller of the service; it is shown this once."""

@@ -21,7 +21,7 @@ from drivetrain.store.folders import check_files, digests, read_folder
 
 DIFF = "code.diff"
 _REPORT = "report.json"
-_VALIDATE = "run `drivetrain validate`"
+_VALIDATE = "run `drivetrain validate --force`"
 
 
 @dataclass(frozen=True)

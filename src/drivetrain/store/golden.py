@@ -87,5 +87,8 @@ def _differs(message: str, where: str) -> Refused:
 
 def _unusable(message: str, where: str) -> InvalidInput:
     return InvalidInput(
-        "golden_batch_unusable", message, where=where, hint="run `drivetrain validate` and release the model again"
+        "golden_batch_unusable",
+        message,
+        where=where,
+        hint="run `drivetrain validate --force` and release the model again",
     )
