@@ -81,6 +81,9 @@ def test_api_keys_come_and_go(project):
     secret = project.add_key("shop")
     assert secret.startswith("dt_")
     assert project.key_names() == ("shop",)
+    project.limit_key("shop", rows_per_day=5)
+    (use,) = project.key_uses()
+    assert (use.name, use.requests_per_second, use.rows_per_day, use.rows_today) == ("shop", None, 5, 0)
     project.revoke_key("shop")
     assert project.key_names() == ()
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from drivetrain.cli.options import REF, Door, command
 from drivetrain.cli.output import out, print_json, print_table
-from drivetrain.core.refs import Ref
 from drivetrain.core.errors import examples
+from drivetrain.core.refs import Ref
 from drivetrain.core.roles import Role
 
 
@@ -68,7 +69,6 @@ def add_actor(door: Door, name: str, role: str, public_key: str | None) -> None:
         out.print(f"[green]✓[/] {actor.name} ({actor.role}) is in actors.yaml; commit that file")
 
 
-@actors.command("list")
 @actors.command("remove")
 @click.argument("name")
 @command("drivetrain actors remove max --as ada")
@@ -84,6 +84,7 @@ def remove_actor(door: Door, name: str) -> None:
         out.print("[bold]next:[/] drivetrain release --force, then drivetrain approve; the release stays the same one")
 
 
+@actors.command("list")
 @command("drivetrain actors list")
 def list_actors(door: Door) -> None:
     """List the actors, and whose private keys are on this machine."""
@@ -103,27 +104,55 @@ def keys() -> None:
     """API keys of the prediction service. Only their SHA-256 is kept."""
 
 
+def _limits(function: Callable[..., None]) -> Callable[..., None]:
+    rate = click.option("--rate", type=float, help="Requests a second, with bursts of one second.")
+    rows = click.option("--rows-per-day", type=int, help="Rows from midnight to midnight UTC.")
+    return rate(rows(function))
+
+
 @keys.command("add")
 @click.argument("name")
-@command("drivetrain keys add web-shop")
-def add_key(door: Door, name: str) -> None:
-    """Make a key for a caller; it is shown once."""
-    secret = door.open().add_key(name)
+@_limits
+@command("drivetrain keys add web-shop\ndrivetrain keys add partner --rate 100 --rows-per-day 1000000")
+def add_key(door: Door, name: str, rate: float | None, rows_per_day: int | None) -> None:
+    """Make a key for a caller; it is shown once. Limits that are not given are the service's."""
+    secret = door.open().add_key(name, requests_per_second=rate, rows_per_day=rows_per_day)
     if door.json:
         print_json({"name": name, "key": secret})
     else:
         out.print(secret)
 
 
+@keys.command("limit")
+@click.argument("name")
+@_limits
+@command("drivetrain keys limit partner --rate 20 --rows-per-day 50000\ndrivetrain keys limit partner")
+def limit_key(door: Door, name: str, rate: float | None, rows_per_day: int | None) -> None:
+    """Give a caller's key other limits, also while the service runs. Limits that are not given are the service's."""
+    door.open().limit_key(name, requests_per_second=rate, rows_per_day=rows_per_day)
+    if door.json:
+        print_json({"name": name, "requests_per_second": rate, "rows_per_day": rows_per_day})
+    else:
+        out.print(f"[green]✓[/] the limits of {name} are changed; the running server follows within a second")
+
+
 @keys.command("list")
 @command("drivetrain keys list")
 def list_keys(door: Door) -> None:
-    """List who holds a key."""
-    names = door.open().key_names()
+    """List who holds a key, the limits that hold for it, and the rows it used today (UTC)."""
+    uses = door.open().key_uses()
     if door.json:
-        print_json(names)
+        print_json(uses)
     else:
-        print_table(("name",), [(name,) for name in names])
+        rows = [
+            (use.name, _amount(use.requests_per_second), _amount(use.rows_per_day), _amount(use.rows_today))
+            for use in uses
+        ]
+        print_table(("name", "requests/s", "rows a day", "rows today"), rows)
+
+
+def _amount(limit: float | None) -> str:
+    return "any" if limit is None else f"{limit:,.10g}"
 
 
 @keys.command("revoke")

@@ -14,6 +14,7 @@ from drivetrain.access import api_keys
 from drivetrain.access.actors import add_actor, find_actor, read_actors, remove_actor
 from drivetrain.access.keys import Signer, create_signer, load_signer
 from drivetrain.access.policy import Action, check, roles_for
+from drivetrain.access.usage import KeyUse, key_uses
 from drivetrain.access.verification import VerifiedRelease, verify_release
 from drivetrain.core.artifacts import Artifact, Deployment, DriftReport, Model, Release
 from drivetrain.core.errors import InvalidInput, NotFound, examples
@@ -253,14 +254,30 @@ class Project:
         releases = (self.get(Release, entry.ref) for entry in self.list(Kind.RELEASE))
         return tuple(made.ref for made in releases if name in made.endorsers)
 
-    def add_key(self, name: str) -> str:
-        """Make an API key for a caller of the service; it is shown this once."""
+    def add_key(self, name: str, *, requests_per_second: float | None = None, rows_per_day: int | None = None) -> str:
+        """Make an API key for a caller of the service; it is shown this once. Limits not given are the service's."""
         self.signer("manage_keys")
-        return api_keys.create_key(self.catalog.state, name)
+        return api_keys.create_key(
+            self.catalog.state, name, requests_per_second=requests_per_second, rows_per_day=rows_per_day
+        )
+
+    def limit_key(
+        self, name: str, *, requests_per_second: float | None = None, rows_per_day: int | None = None
+    ) -> None:
+        """Give a caller's API key other limits, also while the service runs. Those not given are the service's."""
+        self.signer("manage_keys")
+        api_keys.set_limits(
+            self.catalog.state, name, requests_per_second=requests_per_second, rows_per_day=rows_per_day
+        )
 
     def key_names(self) -> tuple[str, ...]:
         """Who holds an API key."""
         return tuple(key.name for key in api_keys.list_keys(self.catalog.state))
+
+    def key_uses(self) -> tuple[KeyUse, ...]:
+        """Who holds an API key, the limits that it has in this project's service, and what was used of them today."""
+        service = self.spec.service
+        return key_uses(self.catalog.state, api_keys.Limits(service.requests_per_second, service.rows_per_day))
 
     def revoke_key(self, name: str) -> None:
         """Take a caller's API key back."""
