@@ -16,21 +16,13 @@ def test_every_action_has_a_rule_with_a_reason():
     assert all(rule.roles and rule.reason for rule in RULES.values())
 
 
-@pytest.mark.parametrize(
-    ("actor", "allowed"),
-    [
-        (MIA, {"ingest", "prepare", "train", "validate", "release", "override", "roll_back", "replay", "monitor", "read"}),
-        (
-            ADA,
-            {
-                "validate", "approve", "deploy", "roll_back", "replay", "serve", "monitor", "read", "manage_actors",
-                "manage_keys",
-            },
-        ),  # fmt: skip
-        (EVE, {"read"}),
-    ],
-)
-def test_each_role_may_do_its_own_work_and_no_more(actor: Actor, allowed: set[str]):
+MIA_MAY = "ingest prepare train validate release override roll_back replay monitor read"
+ADA_MAY = "validate approve deploy roll_back replay serve monitor read manage_actors manage_keys"
+
+
+@pytest.mark.parametrize(("actor", "may"), [(MIA, MIA_MAY), (ADA, ADA_MAY), (EVE, "read")])
+def test_each_role_may_do_its_own_work_and_no_more(actor: Actor, may: str):
+    allowed = set(may.split())
     for action in get_args(Action):
         assert (actor.role in roles_for(action)) == (action in allowed)
         if action in allowed:

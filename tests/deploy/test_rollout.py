@@ -94,10 +94,13 @@ class Shelf:
     def roll_out(self, service, release):
         print("out", release.ref)
 """
-QUICK = SHELF + """
+QUICK = (
+    SHELF
+    + """
     def bring_back(self, service, release):
         print("back", release.ref)
 """
+)
 
 
 @pytest.mark.parametrize(("plugin", "word"), [(SHELF, "out"), (QUICK, "back")], ids=["plain", "remembers"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,12 +33,13 @@ from drivetrain.deploy.tally import Answers, Tally
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import write_folder
 from drivetrain.store.journal import roll
-from drivetrain.store.models import Scorer, model_from
+from drivetrain.store.models import model_from, open_scorer
 
 REPLAYED_ROWS = 100_000
 MOST_ROWS = 1_000_000
-_SLICE = 32
-"""Rows that a model scores fastest together; the answers are the same, byte by byte."""
+_GRAPH_ROWS = 32
+_CODE_ROWS = 1024
+"""Rows that a model scores fastest together: a graph, and code in a process of its own."""
 
 
 def replay(
@@ -69,10 +71,11 @@ def replay(
     recorded = Recorded(catalog, service, rows)
     if not recorded.count:
         return None
-    match = _Match(_Contender(before, before), _Contender(after, before))
-    for block in recorded.blocks():
-        match.play(block)
-        progress(match.recorded, recorded.count, f"{match.tally.flipped.value:.2%} flipped")
+    with closing(_Contender(before, before)) as champion, closing(_Contender(after, before)) as contender:
+        match = _Match(champion, contender)
+        for block in recorded.blocks():
+            match.play(block)
+            progress(match.recorded, recorded.count, f"{match.tally.flipped.value:.2%} flipped")
     report = match.report(service, rule)
     report = replace(report, findings=tuple(broken_bounds(report)))
     write_folder(replay_folder(report, catalog), {"replay.json": report.to_json(), "replay.html": replay_page(report)})
@@ -103,11 +106,17 @@ class _Contender:
         self.content = model_from(release.part("model"), self.name)
         sent_content = model_from(sent.part("model"), str(sent.ref))
         self.fitting = Fitting(self.content.signature, sent_content.signature)
-        self._scorer = Scorer(self.content.graph)
+        self._scorer = open_scorer(self.content)
+        self._together = _GRAPH_ROWS if self._scorer.in_process else _CODE_ROWS
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._scorer.close()
 
     def answers(self, rows: NDArray[np.float64]) -> Answers:
         """Score and decision for packed rows [n, F]; where there is no score it is NaN, and the decision is no."""
-        parts = [self._scorer.score(rows[at : at + _SLICE]) for at in range(0, len(rows), _SLICE)]
+        starts = range(0, len(rows), self._together)
+        parts = [self._scorer.score(rows[start : start + self._together]) for start in starts]
         score = np.concatenate(parts) if parts else np.empty(0)
         return Answers(score, score >= self.content.decision.threshold)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -24,14 +25,18 @@ from drivetrain.core.project import ProjectSpec
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.roles import Actor, Role
 from drivetrain.core.settings import Settings
+from drivetrain.deploy.rollout import standing_of
+from drivetrain.engine import rollout
 from drivetrain.engine.plan import Plan, make_plan, steps_table
+from drivetrain.engine.rollout import Canary
 from drivetrain.engine.run import RunResult, run_stages
-from drivetrain.engine.serving import server_command
+from drivetrain.engine.serving import server_command, server_settings
 from drivetrain.engine.stages import STAGES, Context, Options, StageName, stages
 from drivetrain.store.catalog import Catalog, Entry
 from drivetrain.store.locks import held
 
 if TYPE_CHECKING:
+    from drivetrain.deploy.replay_report import ReplayReport
     from drivetrain.engine.trace import Trace
 
 FILE = "drivetrain.yaml"
@@ -132,40 +137,85 @@ class Project:
 
     # --- the service --------------------------------------------------------------------------------------------
 
-    def deploy(self, release: Ref | None = None, target: str = "local") -> Deployment:
-        """Let an approved release (the newest by default) answer for the service."""
-        from drivetrain.deploy.deploy import deploy
+    def deploy(self, release: Ref | None = None, target: str = "local", reason: str = "") -> Deployment:
+        """Let an approved release (the newest by default) answer everything; a trial that runs ends."""
+        return rollout.deploy(self, self.release(release), target, reason)
 
-        signer = self.signer("deploy")
-        deployment = deploy(
-            self.spec.service_name, self.release(release), target, signer.actor.name, self.catalog, self.actors
-        )
-        self.catalog.put(deployment, actor=signer.actor.name)
-        return deployment
+    def shadow(self, release: Ref | None = None, share: float = 1.0, reason: str = "") -> Deployment:
+        """Send a copy of a share of the rows (0 < share <= 1) to a release that never answers."""
+        return rollout.shadow(self, self.release(release), share, reason)
+
+    def canary(
+        self,
+        release: Ref | None = None,
+        share: float = 0.1,
+        reason: str = "",
+        *,
+        override: str = "",
+        progress: Progress = silent,
+    ) -> Canary:
+        """Let a release answer a share (0 < share < 1) under the bounds of ``service.canary``, after a replay.
+
+        Raises Refused when the replay is out of these bounds; ``override`` says why that does not matter.
+        """
+        return rollout.canary(self, self.release(release), share, reason, override, progress)
+
+    def promote(self, reason: str = "") -> Deployment:
+        """Let the challenger on trial answer everything."""
+        return rollout.promote(self, reason)
+
+    def roll_back(self, to: Ref | None = None, reason: str = "") -> Deployment:
+        """End the trial that runs, or go back to the champion before; with ``to``, to that deployment's."""
+        return rollout.roll_back(self, to, reason)
+
+    def replay(
+        self, release: Ref | None = None, rows: int | None = None, progress: Progress = silent
+    ) -> ReplayReport | None:
+        """What a release would have decided on the newest recorded requests; None when there are none."""
+        return rollout.replay(self, self.release(release), rows, progress)
 
     def deployment(self) -> Deployment:
         """What serves now. Raises NotFound."""
-        newest = self.catalog.latest(Deployment, self.spec.service_name)
-        if newest is None:
-            raise NotFound(
-                "no_deployment", "nothing is deployed yet", where=str(self.file), hint="run `drivetrain deploy`"
-            )
-        return newest
+        return standing_of(self.spec.service_name, self.catalog)
 
-    def serve(self, host: str | None = None, port: int | None = None) -> NoReturn:
-        """Become the prediction server of what is deployed, until it is told to stop.
+    def deployments(self) -> tuple[Deployment, ...]:
+        """What ever served, oldest first."""
+        return self.catalog.deployments(self.spec.service_name)
+
+    def deployment_at(self, when: datetime) -> Deployment:
+        """What served at that time (with its time zone). Raises NotFound when nothing did yet."""
+        return rollout.served_at(self, when)
+
+    def serve(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        workers: int | None = None,
+        others: Sequence[Project] = (),
+    ) -> NoReturn:
+        """Become the prediction server of what is deployed here, and in ``others``, until it is told to stop.
 
         Raises what ``verify`` raises when a release is not what was signed and approved; the server looks again.
         """
-        self.signer("serve")
-        for share in self.deployment().shares:
-            self.verify(share.release)
-        command = self.server_command(host=host, port=port)
+        for project in (self, *others):
+            project.signer("serve")
+            for ref in project.deployment().releases:
+                project.verify(ref)
+        command = self.server_command(host=host, port=port, workers=workers, others=others)
         os.execv(command[0], command)  # noqa: S606 - our own interpreter and module, no shell
 
-    def server_command(self, *, host: str | None = None, port: int | None = None) -> list[str]:
+    def server_command(
+        self,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        workers: int | None = None,
+        others: Sequence[Project] = (),
+    ) -> list[str]:
         """The command line of the prediction server, for whoever starts processes here."""
-        return server_command(str(self.home), self.spec.service_name, self.spec.service, host=host, port=port)
+        services = [(project.home, project.spec) for project in (self, *others)]
+        return server_command(server_settings(services, host=host, port=port, workers=workers))
 
     def monitor(self, progress: Progress = silent) -> DriftReport:
         """Compare what the service answers with what its release was made from."""
