@@ -35,43 +35,40 @@ class Segmenter:
     """
 
     def __init__(self, signature: Signature, reference: Reference) -> None:
-        self._texts = _places(signature, text=True)
-        self._numbers = _places(signature, text=False)
-        tables: dict[int, list[int]] = {}
-        cuts: dict[int, tuple[float, ...]] = {}
         names: list[str] = []
-        starts = []
-        for at, (field, spread) in enumerate(zip(signature.inputs, reference.inputs, strict=True)):
-            starts.append(len(names))
+        tables, cuts, lowest, missing = [], [], [], []
+        for field, spread in zip(signature.inputs, reference.inputs, strict=True):
+            start = len(names)
             if field.type is ColumnType.TEXT:
-                tables[at], own = _texts(field, spread)
+                table, own = _texts(field, spread)
+                tables.append([start + segment for segment in table])
             else:
-                cuts[at], own = _ranges(field, spread)
+                between, own = _ranges(field, spread)
+                cuts.append(between)
+                lowest.append(start)
+                missing.append(start + len(own) - 1)
             names += [f"{field.name} {name}" for name in own]
         self.names: tuple[str, ...] = tuple(names)
-        self._starts = np.array(starts, dtype=np.int32)
-        self._missing = np.append(self._starts[1:], len(names))[self._numbers].astype(np.int32) - 1
-        self._cuts = _side_by_side([cuts[at] for at in self._numbers.tolist()], len(_QUARTERS))
-        self._table = _stacked([tables[at] for at in self._texts.tolist()])
-        self._rows_of_table = np.arange(len(self._texts)) * self._table.shape[1] + _FIRST_TEXT
+        self._numbers, self._texts = (_places(signature, text=text) for text in (False, True))
+        self._cuts = _side_by_side(cuts)
+        self._lowest, self._missing = np.array(lowest, dtype=np.int32), np.array(missing, dtype=np.int32)
+        self._table = _stacked(tables)
+        self._rows_of_table = np.arange(len(tables)) * self._table.shape[1] + _FIRST_TEXT
 
     def codes(self, rows: Numbers) -> Codes:
         """For packed rows [n, F] the places in ``names`` of their segments [n, F], one for each input."""
         found = np.empty(rows.shape, dtype=np.int32)
-        found[:] = self._starts
         if self._numbers.size:
-            found[:, self._numbers] = self._ranges_of(rows[:, self._numbers])
+            found[:, self._numbers] = self._ranges_of(rows.take(self._numbers, axis=1))
         if self._texts.size:
-            values = rows[:, self._texts]
+            values = rows.take(self._texts, axis=1)
             places = np.where(np.isnan(values), _MISSING, values).astype(np.intp)
-            found[:, self._texts] += self._table.take(places + self._rows_of_table)
+            found[:, self._texts] = self._table.take(places + self._rows_of_table)
         return found
 
     def _ranges_of(self, values: Numbers) -> Codes:
-        reached = np.broadcast_to(self._starts[self._numbers], values.shape).copy()
-        for cuts in self._cuts:
-            reached += values >= cuts
-        return np.where(np.isnan(values), self._missing, reached)
+        first, second, third = ((values >= cuts).view(np.int8) for cuts in self._cuts)
+        return np.where(np.isnan(values), self._missing, self._lowest + (first + second + third))
 
 
 def _places(signature: Signature, *, text: bool) -> NDArray[np.intp]:
@@ -118,11 +115,10 @@ def _quartiles(spread: Distribution) -> tuple[float, ...]:
     return tuple(spread.cuts[at] for at in chosen)
 
 
-def _side_by_side(cuts: list[tuple[float, ...]], most: int) -> Numbers:
-    """Cuts as [most, inputs]; where an input has fewer, NaN, which no value reaches."""
-    return (
-        np.array([(*one, *[math.nan] * (most - len(one))) for one in cuts], dtype=np.float64).reshape(len(cuts), most).T
-    )
+def _side_by_side(cuts: list[tuple[float, ...]]) -> Numbers:
+    """Cuts as [3, inputs]; where an input has fewer, NaN, which no value reaches."""
+    most = len(_QUARTERS)
+    return np.array([(*one, *[math.nan] * (most - len(one))) for one in cuts], dtype=np.float64).reshape(-1, most).T
 
 
 def _stacked(tables: list[list[int]]) -> Codes:
