@@ -157,7 +157,8 @@ class Client:
                 raise moved(error, block.start) from None
             self._most[form] = min(self._at_most(form), len(block.items) // 2)
         except DrivetrainError as error:
-            raise moved(error, block.start) from error.__cause__
+            moved(error, block.start)
+            raise
         else:
             yield block, reply
             return
