@@ -60,15 +60,6 @@ def test_curves_hold_the_areas_that_scikit_learn_measures(cases):
     agrees()
 
 
-@pytest.mark.filterwarnings("ignore:Since pos_label is not provided:UserWarning")
-def test_brier_score_is_scikit_learns(cases):
-    @given(cases)
-    def agrees(both):
-        assert metrics.brier(*both) == pytest.approx(oracle.brier_score_loss(*both))
-
-    agrees()
-
-
 def test_cost_counts_each_kind_of_error_at_its_price():
     label = np.array([True, True, False, False])
     decision = np.array([True, False, True, False])

@@ -1,4 +1,4 @@
-"""How good scores are: ROC AUC, average precision, log loss, Brier score, cost, and the curves behind them.
+"""How good scores are: ROC AUC, average precision, log loss, cost, and the curves behind them.
 
 Every function takes ``label`` (bool [n]) and ``score`` (float64 [n], the probability that the label is true) and raises
 InvalidInput when the metric is not defined for them: no rows, scores that are not numbers, only one class.
@@ -62,12 +62,6 @@ def average_precision(label: Labels, score: Numbers) -> float:
 def log_loss(label: Labels, score: Numbers) -> float:
     """Mean negative log-likelihood in nats; scores are kept off 0 and 1 by the float64 epsilon."""
     return measure("log_loss", label, score)
-
-
-def brier(label: Labels, score: Numbers) -> float:
-    """Mean squared difference of score and label (Brier 1950)."""
-    check_cases(label, score)
-    return float(np.mean(np.square(score - label)))
 
 
 def costs(label: Labels, decision: Labels, false_positive: float, false_negative: float) -> Numbers:

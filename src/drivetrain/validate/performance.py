@@ -20,7 +20,7 @@ _POINTS = 200
 
 def headline(evidence: Evidence) -> tuple[Estimate, ...]:
     """The metrics that every report gives, whatever gates are set, with their intervals."""
-    brier = bootstrap_mean("brier", np.square(evidence.score - evidence.label))
+    brier = bootstrap_mean("brier", np.square(evidence.score - evidence.label))  # Brier 1950
     bins = reliability(evidence.label, evidence.score)
     found = (*evidence.metrics.values(), brier, calibration_error(evidence.label, evidence.score, bins))
     priced = evidence.content.decision.kind == "cost"
