@@ -3,7 +3,8 @@
 import pytest
 
 from drivetrain.core.errors import NotFound, Refused
-from drivetrain.ingest import destination, quarantine
+from drivetrain.ingest import destination
+from drivetrain.store import quarantine
 from drivetrain.store.tables import Table
 
 TEXT = "id,age\n1,17\n2,30\n3,abc\n4,40,extra\n5,12\n"

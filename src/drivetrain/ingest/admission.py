@@ -9,9 +9,9 @@ import duckdb
 from drivetrain.core.errors import Refused
 from drivetrain.core.project import Contract, Freshness
 from drivetrain.core.schema import ColumnType, Schema
-from drivetrain.ingest.casting import quoted
 from drivetrain.ingest.judging import STORED, Judged
 from drivetrain.ingest.staging import Origin
+from drivetrain.store.casting import quoted
 
 _EXAMPLES = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

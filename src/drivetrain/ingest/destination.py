@@ -11,9 +11,9 @@ import pyarrow.dataset as ds
 from drivetrain.core.artifacts import Dataset
 from drivetrain.core.project import Contract
 from drivetrain.core.schema import Column, Schema
-from drivetrain.ingest.quarantine import Pin, Quarantine
 from drivetrain.ingest.rules import is_nullable
 from drivetrain.store.catalog import Catalog
+from drivetrain.store.quarantine import Pin, Quarantine
 from drivetrain.store.tables import Commit, Table, arrow_schema, schema_of
 
 

@@ -15,12 +15,12 @@ import msgspec
 
 from drivetrain.core.errors import InvalidInput, Refused, Transient
 from drivetrain.core.project import FileFormat
-from drivetrain.ingest.content import Content
-from drivetrain.ingest.delimited import read_delimited, read_layout
-from drivetrain.ingest.json_lines import check_json_lines, read_json_lines
-from drivetrain.ingest.listing import SourceFile, describe, format_by_name
-from drivetrain.ingest.parquet import read_parquet
 from drivetrain.ingest.reading import Batch, Position
+from drivetrain.store.files.content import Content
+from drivetrain.store.files.delimited import read_delimited, read_layout
+from drivetrain.store.files.json_lines import check_json_lines, read_json_lines
+from drivetrain.store.files.listing import SourceFile, describe, format_by_name
+from drivetrain.store.files.parquet import read_parquet
 
 
 @dataclass(frozen=True)

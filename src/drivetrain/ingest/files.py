@@ -7,8 +7,8 @@ from pathlib import Path
 
 from drivetrain.core.project import FilesSource
 from drivetrain.ingest.file_set import Options, read_files
-from drivetrain.ingest.listing import find_files
 from drivetrain.ingest.reading import Batch, Portion, Position
+from drivetrain.store.files.listing import find_files
 
 
 class FilesReader:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drivetrain.core.digest import digest_of
 from drivetrain.core.project import FilesSource, SourceSpec
-from drivetrain.ingest.listing import find_files
+from drivetrain.store.files.listing import find_files
 
 
 def fingerprint(spec: SourceSpec, home: Path) -> str:

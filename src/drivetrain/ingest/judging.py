@@ -12,9 +12,9 @@ import pyarrow.dataset as ds
 from drivetrain.core.errors import DrivetrainError, Refused, examples
 from drivetrain.core.project import Contract
 from drivetrain.core.schema import Schema
-from drivetrain.ingest.casting import literal, quoted, typed
 from drivetrain.ingest.rules import RAW, Rule, Unique, compile_rules, shown, uniques
 from drivetrain.ingest.staging import HIDDEN, Origin, Staging
+from drivetrain.store.casting import literal, quoted, typed
 
 STORED = "stored_rows"
 """The name under which SQL finds the rows that stand in the table."""

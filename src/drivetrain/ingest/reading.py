@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
-import pyarrow as pa
-
 from drivetrain.core import plugins
 from drivetrain.core.project import SourceSpec
-from drivetrain.core.schema import Schema
+from drivetrain.store.files.batches import Batch, BrokenRow
+
+__all__ = ["Batch", "BrokenRow", "Portion", "Position", "Reader", "ReaderClass", "open_reader"]
 
 
 @dataclass(frozen=True)
@@ -24,34 +24,6 @@ class Portion:
 
     name: str
     size: int
-
-
-@dataclass(frozen=True)
-class BrokenRow:
-    """A row that could not be taken apart into columns: its number, its text and why."""
-
-    number: int
-    text: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some rows of one portion, in order.
-
-    ``rows`` holds text columns only: casting is the contract's business, so that a bad value is a bad row.
-    ``numbers`` [rows] counts within the portion from 1. ``declared`` gives the types where the source itself has
-    types. With ``optional_fields`` a column that is absent is missing in these rows, not gone from the source.
-    ``done`` is how many of the source's bytes at rest have been passed.
-    """
-
-    portion: str
-    rows: pa.Table
-    numbers: pa.Int64Array
-    broken: tuple[BrokenRow, ...] = ()
-    declared: Schema | None = None
-    optional_fields: bool = False
-    done: int = 0
 
 
 @dataclass(frozen=True)

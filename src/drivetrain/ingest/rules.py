@@ -10,7 +10,7 @@ from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import InvalidInput, Refused, examples
 from drivetrain.core.project import ColumnRule, Contract
 from drivetrain.core.schema import Column, ColumnType, Schema
-from drivetrain.ingest.casting import MEANING, SQL_TYPE, literal, quoted
+from drivetrain.store.casting import MEANING, SQL_TYPE, literal, quoted
 
 RAW = "drivetrain_raw"
 """The struct with the text of every column, beside the typed columns."""

@@ -16,8 +16,8 @@ import pyarrow.dataset as ds
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.schema import ColumnType, Schema
-from drivetrain.ingest.casting import INFERRED, listed, literal, looks_like, quoted, typed
 from drivetrain.ingest.reading import Batch
+from drivetrain.store.casting import INFERRED, listed, literal, looks_like, quoted, typed
 
 _MEMORY = "1GB"
 _SAMPLE = 2_000  # rows

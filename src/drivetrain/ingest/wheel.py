@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Refused, Transient, examples
 from drivetrain.core.project import WheelSource
 from drivetrain.ingest.file_set import Options, read_files
-from drivetrain.ingest.listing import SourceFile, describe
 from drivetrain.ingest.reading import Batch, Portion, Position
+from drivetrain.store.files.listing import SourceFile, describe
 
 _PATIENCE = 600  # seconds
 _CHUNK = 1 << 20

@@ -15,9 +15,9 @@ import pyarrow.compute as pcompute
 import pyarrow.parquet as pq
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.ingest.content import Content, foreign
-from drivetrain.ingest.delimited import check_names
-from drivetrain.ingest.reading import Batch
+from drivetrain.store.files.batches import Batch
+from drivetrain.store.files.content import Content, foreign
+from drivetrain.store.files.delimited import check_names
 from drivetrain.store.tables import schema_of
 
 _ROWS = 65_536
@@ -32,7 +32,7 @@ def read_parquet(content: Content) -> Iterator[Batch]:
             declared, passed = schema_of(parquet.schema_arrow), 0
             for batch in parquet.iter_batches(batch_size=_ROWS):
                 numbers = pa.array(np.arange(passed + 1, passed + 1 + batch.num_rows))
-                rows = pa.table({name: _text(batch.column(name)) for name in batch.schema.names})
+                rows = pa.table({name: as_text(batch.column(name)) for name in batch.schema.names})
                 passed += batch.num_rows
                 done = content.at_rest * passed // parquet.metadata.num_rows
                 yield Batch(content.name, rows, numbers, declared=declared, done=done)
@@ -52,10 +52,11 @@ def _seekable(content: Content) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, file)
 
 
-def _text(column: pa.Array) -> pa.Array:
+def as_text(column: pa.Array) -> pa.Array:
+    """The values as text without loss, null where there is none (NaN is none); nested ones and bytes as JSON."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return _text(column.dictionary_decode())
+        return as_text(column.dictionary_decode())
     if pa.types.is_timestamp(kind):
         return column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.string())
     if pa.types.is_floating(kind):

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from drivetrain.core.errors import InvalidInput, examples
-from drivetrain.ingest.content import MAX_ROW, Content, check_text, not_utf8, row_too_long
-from drivetrain.ingest.listing import plain_name
-from drivetrain.ingest.reading import Batch, BrokenRow
+from drivetrain.store.files.batches import Batch, BrokenRow
+from drivetrain.store.files.content import MAX_ROW, Content, check_text, not_utf8, row_too_long
+from drivetrain.store.files.listing import plain_name
 
 _DELIMITERS = ",;\t|"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import pyarrow as pa
 
 from drivetrain.core.errors import InvalidInput, NotFound
-from drivetrain.ingest.listing import COMPRESSIONS
+from drivetrain.store.files.listing import COMPRESSIONS
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivetrain.core.schema import ColumnType
-from drivetrain.ingest.casting import literal, looks_like, quoted, typed
+from drivetrain.store.casting import literal, looks_like, quoted, typed
 
 SQL = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
 SQL.execute("SET TimeZone = 'UTC'")

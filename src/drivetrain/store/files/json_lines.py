@@ -8,9 +8,9 @@ import msgspec
 import pyarrow as pa
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.ingest.content import MAX_ROW, Content, check_text, not_utf8, row_too_long
-from drivetrain.ingest.delimited import check_names
-from drivetrain.ingest.reading import Batch, BrokenRow
+from drivetrain.store.files.batches import Batch, BrokenRow
+from drivetrain.store.files.content import MAX_ROW, Content, check_text, not_utf8, row_too_long
+from drivetrain.store.files.delimited import check_names
 
 Value = str | int | float | bool | list[object] | dict[str, object] | None
 _decode = msgspec.json.Decoder(dict[str, Value]).decode
