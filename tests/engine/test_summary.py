@@ -35,6 +35,7 @@ RELEASE = Ref.parse("release/risk@abc")
         (Dataset("loans", 0, "d", 1497, 3, INPUTS), "1,497 rows, 3 bad, quarantined"),
         (Features("risk", 0, "d", "id", "late", None, INPUTS, PARTS, (), ()), "1 inputs, train 80, test 20"),
         (Model("risk", "d", "xgboost", AUC, (), ()), "xgboost, cross-validated roc_auc 0.8680 [0.8600, 0.8760]"),
+        (Model("risk", "d", "code", AUC, (), ()), "code, on the training rows roc_auc 0.8680 [0.8600, 0.8760]"),
         (
             Report("risk", "d", "fail", (AUC,), GATES, ()),
             "roc_auc 0.8680 [0.8600, 0.8760], 1 of 2 gates passed, failed: latency",

@@ -11,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from drivetrain.core.errors import InvalidInput, Tampered
 from drivetrain.core.project import GatesSpec
+from drivetrain.store.folders import read_folder
+from drivetrain.testing.code_models import good_code
 from drivetrain.validate.safety import safety
 
 
@@ -146,6 +148,37 @@ def test_a_file_that_is_not_the_data_it_should_be_is_refused(world, name, conten
     result = _result(world, world.keep(_files(world) | {name: content}))
     assert result.verdict == "fail"
     assert reason in result.detail
+
+
+CONSENT = GatesSpec(allow_code="the tariff is the regulator's")
+
+
+def _code(world, **more):
+    made = good_code().code
+    return world.model(lambda content: replace(content, graph=b"", code=replace(made, files={**made.files, **more})))
+
+
+def test_code_is_refused_until_the_project_says_why_it_may_be(world):
+    model = _code(world)
+    result = _result(world, model)
+    assert result.verdict == "fail"
+    assert "Python code (scoring.py:score); gates.allow_code has to say why" in result.detail
+    (result,) = safety(world.evidence(CONSENT, model)).results
+    assert result.verdict == "pass"
+    assert "runs scoring.py:score" in result.detail
+    assert "2 s a call; consent: the tariff is the regulator's" in result.detail
+
+
+def test_consent_is_for_the_folder_of_the_code_and_nothing_else(world):
+    pickled = _code(world, **{"weights.pkl": pickle.dumps([1])})
+    (result,) = safety(world.evidence(CONSENT, pickled)).results
+    assert result.verdict == "pass", "what the code does with its files is the code's doing"
+    files = read_folder(world.catalog.folder(_code(world).ref))
+    beside = world.keep(files | {"load.py": b"import os"})
+    (result,) = safety(world.evidence(CONSENT, beside)).results
+    assert "load.py is no data file" in result.detail
+    (result,) = safety(world.evidence(CONSENT, world.keep(_files(world) | {"load.py": b""}))).results
+    assert "load.py is no data file" in result.detail
 
 
 def test_a_pickle_inside_a_numpy_file_is_refused(world):

@@ -3,7 +3,8 @@
 The files of a model folder:
 
 - ``model.onnx``: one input ``row`` (float64 [n, F], columns in signature order), one output ``score`` (float [n], the
-  calibrated probability that the target is true);
+  calibrated probability that the target is true); or, for a model that is a person's code, ``entry.json`` (the function
+  and its limits) and ``code/`` (its files);
 - ``expected.npy`` (float64): what the trained pipeline itself answers for the first rows of the test part, against
   which the served path is held;
 - ``signature.json``, ``reference.json``, ``decision.json``, ``training.json``, ``environment.json``: the classes below.

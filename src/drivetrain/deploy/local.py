@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from drivetrain.access.verification import VerifiedRelease
 from drivetrain.core.errors import Refused
 
@@ -12,18 +14,19 @@ class LocalTarget:
     def roll_out(self, service: str, release: VerifiedRelease) -> None:
         """Load the model as the server will, and score the golden batch and one typical row.
 
-        Raises InvalidInput when it does not load, Refused when it answers otherwise than when it was validated.
+        Raises InvalidInput when it does not load, Transient when it is code that crashes or hangs, Refused when it
+        answers otherwise than when it was validated.
         """
         import numpy as np  # not at the top: the way back has no time for ONNX Runtime
 
         from drivetrain.store.golden import golden_from
-        from drivetrain.store.models import Scorer, model_from
+        from drivetrain.store.models import model_from, open_scorer
 
         model = model_from(release.part("model"), str(release.ref))
-        scorer = Scorer(model.graph)
-        golden_from(release.part("report"), str(release.ref)).check(scorer.score, str(release.ref))
         typical = np.array([[field.typical for field in model.signature.inputs]], dtype=np.float64)
-        score = scorer.score(typical)
+        with closing(open_scorer(model)) as scorer:
+            golden_from(release.part("report"), str(release.ref)).check(scorer.score, str(release.ref))
+            score = scorer.score(typical)
         if not (score.shape == (1,) and 0 <= score[0] <= 1):
             raise Refused(
                 "model_does_not_answer",

@@ -24,6 +24,7 @@ from drivetrain.core.project import GatesSpec, ProjectSpec, Spec
 from drivetrain.core.refs import Kind
 from drivetrain.ingest.fingerprint import fingerprint
 from drivetrain.store.catalog import Catalog
+from drivetrain.train.code_files import read_code
 
 StageName = Literal["ingest", "prepare", "train", "validate", "release"]
 STAGES: tuple[StageName, ...] = ("ingest", "prepare", "train", "validate", "release")
@@ -145,6 +146,7 @@ def _train_inputs(context: Context) -> Inputs:
         "section model": _section(context.spec.model),
         "features": _made(context.features, "prepare").digest,
         **{path: digest_bytes(_read(context.home, path)) for path in _learner_paths(context.spec)},
+        **{path: digest_bytes(content) for path, content in read_code(context.spec.model, context.home).items()},
     }
 
 
@@ -258,6 +260,8 @@ def _sql_paths(spec: ProjectSpec) -> tuple[str, ...]:
 
 
 def _learner_paths(spec: ProjectSpec) -> tuple[str, ...]:
+    if spec.model.code is not None:
+        return _files_of([spec.model.code])
     return _files_of(candidate.learner for candidate in spec.model.candidates)
 
 

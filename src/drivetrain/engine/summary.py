@@ -25,7 +25,8 @@ def summary(artifact: Artifact) -> str:
             parts = ", ".join(f"{part.part} {part.rows:,}" for part in artifact.parts)
             return f"{len(artifact.inputs.columns)} inputs, {parts}"
         case Model():
-            return f"{artifact.learner}, cross-validated {artifact.estimate}"
+            judged = "on the training rows" if artifact.learner == "code" else "cross-validated"
+            return f"{artifact.learner}, {judged} {artifact.estimate}"
         case Report():
             passed = len(artifact.gates) - len(artifact.failed)
             failed = "".join(f", failed: {gate.gate}" for gate in artifact.failed)

@@ -1,10 +1,13 @@
-"""The Model folder: the one format that ``train`` writes and ``validate`` and ``serve`` read. Data only, never code."""
+"""The Model folder: the one format that ``train`` writes and ``validate`` and ``serve`` read.
+
+A model is data, an ONNX graph; or, where the project consents to it, Python code that never runs in this process.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -14,10 +17,12 @@ from numpy.typing import NDArray
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import DecisionRule, Environment, Reference, Signature, TrainingSummary
 from drivetrain.store.arrays import from_npy, to_npy
+from drivetrain.store.code_models import CODE, CodeEntry, CodeScorer, ModelCode
 from drivetrain.store.folders import read_folder
 
 T = TypeVar("T")
 GRAPH = "model.onnx"
+ENTRY = "entry.json"
 EXPECTED = "expected.npy"
 
 
@@ -25,7 +30,8 @@ EXPECTED = "expected.npy"
 class ModelContent:
     """Everything in a Model folder. ``graph`` is the ONNX graph: input ``row`` float64 [n, F], output ``score`` [n].
 
-    ``expected`` [m] is what the trained pipeline answers for the first m rows of the test part, in table order.
+    A model that is ``code`` has an empty graph. ``expected`` [m] is what the trained pipeline answers for the first m
+    rows of the test part, in table order.
     """
 
     graph: bytes
@@ -35,11 +41,12 @@ class ModelContent:
     decision: DecisionRule
     training: TrainingSummary
     environment: Environment
+    code: ModelCode | None = None
 
     def files(self) -> dict[str, bytes]:
         """The files of the folder; the same content gives the same bytes."""
         return {
-            GRAPH: self.graph,
+            **({GRAPH: self.graph} if self.code is None else _code_files(self.code)),
             EXPECTED: to_npy(self.expected),
             "signature.json": _json(self.signature),
             "reference.json": _json(self.reference),
@@ -56,19 +63,63 @@ def read_model(folder: Path) -> ModelContent:
 
 def model_from(files: dict[str, bytes], where: str) -> ModelContent:
     """The content of a Model folder that was read (and, in a release, checked) already."""
+    code = _code(files, where) if ENTRY in files else None
     return ModelContent(
-        graph=_file(files, GRAPH, where),
+        graph=_file(files, GRAPH, where) if code is None else b"",
         expected=_array(files, where),
         signature=_read(files, "signature.json", Signature, where),
         reference=_read(files, "reference.json", Reference, where),
         decision=_read(files, "decision.json", DecisionRule, where),
         training=_read(files, "training.json", TrainingSummary, where),
         environment=_read(files, "environment.json", Environment, where),
+        code=code,
     )
+
+
+class ModelScorer(Protocol):
+    """A model ready to score, whatever it is."""
+
+    @property
+    def in_process(self) -> bool:
+        """Whether it runs in the process that asks, so that whatever harms it harms that process."""
+        ...
+
+    @property
+    def processes(self) -> int:
+        """How many processes of its own it runs in; 0 when it runs in this one."""
+        ...
+
+    @property
+    def broken(self) -> bool:
+        """Whether it lost its processes again and again, so that it is better not asked."""
+        ...
+
+    def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The probability for each packed row: [n, F] -> [n]. Raises InvalidInput or Transient."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+def open_scorer(content: ModelContent, *, processes: int | None = None, seconds: float | None = None) -> ModelScorer:
+    """The model of a folder, ready to score; to be closed.
+
+    ``processes`` and ``seconds`` (for a call) are for code, and those of the model when not given. Raises InvalidInput
+    when the model cannot be loaded, Transient when its code crashes or hangs on the way.
+    """
+    if content.code is None:
+        return Scorer(content.graph)
+    return CodeScorer(content.code, content.signature, processes=processes, seconds=seconds)
 
 
 class Scorer:
     """An ONNX graph ready to score. One thread, so that a server decides how many of them run."""
+
+    in_process = True
+    processes = 0
+    broken = False
 
     def __init__(self, graph: bytes) -> None:
         options = ort.SessionOptions()
@@ -88,6 +139,9 @@ class Scorer:
             raise InvalidInput("graph_failed", f"the model graph does not run: {error}", where=GRAPH) from error
         return np.asarray(scores, dtype=np.float64).reshape(-1)
 
+    def close(self) -> None:
+        """Nothing to let go of: a graph holds memory only."""
+
 
 _STATE = ort.capi.onnxruntime_pybind11_state
 _ORT_ERRORS = (
@@ -102,6 +156,17 @@ _ORT_ERRORS = (
 
 def _json(value: object) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=1) + b"\n"
+
+
+def _code_files(code: ModelCode) -> dict[str, bytes]:
+    return {ENTRY: _json(code.entry), **{CODE + name: content for name, content in code.files.items()}}
+
+
+def _code(files: dict[str, bytes], where: str) -> ModelCode:
+    entry = _read(files, ENTRY, CodeEntry, where)
+    code = {name.removeprefix(CODE): content for name, content in files.items() if name.startswith(CODE)}
+    _file(files, CODE + entry.function.partition(":")[0], where)
+    return ModelCode(entry, code)
 
 
 def _array(files: dict[str, bytes], where: str) -> NDArray[np.float64]:

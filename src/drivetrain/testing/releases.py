@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from drivetrain.access.api_keys import create_key
 from drivetrain.access.keys import Signer, create_signer, load_signer
 from drivetrain.core.artifacts import Deployment, Estimate, Model, Release, Report, TrafficShare
 from drivetrain.core.digest import digest_bytes, digest_of
-from drivetrain.core.errors import InvalidInput
+from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.core.lineage import Code
 from drivetrain.core.roles import Actor, Role
 from drivetrain.core.rollout import CanaryRule
@@ -23,7 +24,7 @@ from drivetrain.release.release import approve, release
 from drivetrain.store.catalog import Catalog, now
 from drivetrain.store.folders import digests, write_folder
 from drivetrain.store.golden import Golden, golden_of
-from drivetrain.store.models import ModelContent, Scorer
+from drivetrain.store.models import ModelContent, open_scorer
 
 _AUC = Estimate("roc_auc", 0.87, 0.86, 0.88, 900)
 _ROLES = {"mia": Role.ML_ENGINEER, "ada": Role.AI_ENGINEER}
@@ -117,6 +118,7 @@ class ReleaseMaker:
 def _golden(content: ModelContent) -> Golden:
     rows = golden_rows(content.signature, content.reference)
     try:
-        return golden_of(rows, Scorer(content.graph).score)
-    except InvalidInput:
+        with closing(open_scorer(content)) as scorer:
+            return golden_of(rows, scorer.score)
+    except (InvalidInput, Transient):
         return Golden(rows, np.full(len(rows), 0.5))

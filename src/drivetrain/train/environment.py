@@ -11,9 +11,9 @@ from drivetrain.core.model import Environment
 _LIBRARIES = ("drivetrain", "numpy", "onnx", "optuna", "scikit-learn", "scipy", "skl2onnx", "xgboost", "xgboost-cpu")
 
 
-def environment() -> Environment:
-    """Versions of what is installed of the libraries that take part."""
-    return Environment(platform.python_version(), tuple(_installed(_LIBRARIES)))
+def environment(more: Iterable[str] = ()) -> Environment:
+    """Versions of what is installed of the libraries that take part, and of ``more``, by the names to install."""
+    return Environment(platform.python_version(), tuple(_installed([*_LIBRARIES, *sorted({*more} - {*_LIBRARIES})])))
 
 
 def _installed(names: Iterable[str]) -> Iterable[str]:

@@ -71,8 +71,8 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
         graph=graph,
         expected=trained.score(material.test[:EXPECTED_ROWS]),
         signature=material.signature,
-        reference=_reference(material, scores),
-        decision=_decision(spec.decision, np.tile(label, len(scores)), scores.ravel()),
+        reference=reference_of(material, scores),
+        decision=decision_of(spec.decision, np.tile(label, len(scores)), scores.ravel()),
         training=summary,
         environment=environment(),
     )
@@ -94,7 +94,8 @@ def _refitted(choice: Choice, sigmoid: Sigmoid, material: Material, seed: int, p
     return Trained(tuple((found, weight) for found, (_, weight) in zip(fitted, choice.parts, strict=True)), sigmoid)
 
 
-def _reference(material: Material, scores: Numbers) -> Reference:
+def reference_of(material: Material, scores: Numbers) -> Reference:
+    """What later traffic is held against: the spread of the training part, and of its scores [repeats, n]."""
     inputs = zip(material.signature.inputs, material.sample.x.T, strict=True)
     return Reference(
         rows=len(material.sample),
@@ -104,7 +105,8 @@ def _reference(material: Material, scores: Numbers) -> Reference:
     )
 
 
-def _decision(spec: DecisionSpec, label: Labels, scores: Numbers) -> DecisionRule:
+def decision_of(spec: DecisionSpec, label: Labels, scores: Numbers) -> DecisionRule:
+    """The rule that the spec asks for, its threshold found on labels [n] and scores [n]."""
     if isinstance(spec, CostDecision):
         threshold = cost_threshold(label, scores, spec.false_positive, spec.false_negative)
         return DecisionRule("cost", threshold, spec.false_positive, spec.false_negative)

@@ -20,6 +20,7 @@ from drivetrain.train.folds import hold_back
 from drivetrain.train.learners.hook import Hook
 from drivetrain.train.material import Material, read_material
 from drivetrain.train.memo import Memo
+from drivetrain.train.own_code import finish_code
 from drivetrain.train.race import Course, Race, open_lanes
 from drivetrain.train.search import Search
 from drivetrain.train.teller import Teller
@@ -29,11 +30,17 @@ _REHEARSED = 2_000
 
 
 def train(spec: ModelSpec, name: str, features: Features, catalog: Catalog, progress: Progress = silent) -> Model:
-    """The best model that the budget finds, as a folder in the store.
+    """The best model that the budget finds, or the code that the spec names, as a folder in the store.
 
-    Raises InvalidInput (labels, values, parameters or hooks that cannot be used), Refused (an estimator that cannot be
-    exported, or whose export differs), MissingExtra (tracking asked for, MLflow not installed).
+    Raises InvalidInput (labels, values, parameters, hooks or code that cannot be used), Refused (an estimator that
+    cannot be exported, or whose export differs), Transient (code that crashes or hangs), MissingExtra (tracking asked
+    for, MLflow not installed).
     """
+    make = _searched if spec.code is None else finish_code
+    return _written(name, features, make(spec, name, features, catalog, progress), catalog)
+
+
+def _searched(spec: ModelSpec, name: str, features: Features, catalog: Catalog, progress: Progress) -> Finished:
     racers = entrants(spec.candidates, catalog.home)
     material = read_material(features, catalog, spec.seed)
     key = digest_of(features.name, features.digest, spec.seed, environment())
@@ -49,9 +56,8 @@ def train(spec: ModelSpec, name: str, features: Features, catalog: Catalog, prog
         trials = Search(racers, race, spec.budget, spec.seed).run(teller)
         finished = finish(spec, material, trials, lanes.pool)
         tracking = tracker.close({spec.metric: finished.estimate.value})
-    model = _written(name, features, finished.tracked(tracking), catalog)
     shutil.rmtree(work, ignore_errors=True)
-    return model
+    return finished.tracked(tracking)
 
 
 def _rehearse(racers: Sequence[Entrant], material: Material, seed: int) -> None:

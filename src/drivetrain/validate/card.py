@@ -130,7 +130,8 @@ def _training(training: TrainingSummary) -> Iterator[Block]:
         for one in training.candidates
     ]
     header = ("candidate", training.metric, "interval", "trials", "weight", "parameters")
-    yield Table("Candidates", header, tuple(rows), "Cross-validated on the training part; the test part took no part.")
+    note = "Judged on the training part; the test part took no part."
+    yield Table("Candidates", header, tuple(rows), note)
 
 
 def _limits(body: ReportBody) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +18,8 @@ from drivetrain.ops.metrics import costs
 from drivetrain.ops.packing import pack
 from drivetrain.store.cases import Cases, read_cases
 from drivetrain.store.catalog import Catalog
-from drivetrain.store.folders import read_folder
-from drivetrain.store.models import ModelContent, Scorer, model_from
+from drivetrain.store.folders import check_files, read_folder
+from drivetrain.store.models import ModelContent, ModelScorer, model_from, open_scorer
 
 BATCH = 32
 """Rows a call: where ONNX Runtime on one thread is fastest, and what the server batches."""
@@ -55,9 +56,14 @@ class Evidence:
         return model_from(self.files, str(self.model.ref))
 
     @cached_property
-    def scorer(self) -> Scorer:
-        """The model's graph, ready to score."""
-        return Scorer(self.content.graph)
+    def scorer(self) -> ModelScorer:
+        """The model, ready to score."""
+        return open_scorer(self.content)
+
+    def close(self) -> None:
+        """End the model's processes, if it has any."""
+        if "scorer" in self.__dict__:
+            self.scorer.close()
 
     @cached_property
     def test(self) -> Cases:
@@ -111,8 +117,11 @@ class Evidence:
         """The champion's probability for the same rows, [n]. Raises InvalidInput when it cannot be asked."""
         if self.champion is None:
             raise InvalidInput("no_champion", "nothing serves yet, so there is no champion")
-        content = model_from(read_folder(self.catalog.folder(self.champion.ref)), str(self.champion.ref))
-        return score_in_batches(Scorer(content.graph), packed_cases(content, self.test))
+        files = read_folder(self.catalog.folder(self.champion.ref))
+        check_files(files, self.champion.files, str(self.champion.ref))
+        content = model_from(files, str(self.champion.ref))
+        with closing(open_scorer(content)) as scorer:
+            return score_in_batches(scorer, packed_cases(content, self.test))
 
 
 def packed_cases(content: ModelContent, cases: Cases) -> NDArray[np.float64]:
@@ -127,7 +136,7 @@ def packed_cases(content: ModelContent, cases: Cases) -> NDArray[np.float64]:
     return pack(content.signature, cases.inputs)
 
 
-def score_in_batches(scorer: Scorer, rows: NDArray[np.float64], size: int = BATCH) -> NDArray[np.float64]:
+def score_in_batches(scorer: ModelScorer, rows: NDArray[np.float64], size: int = BATCH) -> NDArray[np.float64]:
     """The probability for each packed row: [n, F] -> [n], as many rows a call as a server would take."""
     if len(rows) == 0:
         return np.empty(0)

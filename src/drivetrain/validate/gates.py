@@ -19,7 +19,9 @@ from drivetrain.validate.evidence import Evidence
 
 T = TypeVar("T")
 SAFETY = "safety"
-_ORDER = (SAFETY, "parity", *(name for name in GatesSpec.model_fields if name not in ("parity", "card")))
+_NO_GATES = ("card", "allow_code")
+"""Keys of the section that are not gates of their own."""
+_ORDER = (SAFETY, "parity", *(name for name in GatesSpec.model_fields if name not in ("parity", *_NO_GATES)))
 
 
 @dataclass(frozen=True)

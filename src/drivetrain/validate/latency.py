@@ -15,6 +15,8 @@ from drivetrain.validate.served import ServedPath, json_array, json_rows
 
 _PASSES = 20
 _CALLS = 250
+_LONG_S = 10.0
+"""No further pass begins after this time: a slow model shows what it is in fewer."""
 
 
 def latency(evidence: Evidence) -> Finding:
@@ -25,7 +27,9 @@ def latency(evidence: Evidence) -> Finding:
     most = asked(evidence.spec.latency).p99_ms
     path = ServedPath(evidence.content.signature, evidence.scorer)
     bodies = [json_array([row]) for row in json_rows(evidence.test.inputs.slice(0, _CALLS))]
-    passes = [_timed(path, bodies) for _ in range(_PASSES)]
+    passes, begun = [_timed(path, bodies)], time.perf_counter()
+    while len(passes) < _PASSES and time.perf_counter() - begun < _LONG_S:
+        passes.append(_timed(path, bodies))
     taken = min(passes, key=lambda times: float(np.percentile(times, 99)))
     measured = _p99(taken)
     middle = float(np.median(taken))

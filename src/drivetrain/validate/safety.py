@@ -2,6 +2,9 @@
 
 The folder may hold only data files, exactly those that were trained. The graph may use only the standard operators
 of ``operators.txt``, none of which can loop, call, or draw random numbers, and no tensor of one row may be huge.
+
+A model that is Python code passes only when the project consents to it and says why (``gates.allow_code``): nobody can
+tell from outside what code does, so that is a person's decision, and it stands in the report that is signed.
 """
 
 from __future__ import annotations
@@ -12,14 +15,15 @@ from math import prod
 
 import msgspec
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
+from google.protobuf.message import DecodeError
 from onnx.checker import ValidationError
 from onnx.shape_inference import InferenceError
 
 from drivetrain.core.artifacts import GateResult, Verdict
 from drivetrain.core.errors import examples
+from drivetrain.store.code_models import CODE
 from drivetrain.store.folders import check_files
-from drivetrain.store.models import GRAPH
+from drivetrain.store.models import ENTRY, GRAPH
 from drivetrain.validate.evidence import Evidence
 from drivetrain.validate.gates import SAFETY, Finding
 
@@ -37,19 +41,45 @@ _OPERATORS = frozenset(files("drivetrain.validate").joinpath("operators.txt").re
 def safety(evidence: Evidence) -> Finding:
     """Whether the model folder is safe to load: its files, its operators, its sizes, its input and output."""
     check_files(evidence.files, evidence.model.files, str(evidence.model.ref))
-    problems = [*_file_problems(evidence.files)] or [*_graph_problems(evidence)]
-    size = sum(len(content) for content in evidence.files.values())
-    fine = f"{len(evidence.files)} data files, {size / 1024:,.0f} KiB, standard operators only"
+    problems = [*_file_problems(evidence.files)]
+    size = sum(len(content) for content in evidence.files.values()) / 1024
+    if ENTRY in evidence.files:
+        asked = "code only by consent, in processes of its own"
+        problems = problems or [*_consent_problems(evidence)]
+        fine = "" if problems else _consented(evidence, size)
+    else:
+        asked = "data only, nothing that runs or grows"
+        problems = problems or [*_graph_problems(evidence)]
+        fine = f"{len(evidence.files)} data files, {size:,.0f} KiB, standard operators only"
     verdict: Verdict = "fail" if problems else "pass"
-    result = GateResult(SAFETY, verdict, None, "data only, nothing that runs or grows", examples(problems) or fine)
-    return Finding((result,))
+    return Finding((GateResult(SAFETY, verdict, None, asked, examples(problems) or fine),))
+
+
+def _consent_problems(evidence: Evidence) -> Iterator[str]:
+    if evidence.spec.allow_code is None:
+        function = "" if evidence.content.code is None else f" ({evidence.content.code.entry.function})"
+        yield f"the model is Python code{function}; gates.allow_code has to say why it may be"
+
+
+def _consented(evidence: Evidence, size: float) -> str:
+    """What runs, in which limits, and why it may."""
+    assert evidence.content.code is not None
+    entry, files = evidence.content.code.entry, evidence.content.code.files
+    memory = "" if entry.memory_mb is None else f", {entry.memory_mb:,} MiB"
+    return (
+        f"runs {entry.function} and what it brings ({len(files)} files, {size:,.0f} KiB), at most {entry.seconds:g} s "
+        f"a call{memory}; consent: {evidence.spec.allow_code}"
+    )
 
 
 def _file_problems(contents: Mapping[str, bytes]) -> Iterator[str]:
     if sum(len(content) for content in contents.values()) > _MOST_BYTES:
         yield f"the folder is larger than {_MOST_BYTES // 1024 // 1024} MiB"
+    code = ENTRY in contents
     for name, content in contents.items():
         kind = name.rpartition(".")[2]
+        if code and name.startswith(CODE):
+            continue
         if content.startswith(_PICKLE):
             yield f"{name} is a pickle, which runs code when it is read"
         elif kind == "json" and not _is_json(content):

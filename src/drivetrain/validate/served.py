@@ -1,4 +1,4 @@
-"""The path of a served row: the bytes of a request, typed values, one packed row, the graph's score."""
+"""The path of a served row: the bytes of a request, typed values, one packed row, the model's score."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import Signature
 from drivetrain.ops.rows import RowPacker, row_type
-from drivetrain.store.models import Scorer
+from drivetrain.store.models import ModelScorer
 
 
 class ServedPath:
     """From JSON rows to scores, by the code that the server reads rows with."""
 
-    def __init__(self, signature: Signature, scorer: Scorer) -> None:
+    def __init__(self, signature: Signature, scorer: ModelScorer) -> None:
         self._width = len(signature.inputs)
         self._decode = msgspec.json.Decoder(GenericAlias(list, (row_type(signature),))).decode
         self._pack = RowPacker(signature).pack

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -43,10 +44,14 @@ def validate(
     not safe or cannot score it does not get. A gate that fails makes the verdict ``fail``; it does not raise. Raises
     NotFound when the features are not in the lake.
     """
-    evidence = Evidence(spec, model, features, champion, catalog)
-    if len(evidence.test) == 0:
-        raise InvalidInput("no_test_rows", f"{features.ref} has no test rows", hint="correct features.split")
-    total = len(planned(spec)) + 1
+    with closing(Evidence(spec, model, features, champion, catalog)) as evidence:
+        if len(evidence.test) == 0:
+            raise InvalidInput("no_test_rows", f"{features.ref} has no test rows", hint="correct features.split")
+        return _judged(evidence, name, progress)
+
+
+def _judged(evidence: Evidence, name: str, progress: Progress) -> Report:
+    total = len(planned(evidence.spec)) + 1
     findings: dict[str, Finding] = {}
     for gate, finding in run_gates(evidence):
         findings[gate] = finding
