@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from drivetrain.core.artifacts import Deployment, Release
 from drivetrain.core.errors import NotFound
 from drivetrain.core.events import Progress
-from drivetrain.core.project import CanarySpec
 from drivetrain.core.refs import Ref
 from drivetrain.core.rollout import CanaryRule
+from drivetrain.core.service import CanarySpec
 from drivetrain.deploy import deploy as deploying
 from drivetrain.deploy import rollout
 from drivetrain.deploy.deploy import Change

@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from drivetrain.core.errors import Transient
-from drivetrain.core.project import ProjectSpec, ServiceSpec
+from drivetrain.core.project import ProjectSpec
 from drivetrain.core.rollout import CanaryRule
+from drivetrain.core.service import ServiceSpec
 from drivetrain.serve.settings import ConnectionLimits, ServerSettings, ServiceSettings, Tls, to_json
 
 _READY_WITHIN_S = 30.0

@@ -20,8 +20,9 @@ from drivetrain.core.digest import digest_bytes, digest_of
 from drivetrain.core.errors import NotFound
 from drivetrain.core.events import Progress
 from drivetrain.core.plugins import is_hook, names
-from drivetrain.core.project import GatesSpec, ProjectSpec, Spec
+from drivetrain.core.project import GatesSpec, ProjectSpec
 from drivetrain.core.refs import Kind
+from drivetrain.core.spec import Spec
 from drivetrain.ingest.fingerprint import fingerprint
 from drivetrain.store.catalog import Catalog
 from drivetrain.train.code_files import read_code
