@@ -33,7 +33,8 @@ class Contender:
         self._log = log
         self._ids = ids
         self._pulse = pulse
-        self._fresh: list[tuple[Matrix, Matrix]] = []
+        self._room = np.empty(BLOCK, log.dtype)  # most turns fit in: nothing is allocated for them
+        self._fresh: list[tuple[Matrix, Sequence[float]]] = []
         self._fresh_rows = 0
 
     def score(self, rows: Matrix) -> Matrix:
@@ -48,27 +49,26 @@ class Contender:
     def record(
         self,
         rows: Matrix,
-        scores: Matrix,
-        decisions: NDArray[np.bool_],
+        scores: Sequence[float],
+        decisions: Sequence[bool],
         entities: Sequence[bytes],
         callers: Sequence[str],
     ) -> list[str]:
         """Write n predictions to the log, all or none, and give their ids. Raises Transient."""
-        micros = time.time_ns() // 1000
-        ids = self._ids.take(len(rows), micros)
-        log = self._log
+        count, log, micros = len(rows), self._log, time.time_ns() // 1000
+        ids = self._ids.take(count, micros)
         indices = {name: log.caller(name) for name in dict.fromkeys(callers)}
-        records = np.empty(len(rows), log.dtype)
+        records = self._room[:count] if count <= BLOCK else np.empty(count, log.dtype)
         records["id"] = ids
         records["at"] = micros
         records["score"] = scores
         records["decision"] = decisions
-        records["caller"] = [indices[name] for name in callers]
+        records["caller"] = [indices[name] for name in callers] if len(indices) > 1 else indices[callers[0]]
         records["entity"] = entities
         records["row"] = rows
         log.append(records)
         self._fresh.append((rows, scores))
-        self._fresh_rows += len(rows)
+        self._fresh_rows += count
         if self._fresh_rows >= BLOCK:
             self.count_live()
         return [name.decode() for name in ids]
@@ -78,7 +78,7 @@ class Contender:
         fresh, self._fresh, self._fresh_rows = self._fresh, [], 0
         if fresh:
             rows, scores = (np.concatenate(parts) for parts in zip(*fresh, strict=True))
-            self.release.live.add(rows, scores)
+            self.release.live.add(rows, np.asarray(scores, dtype=np.float64))
 
     def flush(self) -> None:
         """Write out what a buffered log holds back."""

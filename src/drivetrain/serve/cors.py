@@ -14,7 +14,7 @@ class Cors:
     def __init__(self, origins: tuple[str, ...]) -> None:
         self._origins = frozenset(origins)
 
-    def meets(self, exchange: Exchange, method: str) -> bool:
+    def meets(self, exchange: Exchange) -> bool:
         """Give the headers to a page of a listed origin; True when that was a preflight, which is answered here."""
         headers = exchange.head.headers
         origin = headers.get("origin")
@@ -24,9 +24,9 @@ class Cors:
             exchange.extra = (("access-control-allow-origin", origin), ("vary", "origin"))
         if exchange.head.method != "OPTIONS" or "access-control-request-method" not in headers:
             return False
-        if exchange.extra and method:
+        if exchange.extra:
             exchange.extra += (
-                ("access-control-allow-methods", method),
+                ("access-control-allow-methods", "GET, POST"),
                 ("access-control-allow-headers", _ALLOWED_HEADERS),
                 ("access-control-max-age", _CACHE_SECONDS),
             )

@@ -6,7 +6,6 @@ media types, bodies that are too large, callers who ask too often.
 
 from __future__ import annotations
 
-import difflib
 import sys
 import time
 import traceback
@@ -15,12 +14,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from drivetrain.access.caller import Caller
-from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound
+from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.serve.answers import MethodUnknown, refusal
 from drivetrain.serve.callers import Callers
 from drivetrain.serve.cors import Cors
 from drivetrain.serve.counts import Counts
-from drivetrain.serve.http.head import Head
 from drivetrain.serve.http.messages import Answer, Exchange
 
 Method = Literal["GET", "POST"]
@@ -40,8 +38,8 @@ class Endpoint(Protocol):
 class Route:
     """Where a path leads: an endpoint for each media type that it takes (one for GET: any).
 
-    ``callers`` says who may come; None: anybody. What ``streams`` is read part by part. ``inference`` tells errors as
-    the Open Inference Protocol does. ``counts`` takes the metrics; ``name`` is the path in them.
+    ``callers`` says who may come; None: anybody. What ``streams`` is read part by part.
+    ``counts`` takes the metrics; ``name`` is the path in them.
     """
 
     name: str
@@ -50,21 +48,40 @@ class Route:
     counts: Counts
     callers: Callers | None = None
     streams: frozenset[str] = frozenset()
-    inference: bool = False
 
-    def endpoint(self, kind: str | None) -> Endpoint:
-        """The endpoint for a Content-Type; JSON when there is none. Raises InvalidInput."""
-        media = JSON_TYPE if kind is None else kind.partition(";")[0].strip().lower()
-        found = self.endpoints.get(media)
-        if found is None:
-            raise _media_unknown(kind or media, self.endpoints)
-        return found
+    def settled(self, exchange: Exchange) -> None:
+        """Count an answer."""
+        self.counts.answered(self.name, exchange.answered, time.perf_counter() - exchange.started)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Plan:
+    """What is always the same for the same head: where it leads, and what it says of who is asking."""
+
+    route: Route
+    endpoint: Endpoint
+    authorization: str | None
+    api_key: str | None
+    streams: bool
+
+
+class Finder(Protocol):
+    """All routes of a server."""
+
+    @property
+    def exact(self) -> Mapping[str, Route]:
+        """Those that never lead elsewhere."""
+        ...
+
+    def find(self, path: str) -> Route:
+        """The route of a path. Raises NotFound."""
+        ...
 
 
 class Door:
     """Takes requests in, hands them to their endpoints, and counts what became of them."""
 
-    def __init__(self, routes: Mapping[str, Route], counts: Counts, max_body_bytes: int, cors: Cors | None) -> None:
+    def __init__(self, routes: Finder, counts: Counts, max_body_bytes: int, cors: Cors | None) -> None:
         self.routes = routes
         self._counts = counts
         self._max_body_bytes = max_body_bytes
@@ -72,29 +89,32 @@ class Door:
 
     def open(self, exchange: Exchange) -> None:
         """The head is here: let it pass, or refuse it."""
-        exchange.settled = self._count
         head = exchange.head
-        route = self.routes.get(head.path)
         try:
-            if self._cors is not None and self._cors.meets(exchange, route.method if route else ""):
+            if self._cors is not None and self._cors.meets(exchange):
                 return
-            if route is None:
-                raise self._path_unknown(head.path)
-            exchange.route = route
-            self._admit(exchange, route, head)
+            plan = exchange.plan = head.plan or self._plan(exchange)
+            assert isinstance(plan, Plan)
+            route = plan.route
+            exchange.settled = route.settled
+            if route.callers is not None:
+                caller = route.callers.find(plan.authorization, plan.api_key)
+                caller.admit()
+                exchange.caller = caller
+            exchange.streams = plan.streams
         except DrivetrainError as error:
-            exchange.answer(refusal(error, inference=route is not None and route.inference))
+            exchange.answer(refusal(error, inference=speaks_inference(head.path)))
 
     def handle(self, exchange: Exchange) -> None:
         """The body is here as well: let the endpoint answer."""
-        route = exchange.route
-        assert isinstance(route, Route)
+        plan = exchange.plan
+        assert isinstance(plan, Plan)
         try:
-            route.endpoint(exchange.head.headers.get("content-type") if route.method == "POST" else None)(exchange)
+            plan.endpoint(exchange)
         except DrivetrainError as error:
-            exchange.answer(refusal(error, inference=route.inference))
+            exchange.answer(refusal(error, inference=speaks_inference(exchange.head.path)))
         except Exception:  # noqa: BLE001 - the process boundary: a defect of ours ends one request, not the server
-            exchange.answer(defect(inference=route.inference))
+            exchange.answer(defect(inference=speaks_inference(exchange.head.path)))
 
     def refuse(self, status: int, reason: str) -> Answer:
         """The answer to what never became a request."""
@@ -103,40 +123,28 @@ class Door:
         self._counts.answered("refused", status, 0.0)
         return answer._replace(status=status)
 
-    def _admit(self, exchange: Exchange, route: Route, head: Head) -> None:
-        """Raise for whoever may not come in, or brings wrong."""
+    def _plan(self, exchange: Exchange) -> Plan:
+        """Find out where a head leads, once; raises for one that leads nowhere, or brings what is wrong."""
+        head = exchange.head
+        exchange.settled = self._lost
+        route = self.routes.find(head.path)
+        exchange.settled = route.settled
+        headers = head.headers
         if head.method != route.method and not (head.method == "HEAD" and route.method == "GET"):
             raise MethodUnknown(head.method, route.method)
-        headers = head.headers
-        if route.callers is not None:
-            caller = route.callers.find(headers.get("authorization"), headers.get("x-api-key"))
-            caller.admit()
-            exchange.caller = caller
-        if route.method == "GET":
-            return
-        kind = headers.get("content-type")
-        if kind != JSON_TYPE:
-            route.endpoint(kind)
-            exchange.streams = kind is not None and kind.partition(";")[0].strip().lower() in route.streams
-        if head.length is not None and head.length > self._max_body_bytes and not exchange.streams:
-            raise InvalidInput(
-                "body_too_large",
-                f"the body is larger than {self._max_body_bytes} bytes",
-                where="body",
-                hint="send fewer rows at a time, or stream them as application/x-ndjson",
-            )
+        media = _media(headers.get("content-type")) if route.method == "POST" else JSON_TYPE
+        if media not in route.endpoints:
+            raise _media_unknown(media, route.endpoints)
+        streams = media in route.streams
+        if head.length is not None and head.length > self._max_body_bytes and not streams:
+            raise _too_large(self._max_body_bytes)
+        plan = Plan(route, route.endpoints[media], headers.get("authorization"), headers.get("x-api-key"), streams)
+        if head.path in self.routes.exact:  # the others lead elsewhere when another release answers
+            head.plan = plan
+        return plan
 
-    def _count(self, exchange: Exchange) -> None:
-        route = exchange.route
-        if isinstance(route, Route):
-            route.counts.answered(route.name, exchange.answered, time.perf_counter() - exchange.started)
-        else:
-            self._counts.answered("unknown", exchange.answered, time.perf_counter() - exchange.started)
-
-    def _path_unknown(self, path: str) -> NotFound:
-        near = difflib.get_close_matches(path[:80], self.routes, n=1)
-        hint = f"did you mean {near[0]}?" if near else "GET /docs lists what there is"
-        return NotFound("path_unknown", "there is nothing at this path", where=path[:80], hint=hint)
+    def _lost(self, exchange: Exchange) -> None:
+        self._counts.answered("unknown", exchange.answered, time.perf_counter() - exchange.started)
 
 
 def caller_of(exchange: Exchange) -> Caller:
@@ -149,6 +157,24 @@ def defect(*, inference: bool = False) -> Answer:
     """The answer to a mistake of ours; what happened goes to the log."""
     traceback.print_exc(file=sys.stderr)
     return refusal(_DEFECT, inference=inference)
+
+
+def speaks_inference(path: str) -> bool:
+    """Whether errors at a path are told as the Open Inference Protocol wants them."""
+    return path == "/v2" or path.startswith("/v2/models")
+
+
+def _media(kind: str | None) -> str:
+    return JSON_TYPE if kind is None else kind.partition(";")[0].strip().lower()
+
+
+def _too_large(most: int) -> InvalidInput:
+    return InvalidInput(
+        "body_too_large",
+        f"the body is larger than {most} bytes",
+        where="body",
+        hint="send fewer rows at a time, or stream them as application/x-ndjson",
+    )
 
 
 def _media_unknown(kind: str, known: Mapping[str, Endpoint]) -> InvalidInput:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -32,7 +31,7 @@ from drivetrain.serve.protocol import (
     TensorMetadata,
 )
 from drivetrain.serve.rows import Matrix, RowForm, Rows, entity_bytes
-from drivetrain.serve.scoring import Scored
+from drivetrain.serve.scoring import Request, Scored
 from drivetrain.serve.service import Service
 
 ROW = "row"
@@ -63,15 +62,26 @@ class Inference:
         """Queue the rows of the tensors; they are recorded before the answer. Raises what refuses them."""
         check_nesting(exchange.body, self._service.settings.max_nesting)
         request = parsed(self._decoder.decode, exchange.body, ("inputs", "outputs", "id", "parameters"))
-        wanted = _wanted(request)
+        self._service.submit(exchange, _Tensors(self._service.name, exchange, request))
 
-        def done(result: Scored | Exception) -> None:
-            if isinstance(result, Scored):
-                exchange.answer(json(inferred(self._service.name, request, wanted, result)))
-            else:
-                exchange.answer(failure(result, inference=True))
 
-        self._service.submit(exchange, partial(read_tensors, request), done)
+class _Tensors(Request):
+    """Rows in tensors, as JSON."""
+
+    def __init__(self, service: str, exchange: Exchange, request: InferenceRequest) -> None:
+        self._service = service
+        self._exchange = exchange
+        self._request = request
+        self._wanted = _wanted(request)
+
+    def read(self, form: RowForm) -> Rows:
+        return read_tensors(self._request, form)
+
+    def tell(self, result: Scored | Exception) -> None:
+        if isinstance(result, Scored):
+            self._exchange.answer(json(inferred(self._service, self._request, self._wanted, result)))
+        else:
+            self._exchange.answer(failure(result, inference=True))
 
 
 def metadata(service: str, form: RowForm, version: str) -> ModelMetadata:

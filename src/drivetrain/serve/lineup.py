@@ -6,19 +6,13 @@ in this one is answered by it: no request fails, none is answered by two.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from drivetrain.core.artifacts import Deployment
 from drivetrain.serve.contender import Contender
-from drivetrain.serve.rows import RowForm, Rows
-from drivetrain.serve.scoring import Done, Request, Scored, Scoring
+from drivetrain.serve.scoring import Request, Scoring
 from drivetrain.serve.shadow import Shadow
 from drivetrain.serve.trial import Trial
-
-Read = Callable[[RowForm], Rows]
-"""Reads the rows of a request as one release wants them; raises InvalidInput."""
 
 
 class Lineup:
@@ -39,18 +33,14 @@ class Lineup:
         trial = (self.trial.challenger,) if self.trial else ()
         return (self.champion.contender, *trial, *(shadow.contender for shadow in self.shadows))
 
-    def submit(self, rows: Rows, read: Read, caller: str, seconds: float, done: Done) -> None:
-        """Queue ``rows``, as the champion reads them, of a caller who waits so many ``seconds``. Raises Overloaded."""
-        late = time.perf_counter() + seconds
+    def submit(self, request: Request) -> None:
+        """Queue a request whose ``rows`` are as the champion reads them. Raises Overloaded."""
         if self._plain:
-            self.champion.submit(Request(rows, caller, late, done))
+            self.champion.submit(request)
             return
-        for shadow in self.shadows:
-            if shadow.takes(rows):
-                done = partial(self._copy, shadow, read, done)
-        request = Request(rows, caller, late, done)
-        if self.trial is not None and self.trial.takes(rows):
-            self.trial.submit(request, read)
+        request.copies = [shadow.copy for shadow in self.shadows if shadow.takes(request.rows)]
+        if self.trial is not None and self.trial.takes(request.rows):
+            self.trial.submit(request)
         else:
             self.champion.submit(request)
 
@@ -58,9 +48,3 @@ class Lineup:
         """Stop whatever runs beside the answers."""
         for shadow in self.shadows:
             shadow.close()
-
-    def _copy(self, shadow: Shadow, read: Read, done: Done, result: Scored | Exception) -> None:
-        """The caller hears first, then the shadow gets its copy."""
-        done(result)
-        if isinstance(result, Scored):
-            shadow.copy(read, result)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+
 from drivetrain.ops.live import LiveCounts
 from drivetrain.serve.board import Board, Note
 from drivetrain.serve.counts import Counts
@@ -61,7 +63,7 @@ class MetricsPage:
             live.merge(champion.contender.release.live.state())
             for note in theirs:
                 if note.release == release:
-                    live.merge(note.live)
+                    live.merge([np.array(counts) for counts in note.live])
             gauges += _drift(live)
         return ServiceView(service.name, release, total, tuple(gauges))
 

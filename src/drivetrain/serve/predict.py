@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from urllib.parse import parse_qs
 
 import msgspec
@@ -26,7 +26,7 @@ from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.rows import RowForm, Rows
-from drivetrain.serve.scoring import Scored
+from drivetrain.serve.scoring import Request, Scored
 from drivetrain.serve.service import Service
 
 TOP = 5
@@ -64,48 +64,50 @@ class Predict:
     """The endpoint of one service."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
-        self._explainer = ThreadPoolExecutor(1, "explain")
+        self.service = service
+        self.explainer = ThreadPoolExecutor(1, "explain")
 
     def __call__(self, exchange: Exchange) -> None:
         """Queue the rows of the body; they are recorded before the answer goes out. Raises what refuses them."""
-        body = exchange.body
-        check_nesting(body, self._service.settings.max_nesting)
-        read = partial(_read, body, bool(exchange.head.query) and _asks_to_explain(exchange.head.query))
-        asked = _Asked(exchange, self)
-        asked.rows = self._service.submit(exchange, read, asked)
-        asked.lineup = self._service.lineup
-
-    def explain(self, asked: _Asked, scored: Scored) -> None:
-        """Find the reasons in a thread of their own, then answer."""
-        exchange = asked.exchange
-
-        async def work() -> None:
-            loop = asyncio.get_running_loop()
-            reasons = await loop.run_in_executor(self._explainer, _reasons, asked, scored)
-            exchange.answer(predicted(scored, map(Prediction, scored.ids, scored.scores, scored.decisions, reasons)))
-
-        exchange.run(work())
+        check_nesting(exchange.body, self.service.settings.max_nesting)
+        request = _Named(self, exchange)
+        request.lineup = self.service.lineup
+        self.service.submit(exchange, request)
 
 
-class _Asked:
-    """A request whose rows are queued; called with what became of them."""
+class _Named(Request):
+    """Rows of named columns as JSON."""
 
-    __slots__ = ("endpoint", "exchange", "lineup", "rows")
+    lineup: Lineup | None = None
 
-    def __init__(self, exchange: Exchange, endpoint: Predict) -> None:
-        self.exchange = exchange
+    def __init__(self, endpoint: Predict, exchange: Exchange) -> None:
         self.endpoint = endpoint
-        self.rows: Rows | None = None
-        self.lineup: Lineup | None = None
+        self.exchange = exchange
 
-    def __call__(self, result: Scored | Exception) -> None:
+    def read(self, form: RowForm) -> Rows:
+        rows = form.read(self.exchange.body)
+        query = self.exchange.head.query
+        return rows._replace(explain=True) if query and _asks_to_explain(query) else rows
+
+    def tell(self, result: Scored | Exception) -> None:
         if not isinstance(result, Scored):
             self.exchange.answer(failure(result))
-        elif self.rows is not None and self.rows.explain:
-            self.endpoint.explain(self, result)
+        elif self.rows.explain:
+            self.exchange.run(self._explain(result))
         else:
             self.exchange.answer(predicted(result, map(Prediction, result.ids, result.scores, result.decisions)))
+
+    async def _explain(self, scored: Scored) -> None:
+        """Find the reasons in a thread of their own, then answer."""
+        loop = asyncio.get_running_loop()
+        reasons = await loop.run_in_executor(self.endpoint.explainer, self._reasons, scored)
+        self.exchange.answer(predicted(scored, map(Prediction, scored.ids, scored.scores, scored.decisions, reasons)))
+
+    def _reasons(self, scored: Scored) -> list[tuple[Reason, ...]]:
+        assert self.lineup is not None
+        release = next(each.release for each in self.lineup.contenders if each.name == scored.release)
+        packed = np.frombuffer(self.read(RowForm(release.signature)).packed).reshape(len(scored.ids), -1)
+        return [_explain(release, row) for row in packed]
 
 
 def predicted(scored: Scored, predictions: Iterable[Prediction]) -> Answer:
@@ -128,22 +130,6 @@ def failure(error: Exception, *, inference: bool = False) -> Answer:
 
 
 _ENCODE = msgspec.json.Encoder().encode
-
-
-def _read(body: bytes, explain: bool, form: RowForm) -> Rows:
-    rows = form.read(body)
-    return rows._replace(explain=True) if explain else rows
-
-
-def _reasons(asked: _Asked, scored: Scored) -> list[tuple[Reason, ...]]:
-    assert asked.lineup is not None
-    assert asked.rows is not None
-    contenders = {contender.name: contender for contender in asked.lineup.contenders}
-    release, champion = contenders[scored.release].release, asked.lineup.champion.contender.release
-    if release.signature != champion.signature:  # the rows were packed for the champion
-        return [() for _ in scored.ids]
-    packed = np.frombuffer(asked.rows.packed).reshape(len(scored.ids), -1)
-    return [_explain(release, row) for row in packed]
 
 
 def _explain(release: LoadedRelease, row: NDArray[np.float64]) -> tuple[Reason, ...]:

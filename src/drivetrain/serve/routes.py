@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from drivetrain.core.errors import NotFound
 from drivetrain.serve.answers import json
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.docs import HEADERS, docs_page
@@ -23,27 +25,31 @@ from drivetrain.serve.service import Service
 _ANY = JSON_TYPE
 
 
-class Routes(dict[str, Route]):
+class Routes:
     """The routes by path. A model's path may also name the version of the release that answers."""
 
     def __init__(self, services: Sequence[Service], counts: Counts, metrics: Callable[[], bytes], url: str) -> None:
-        super().__init__()
+        self.exact: dict[str, Route] = {}
         self._services = {service.name: service for service in services}
         for number, service in enumerate(services):
-            self.update(_of_service(service, f"/services/{service.name}", url))
+            self.exact.update(_of_service(service, f"/services/{service.name}", url))
             if number == 0:
-                self.update(_of_service(service, "", url))
-        first = services[0]
-        keyed = first.callers
-        self["/v2"] = Route("/v2", "GET", {_ANY: _Server()}, counts, keyed, inference=True)
-        self["/metrics"] = Route("/metrics", "GET", {_ANY: _Metrics(metrics)}, counts, keyed)
+                self.exact.update(_of_service(service, "", url))
+        keyed = services[0].callers
+        self.exact["/v2"] = Route("/v2", "GET", {_ANY: _Server()}, counts, keyed)
+        self.exact["/metrics"] = Route("/metrics", "GET", {_ANY: _Metrics(metrics)}, counts, keyed)
         live, ready = HealthPage(services, asks_ready=False), HealthPage(services, asks_ready=True)
         for paths, page in ((LIVE_PATHS, live), (READY_PATHS, ready)):
-            self.update({path: Route(path, "GET", {_ANY: page}, counts) for path in paths})
+            self.exact.update({path: Route(path, "GET", {_ANY: page}, counts) for path in paths})
 
-    def get(self, path: str, default: Route | None = None) -> Route | None:  # type: ignore[override] # narrower
-        """The route of a path."""
-        return super().get(path) or self._of_version(path) or default
+    def find(self, path: str) -> Route:
+        """The route of a path. Raises NotFound."""
+        found = self.exact.get(path) or self._of_version(path)
+        if found is None:
+            near = difflib.get_close_matches(path[:80], self.exact, n=1)
+            hint = f"did you mean {near[0]}?" if near else "GET /docs lists what there is"
+            raise NotFound("path_unknown", "there is nothing at this path", where=path[:80], hint=hint)
+        return found
 
     def _of_version(self, path: str) -> Route | None:
         """``/v2/models/NAME/versions/VERSION/...`` leads where the path without the version does, if that answers."""
@@ -55,7 +61,7 @@ class Routes(dict[str, Route]):
             return None
         if service.lineup.champion.contender.release.ref.version != parts[5]:
             return None
-        return super().get("/".join([*parts[:4], *parts[6:]]))
+        return self.exact.get("/".join([*parts[:4], *parts[6:]]))
 
 
 def _of_service(service: Service, prefix: str, url: str) -> Mapping[str, Route]:
@@ -75,9 +81,9 @@ def _of_service(service: Service, prefix: str, url: str) -> Mapping[str, Route]:
 def _of_model(service: Service) -> Iterator[tuple[str, Route]]:
     counts, callers = service.counts, service.callers
     model = f"/v2/models/{service.name}"
-    described = Route("/v2/models", "GET", {_ANY: _Metadata(service)}, counts, callers, inference=True)
-    ready = Route("/v2/models/ready", "GET", {_ANY: _Ready(service)}, counts, inference=True)
-    infer = Route("/v2/models/infer", "POST", {JSON_TYPE: Inference(service)}, counts, callers, inference=True)
+    described = Route("/v2/models", "GET", {_ANY: _Metadata(service)}, counts, callers)
+    ready = Route("/v2/models/ready", "GET", {_ANY: _Ready(service)}, counts)
+    infer = Route("/v2/models/infer", "POST", {JSON_TYPE: Inference(service)}, counts, callers)
     yield from ((model, described), (f"{model}/ready", ready), (f"{model}/infer", infer))
 
 

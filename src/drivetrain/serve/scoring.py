@@ -8,9 +8,10 @@ model that runs in processes of its own gets the same batches, as many at a time
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
-from drivetrain.serve.rows import Rows
+from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.settings import ServiceSettings
 
 SLICE = 512
@@ -38,20 +39,38 @@ class Scored(NamedTuple):
     decisions: list[bool]
 
 
-Done = Callable[[Scored | Exception], None]
-
-
 class Request:
-    """The rows of one request on their way; ``late`` is when its caller no longer waits (``time.perf_counter``)."""
+    """The rows of one request on their way. Each way into the server has its own kind.
 
-    __slots__ = ("caller", "done", "late", "rows", "scores")
+    ``late`` is when the caller no longer waits (``time.perf_counter``). ``copies`` hear of the answer after the caller.
+    """
 
-    def __init__(self, rows: Rows, caller: str, late: float, done: Done) -> None:
-        self.rows = rows
-        self.caller = caller
-        self.late = late
-        self.done: Done | None = done
-        self.scores: list[Matrix] = []
+    caller = ""
+    late = math.inf
+    rows = Rows(b"", [], False)
+    ended = False
+    scores: list[Matrix]
+    """Of a long request: those of the slices so far."""
+    copies: Sequence[Copy] = ()
+
+    def read(self, form: RowForm) -> Rows:
+        """The rows as one release wants them; raises InvalidInput."""
+        raise NotImplementedError
+
+    def tell(self, result: Scored | Exception) -> None:
+        """Answer the caller."""
+        raise NotImplementedError
+
+    def end(self, result: Scored | Exception) -> None:
+        """Answer the caller, once, then tell the copies."""
+        if not self.ended:
+            self.tell(result)
+            self.ended = True
+            for copy in self.copies:
+                copy(self, result)
+
+
+Copy = Callable[[Request, Scored | Exception], None]
 
 
 class Overloaded(Transient):
@@ -89,22 +108,24 @@ class Scoring:
         )
 
     def submit(self, request: Request) -> None:
-        """Queue a request for the next turn; it hears in ``done``.
+        """Queue a request for the next turn; it hears in ``tell``.
 
-        Raises Overloaded when too much waits. ``done`` is told InvalidInput when the model has no score for a row,
+        Raises Overloaded when too many rows wait. It is told InvalidInput when the model has no score for a row,
         Transient when the journal cannot be written or the deadline has passed.
         """
         rows = len(request.rows.entities)
-        if self.full or self.waiting_rows + rows > self._settings.max_waiting_rows:
+        if self.waiting_rows + rows > self._settings.max_waiting_rows:
             self._counts.happened("overloaded")
             raise Overloaded
         self.waiting_rows += rows
         self.waiting_requests += 1
-        if rows > SLICE:
-            self._long.append(request)
-        else:
+        if rows <= SLICE:
             self._short.append(request)
-        self._schedule()
+        else:
+            request.scores = []
+            self._long.append(request)
+        if not self._scheduled:
+            self._schedule()
 
     def close(self) -> None:
         """Let go of the threads, if there are any; what waits is still scored."""
@@ -114,7 +135,7 @@ class Scoring:
     # --- turns -------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if not self._scheduled and self._free:
+        if self._free and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn)
 
@@ -190,22 +211,22 @@ class Scoring:
                 self._long.append(request)
                 return
             scores = np.concatenate(request.scores)
-        if not np.isfinite(scores).all():
+        values: list[float] = scores.tolist()
+        if not math.isfinite(sum(values)):
             requests, known = self._refuse_unscored(requests, scores)
-            rows, scores = rows[known], scores[known]
+            rows, values = rows[known], scores[known].tolist()
         if not requests:
             return
-        contender = self.contender
-        decisions = scores >= contender.threshold
+        contender, threshold = self.contender, self.contender.threshold
+        decisions = [value >= threshold for value in values]
         entities = [entity for request in requests for entity in request.rows.entities]
         callers = [request.caller for request in requests for _ in request.rows.entities]
-        ids = contender.record(rows, scores, decisions, entities, callers)
-        self._counts.predicted(contender.name, len(scores), int(np.count_nonzero(decisions)))
-        values, decided = scores.tolist(), decisions.tolist()
+        ids = contender.record(rows, values, decisions, entities, callers)
+        self._counts.predicted(contender.name, len(values), sum(decisions))
         start = 0
         for request in requests:
             end = start + len(request.rows.entities)
-            self._end(request, Scored(contender.name, ids[start:end], values[start:end], decided[start:end]))
+            self._end(request, Scored(contender.name, ids[start:end], values[start:end], decisions[start:end]))
             start = end
 
     def _refuse_unscored(self, requests: list[Request], scores: Matrix) -> tuple[list[Request], NDArray[np.bool_]]:
@@ -224,15 +245,13 @@ class Scoring:
 
     def _fail(self, requests: list[Request], error: Exception) -> None:
         for request in requests:
-            self._end(request, error)
+            if not request.ended:
+                self._end(request, error)
 
     def _end(self, request: Request, result: Scored | Exception) -> None:
-        done, request.done = request.done, None
-        if done is None:
-            return
-        self.waiting_rows -= len(request.rows.entities)
+        request.end(result)
         self.waiting_requests -= 1
-        done(result)
+        self.waiting_rows -= len(request.rows.entities)
 
 
 def _unscored(row: int) -> DrivetrainError:

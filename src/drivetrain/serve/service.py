@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -25,10 +26,9 @@ from drivetrain.serve.counts import Counts
 from drivetrain.serve.door import caller_of
 from drivetrain.serve.http.messages import Exchange
 from drivetrain.serve.identity import PredictionIds
-from drivetrain.serve.lineup import Lineup, Read
+from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease, load
-from drivetrain.serve.rows import Rows
-from drivetrain.serve.scoring import Done, Overloaded, Scoring
+from drivetrain.serve.scoring import Overloaded, Request, Scoring
 from drivetrain.serve.settings import ServiceSettings
 from drivetrain.serve.shadow import Shadow
 from drivetrain.serve.shares import Slice
@@ -80,18 +80,22 @@ class Service:
             )
         return self.lineup
 
-    def submit(self, exchange: Exchange, read: Read, done: Done, most_rows: int | None = None) -> Rows:
-        """Read the rows of a request and queue them; gives the rows. Raises what refuses them."""
-        lineup = self.standing()
-        if lineup.champion.full:
+    def submit(self, exchange: Exchange, request: Request) -> None:
+        """Read the rows of a request and queue them. Raises what refuses them."""
+        lineup = self.lineup or self.standing()
+        champion = lineup.champion
+        if champion.full:
             self.counts.happened("overloaded")
             raise Overloaded
-        rows = read(lineup.champion.contender.form)
-        self.check(len(rows.entities), explain=rows.explain)
+        rows = request.rows = request.read(champion.contender.form)
+        count, settings = len(rows.entities), self.settings
+        if count > settings.max_rows or rows.explain:
+            self.check(count, explain=rows.explain)
         caller = caller_of(exchange)
-        caller.charge(len(rows.entities))
-        lineup.submit(rows, read, caller.name, self.patience(exchange), done)
-        return rows
+        caller.charge(count)
+        request.caller = caller.name
+        request.late = time.perf_counter() + self.patience(exchange)
+        lineup.submit(request)
 
     def check(self, rows: int, *, explain: bool = False) -> None:
         """Raise InvalidInput when one request brings too many rows."""
@@ -220,7 +224,7 @@ class Service:
             lineup.deployment.version,
             self.reason,
             self.counts,
-            champion.release.live.state(),
+            tuple(tuple(counts.tolist()) for counts in champion.release.live.state()),
             trial.judge.rows if trial else 0,
             trial.judge.labels if trial else 0,
         )

@@ -10,15 +10,14 @@ import asyncio
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
 
 import numpy as np
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
-from drivetrain.serve.rows import RowForm, Rows
-from drivetrain.serve.scoring import Scored
+from drivetrain.serve.rows import Rows
+from drivetrain.serve.scoring import Request, Scored
 from drivetrain.serve.shares import Slice
 from drivetrain.store.segments import PAIR, PairLog
 
@@ -38,7 +37,7 @@ class Shadow:
         self._counts = counts
         self._load = load
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[Callable[[RowForm], Rows], Scored]] = deque()
+        self._waiting: deque[tuple[Request, Scored]] = deque()
         self._waiting_rows = 0
         self._credit = 0.0
         self._since = time.perf_counter()
@@ -49,13 +48,15 @@ class Shadow:
         """Whether a request belongs to its share."""
         return self._part.has(rows)
 
-    def copy(self, read: Callable[[RowForm], Rows], answered: Scored) -> None:
-        """Take a copy of a request that was answered; ``read`` reads its rows."""
+    def copy(self, request: Request, answered: Scored | Exception) -> None:
+        """Take a copy of a request that was answered."""
+        if isinstance(answered, Exception):
+            return
         rows = len(answered.ids)
         if self._closed or self._waiting_rows + rows > _MOST_WAITING_ROWS:
             self._counts.happened("shadow_left_out", rows)
             return
-        self._waiting.append((read, answered))
+        self._waiting.append((request, answered))
         self._waiting_rows += rows
         if self._scheduled is None:
             self._scheduled = self._loop.call_soon(self._work)
@@ -85,11 +86,11 @@ class Shadow:
     def _batch(self) -> None:
         packed, answers, rows = [], [], 0
         while self._waiting and rows < _BATCH:
-            read, answered = self._waiting.popleft()
+            request, answered = self._waiting.popleft()
             self._waiting_rows -= len(answered.ids)
             rows += len(answered.ids)
             try:
-                packed.append(read(self.contender.form).packed)
+                packed.append(request.read(self.contender.form).packed)
                 answers.append(answered)
             except InvalidInput:  # the champion can read what this release cannot
                 self._counts.happened("shadow_unreadable", len(answered.ids))

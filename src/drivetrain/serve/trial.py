@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
@@ -20,7 +19,7 @@ from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.ops.canary import Alarm, CanaryJudge, Pairs
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
-from drivetrain.serve.rows import RowForm, Rows
+from drivetrain.serve.rows import Rows
 from drivetrain.serve.scoring import SLICE, Request, Scored, Scoring
 from drivetrain.serve.shares import Slice
 from drivetrain.store.segments import PAIR, PairLog
@@ -77,10 +76,10 @@ class Trial:
             not self.over and len(rows.entities) <= SLICE and len(self._asked) < _MOST_WAITING and self._part.has(rows)
         )
 
-    def submit(self, request: Request, read: Callable[[RowForm], Rows]) -> None:
+    def submit(self, request: Request) -> None:
         """Let the challenger answer a request of its share."""
         try:
-            theirs = read(self.challenger.form)
+            theirs = request.read(self.challenger.form)
         except InvalidInput:
             theirs = None
         self._asked.append(_Asked(request, theirs))
@@ -103,7 +102,7 @@ class Trial:
                 await self._answer(asked)
             except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
                 for one in asked:
-                    self._tell(one.request, error)
+                    one.request.end(error)
         self._task = None
 
     async def _answer(self, asked: list[_Asked]) -> None:
@@ -161,8 +160,8 @@ class Trial:
         scores, decisions = pairs.challenger_score[places], pairs.challenger_decision[places]
         ids = self.challenger.record(
             _matrix([one.theirs for one, _ in mine if one.theirs is not None], self.challenger.width),
-            scores,
-            decisions,
+            scores.tolist(),
+            decisions.tolist(),
             [entity for one, _ in mine for entity in one.request.rows.entities],
             [one.request.caller for one, _ in mine for _ in one.request.rows.entities],
         )
@@ -174,7 +173,7 @@ class Trial:
             scored = Scored(
                 self.challenger.name, ids[start:end], scores[start:end].tolist(), decisions[start:end].tolist()
             )
-            self._tell(one.request, scored)
+            one.request.end(scored)
             start = end
 
     def _pair(self, ids: list[str], pairs: Pairs, places: NDArray[np.int64]) -> None:
@@ -198,12 +197,6 @@ class Trial:
         if alarm is not None and not self.over:
             self.over = True
             self._verdict(alarm)
-
-    @staticmethod
-    def _tell(request: Request, result: Scored | Exception) -> None:
-        done, request.done = request.done, None
-        if done is not None:
-            done(result)
 
 
 def _matrix(rows: list[Rows], width: int) -> Matrix:

@@ -7,7 +7,7 @@ read in two ways is refused, not repaired.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 import httptools
@@ -21,10 +21,12 @@ _BARE_END = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 END = b"\r\n\r\n"
 
 
-class Head(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Head:
     """Method, path (decoded), query, headers by lower-case name, and how the body is framed.
 
     ``length`` is None when the body comes in chunks. ``lasting``: the connection may be used again after the answer.
+    ``plan`` is whatever the handler makes of the head: the same head comes again and again, and is the same object.
     """
 
     method: str
@@ -34,6 +36,7 @@ class Head(NamedTuple):
     length: int | None
     lasting: bool
     expects: bool
+    plan: object = None
 
 
 class BadHead(ValueError):

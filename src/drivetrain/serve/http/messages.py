@@ -48,28 +48,26 @@ class Channel(Protocol):
 class Exchange:
     """One request and its answer. ``body`` is whole unless the handler asked for a stream (``streams``).
 
-    ``settled``, when the handler sets it, is called once the answer is out.
+    ``settled`` is called once the answer is out. What most exchanges never change is a default of the class.
     """
 
-    __slots__ = (
-        "answered", "begun", "body", "caller", "channel", "extra", "gone", "head", "route", "settled", "started",
-        "streams", "task",
-    )  # fmt: skip
+    body = b""
+    answered = 0
+    """The status of the answer, once there is one."""
+    begun = False
+    streams = False
+    gone = False
+    extra: Headers = ()
+    """Headers of the answer, whatever it is."""
+    caller: object = None
+    plan: object = None
+    settled: Callable[[Exchange], None] | None = None
+    task: asyncio.Task[None] | None = None
 
     def __init__(self, channel: Channel, head: Head, started: float) -> None:
         self.channel = channel
         self.head = head
-        self.extra: Headers = ()  # headers of the answer, whatever it is
         self.started = started
-        self.body = b""
-        self.answered = 0  # the status, once there is one
-        self.begun = False
-        self.streams = False
-        self.gone = False
-        self.route: object = None
-        self.caller: object = None
-        self.settled: Callable[[Exchange], None] | None = None
-        self.task: asyncio.Task[None] | None = None
 
     def answer(self, answer: Answer) -> None:
         """Send the answer; nothing happens when there was one, or when the caller has gone."""
