@@ -46,6 +46,7 @@ class Scripted:
     script: deque[Part] = field(default_factory=deque)
     asked: list[Asked] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
+    hung_up: threading.Event = field(default_factory=threading.Event)
     seen: int = 0
     port: int = 0
     scheme: str = "http"
@@ -132,6 +133,11 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+    scripted: Scripted
+
+    def shutdown_request(self, request: socket.socket) -> None:
+        super().shutdown_request(request)
+        self.scripted.hung_up.set()
 
     def handle_error(self, *_: object) -> None:
         """A caller who went away is part of these tests."""
@@ -145,6 +151,7 @@ def start() -> Iterator[Callable[..., Scripted]]:
     def begin(port: int = 0, tls: object = None) -> Scripted:
         scripted = Scripted(scheme="https" if tls else "http")
         server = _Server(("127.0.0.1", port), type("Handler", (_Handler,), {"scripted": scripted}))
+        server.scripted = scripted
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         scripted.port = server.server_address[1]

@@ -30,7 +30,7 @@ def test_a_service_that_says_a_time_of_day_is_waited_for_as_well(client, service
     )
     started = time.monotonic()
     assert client.predict(ROW).predictions[0].score == 0.5
-    assert 0.9 < time.monotonic() - started < 5
+    assert 0.5 < time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("told", [{}, {"retry_after": "0"}, {"retry_after": "soon"}])
@@ -122,34 +122,32 @@ def test_a_connection_that_went_stale_is_not_used(client, service):
         handler.close_connection = True
 
     service.then_do(last)
-    for _ in range(3):
-        client.predict(ROW)
-    assert len(service.asked) == 4
+    client.predict(ROW)
+    assert service.hung_up.wait(10)
+    client.predict(ROW)
+    assert len({asked.peer for asked in service.asked}) == 2
 
 
 def test_an_attempt_has_a_time_of_its_own(service):
     """Labels may be told twice, so a silent service is asked again before the deadline."""
     service.then_do(lambda handler, asked: service.over.wait(20))
-    with Client(service.url, KEY, timeout=0.3, deadline=20) as client:
+    with Client(service.url, KEY, timeout=0.5, deadline=20) as client:
         client.label("p1", label=True)
-    assert len(service.asked) == 2
-    assert int(service.asked[0].headers["x-deadline-ms"]) <= 300
+    assert len(service.asked) >= 2
+    assert int(service.asked[0].headers["x-deadline-ms"]) <= 500
 
 
 def test_the_deadline_holds_for_a_long_list_as_a_whole(client, service):
-    def slow(handler, asked):
-        service.over.wait(0.25)
-        service.predict(handler, asked)
-
-    service.then_do(*[slow] * 10)
+    service.then_do(service.predict, service.predict, lambda handler, asked: service.over.wait(20))
     started = time.monotonic()
     with pytest.raises(Transient) as caught:
-        client.predict([{"x": 1}] * 10_000, deadline=0.6)
-    assert time.monotonic() - started < 2
-    assert caught.value.code in ("answer_lost", "deadline_over")
-    assert caught.value.__notes__[0].startswith("the first 2,000 rows")
+        client.predict([{"x": 1}] * 10_000, deadline=1.5)
+    assert 1.5 <= time.monotonic() - started < 5
+    assert caught.value.code == "answer_lost"
+    assert caught.value.__notes__ == ["the first 2,000 rows were answered, and are recorded"]
     left = [int(asked.headers["x-deadline-ms"]) for asked in service.asked]
     assert left == sorted(left, reverse=True)
+    assert left[-1] < left[0] <= 1500
 
 
 def test_a_connection_that_breaks_before_the_body_was_sent_is_made_again():
