@@ -38,6 +38,11 @@ def print_tables(contest: Contest, plan: Plan, goals: Sequence[Goal]) -> None:
         cells += [", ".join(rows), f"{statistics.median(found.started):.2f}"]
         print(f"| {name} | " + " | ".join(cells) + " |")
     print(f"\nonnxruntime in process: {statistics.median(contest.in_process):,.0f} rows/s\n")
+    print_goals(goals)
+
+
+def print_goals(goals: Sequence[Goal]) -> None:
+    """What was promised, and whether it was kept."""
     print("| Drivetrain | measured | goal | |\n|---|---|---|---|")
     for goal in goals:
         value = "not measured" if goal.value is None else f"{goal.value:.2f}"
