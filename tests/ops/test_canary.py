@@ -17,10 +17,11 @@ from drivetrain.ops.drift import code_cuts, cut_points, distribution
 PAGE = Path(__file__).parents[2] / "docs/rooms/ops.md"
 CITIES = ("Bern", "Basel", "Chur", "Thun", "Sion", "Biel", "Olten", "Vevey")
 CITY_SHARES = (0.3, 0.2, 0.15, 0.1, 0.1, 0.05, 0.05, 0.05)
+AMOUNTS = 6
 FIELDS = (
     InputField("city", ColumnType.TEXT, nullable=True, categories=CITIES),
     InputField("owner", ColumnType.BOOLEAN, nullable=False),
-    *(InputField(f"amount_{at}", ColumnType.NUMBER, nullable=True) for at in range(22)),
+    *(InputField(f"amount_{at}", ColumnType.NUMBER, nullable=True) for at in range(AMOUNTS)),
 )
 SIGNATURE = Signature(FIELDS, "id", "label")
 RULE = CanaryRule()
@@ -45,7 +46,7 @@ class Trial:
 
 
 def _traffic(generator, count):
-    amounts = generator.normal(size=(count, 22))
+    amounts = generator.normal(size=(count, AMOUNTS))
     amounts[generator.random(amounts.shape) < 0.05] = np.nan
     city = generator.choice(len(CITIES), size=count, p=CITY_SHARES)
     return np.column_stack([city, generator.random(count) < 0.4, amounts])

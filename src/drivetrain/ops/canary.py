@@ -24,7 +24,7 @@ from drivetrain.ops.segments import Segmenter
 __all__ = ["Alarm", "CanaryJudge", "Criterion", "Pairs", "Standing"]
 
 FIRST, BLOCK = 8, 64
-"""Rows are judged after the first 8, 16, 32 and 64, then in blocks of 64: a block costs little more than a row."""
+"""Rows, and labels, are judged after 8, 16, 32 and 64, then every 64: a block costs little more than a row."""
 
 JITTER = 50e-6
 """Seconds: a turn that took longer by less than this was not slower."""
@@ -66,6 +66,7 @@ class CanaryJudge:
         self._rule = rule
         self._turns: list[Pairs] = []
         self._unjudged = 0
+        self._worse: list[float] = []
         self._segmenter = Segmenter(signature, reference)
         self._knots, self._ranks = _ranks(reference.score)
         rate = rule.false_alarm_rate if alpha is None else alpha
@@ -86,10 +87,8 @@ class CanaryJudge:
             return self.alarm
         self._turns.append(pairs)
         self._unjudged += new
-        last = self.rows < self._rule.rows <= self.rows + new
         self.rows += new
-        judged = self.rows - self._unjudged
-        if self._unjudged >= min(BLOCK, max(FIRST, judged)) or last:
+        if _due(self._unjudged, self.rows, new, self._rule.rows):
             self._judge(self._turns)
             self._turns, self._unjudged = [], 0
         return self.alarm
@@ -98,9 +97,13 @@ class CanaryJudge:
         """What turned out of n rows with these scores, [n] each. The alarm, once there is one."""
         truth = label.astype(np.float64)
         worse = np.square(challenger_score.clip(0, 1) - truth) - np.square(champion_score.clip(0, 1) - truth)
-        self.labels += len(worse) - int(np.isnan(worse).sum())
-        self._outcomes.tests.see(worse[None])
-        self.alarm = self.alarm or self._outcomes.alarm(self.rows)
+        new = worse[~np.isnan(worse)].tolist()
+        self._worse += new
+        self.labels += len(new)
+        if _due(len(self._worse), self.labels, len(new), self._rule.labels):
+            self._outcomes.tests.see(np.array([self._worse]))
+            self._worse = []
+            self.alarm = self.alarm or self._outcomes.alarm(self.rows)
         return self.alarm
 
     def summary(self) -> tuple[Standing, ...]:
@@ -139,6 +142,11 @@ class CanaryJudge:
     def _slower(self, pairs: Pairs) -> bool:
         limit = max(self._rule.max_slower * pairs.champion_seconds, pairs.champion_seconds + JITTER)
         return pairs.challenger_seconds > limit
+
+
+def _due(waiting: int, seen: int, new: int, enough: int) -> bool:
+    """Whether it is time to judge what waits; also when the ``new`` ones are those that make it enough to pass."""
+    return waiting >= min(BLOCK, max(FIRST, seen - waiting)) or seen - new < enough <= seen
 
 
 def _joined(turns: Sequence[Pairs]) -> Pairs:
