@@ -22,6 +22,10 @@ THROUGH = {
     "train/learners/test_hook.py": ("train/graph", "train/learner", "train/trees", "train/learners/imputer"),
     "store/test_code_models.py": ("store/code_child", "store/code_process", "testing/code_models"),
     "deploy/test_deploy.py": ("deploy/targets",),
+    "deploy/test_rollout.py": ("deploy/local_way_back",),
+    "deploy/test_replay.py": (
+        "deploy/fitting", "deploy/recorded", "deploy/replay_page", "deploy/replay_report", "deploy/tally",
+    ),
     "ingest/test_contract.py": ("ingest/admission", "ingest/judging", "ingest/rules"),
     "ingest/test_formats.py": (
         "ingest/reading", "store/files/batches", "store/files/delimited", "store/files/json_lines",

@@ -72,8 +72,8 @@ def guarded(action: Callable[[], R], *, as_json: bool) -> R:
         return action()
     except DrivetrainError as error:
         told = error
-    except BrokenPipeError:
-        raise  # whoever read our output has enough; click ends quietly
+    except (BrokenPipeError, click.ClickException):
+        raise  # whoever read our output has enough, or click says how the command is used
     except OSError as error:
         told = _of_the_system(error)
     except KeyboardInterrupt:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import numpy as np
+
 from drivetrain.access.verification import VerifiedRelease
 from drivetrain.core.errors import Refused
+from drivetrain.store.golden import golden_from
+from drivetrain.store.models import model_from, open_scorer
 
 
 class LocalTarget:
@@ -17,11 +21,6 @@ class LocalTarget:
         Raises InvalidInput when it does not load, Transient when it is code that crashes or hangs, Refused when it
         answers otherwise than when it was validated.
         """
-        import numpy as np  # not at the top: the way back has no time for ONNX Runtime
-
-        from drivetrain.store.golden import golden_from
-        from drivetrain.store.models import model_from, open_scorer
-
         model = model_from(release.part("model"), str(release.ref))
         typical = np.array([[field.typical for field in model.signature.inputs]], dtype=np.float64)
         with closing(open_scorer(model)) as scorer:
@@ -34,6 +33,3 @@ class LocalTarget:
                 where=service,
                 hint="deploy another release, and validate this one on this machine",
             )
-
-    def bring_back(self, service: str, release: VerifiedRelease) -> None:
-        """Nothing to do: it was tried here before, and the server holds it still or checks it before it answers."""

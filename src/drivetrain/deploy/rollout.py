@@ -9,7 +9,7 @@ from drivetrain.core.errors import NotFound
 from drivetrain.core.roles import Actor
 from drivetrain.core.transitions import promoted, rolled_back, without_trial
 from drivetrain.deploy.deploy import Change, verified_release
-from drivetrain.deploy.targets import bring_back, load_target
+from drivetrain.deploy.targets import bring_back
 from drivetrain.store.catalog import Catalog, now
 
 
@@ -54,7 +54,7 @@ def standing_of(service: str, catalog: Catalog) -> Deployment:
 def _brought_back(following: Deployment, catalog: Catalog, actors: Mapping[str, Actor]) -> Deployment:
     """The deployment, after its release was verified and the target has it; it ran there before."""
     verified = verified_release(following.champion, catalog, actors)
-    bring_back(load_target(following.target), following.name, verified)
+    bring_back(following.target, following.name, verified)
     return following
 
 

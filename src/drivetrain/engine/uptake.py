@@ -40,7 +40,7 @@ class _Running:
     reason: str = ""
 
 
-def await_uptake(deployment: Deployment, catalog: Catalog, within_s: float = WITHIN_S) -> Uptake:
+def await_uptake(deployment: Deployment, catalog: Catalog, within_s: float | None = None) -> Uptake:
     """Wait until the running server answers with this deployment or a later one; not when no server runs."""
     file = catalog.state / "run" / f"{deployment.name}.json"
     began = time.monotonic()
@@ -51,7 +51,7 @@ def await_uptake(deployment: Deployment, catalog: Catalog, within_s: float = WIT
             return Uptake("no_server", seconds, "no server runs here; `drivetrain serve` starts one")
         if running.deployment >= deployment.version and running.state == "ready":
             return Uptake("live", seconds, f"live at {running.url} in {seconds:.1f} s")
-        if seconds > within_s:
+        if seconds > (WITHIN_S if within_s is None else within_s):
             return Uptake("late", seconds, _why_late(running, deployment, seconds))
         time.sleep(_LOOK_EVERY_S)
 
