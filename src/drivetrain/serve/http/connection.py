@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import deque
 from typing import cast
 
-from drivetrain.serve.http.chunks import BadChunk, Chunks
+from drivetrain.serve.http.body import Body
+from drivetrain.serve.http.chunks import BadChunk
 from drivetrain.serve.http.head import END, BadHead, Head
+from drivetrain.serve.http.http2 import PREFACE, Http2Connection
 from drivetrain.serve.http.limits import Wire
 from drivetrain.serve.http.messages import Answer, Exchange, Headers
 
 _HELD_BYTES = 256 * 1024
 """Of a body that streams, or of requests behind the one that is answered: more is not read from the caller."""
-_PROGRESS_BYTES = 1024
 _LINGER_SECONDS = 2.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -29,7 +29,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._buffer = bytearray()
         self._exchange: Exchange | None = None
-        self._body: _Body | None = None  # what has not arrived yet of the body of ``_exchange``
+        self._body: Body | None = None  # what has not arrived yet of the body of ``_exchange``
         self._lasting = True
         self._closing = False
         self._reading = True
@@ -44,7 +44,10 @@ class Connection(asyncio.Protocol):
         self.due = self._wire.now + self._wire.limits.idle_seconds
         self._transport.set_write_buffer_limits(_HELD_BYTES)
         self._wire.connections.add(self)
-        if len(self._wire.connections) > self._wire.limits.max_connections:
+        agreed = transport.get_extra_info("ssl_object")
+        if agreed is not None and agreed.selected_alpn_protocol() == "h2":
+            self._speak_http2()
+        elif len(self._wire.connections) > self._wire.limits.max_connections:
             self._break_off(503, "too many connections")
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -130,8 +133,21 @@ class Connection(asyncio.Protocol):
                 break
         self._hold()
 
+    def _speak_http2(self) -> None:
+        """Hand the caller over: they agreed on HTTP/2 (ALPN), or began with its preface."""
+        self._wire.connections.discard(self)
+        self._closing = True
+        successor = Http2Connection(self._wire)
+        self._transport.set_protocol(successor)
+        successor.connection_made(self._transport)
+        if self._buffer:
+            successor.data_received(bytes(self._buffer))
+
     def _read_head(self) -> bool:
         """Take a head from the buffer; False when it is not whole."""
+        if self._buffer.startswith(PREFACE):
+            self._speak_http2()
+            return False
         if self._buffer.startswith(b"\r\n"):  # RFC 9112, section 2.2: an empty line before a request is no harm
             del self._buffer[:2]
             return bool(self._buffer)
@@ -168,7 +184,7 @@ class Connection(asyncio.Protocol):
         if exchange.answered:
             return
         if exchange.streams:
-            self._body = _Body(0, 0)
+            self._body = Body(0, 0)
             self._body.arrived(body, over=True)
         else:
             exchange.body = body
@@ -180,7 +196,7 @@ class Connection(asyncio.Protocol):
         self.due = self._wire.now + limits.body_seconds
         exchange = self._exchange = Exchange(self, head, time.perf_counter())
         self._lasting = head.lasting and not self._wire.draining
-        self._body = _Body(head.length, limits.max_body_bytes)
+        self._body = Body(head.length, limits.max_body_bytes)
         self._wire.handler.open(exchange)
         if exchange.answered or self._closing:
             return
@@ -190,7 +206,7 @@ class Connection(asyncio.Protocol):
             self._body.limit = math.inf
             self._wire.handler.handle(exchange)
 
-    def _read_body(self, exchange: Exchange, body: _Body) -> None:
+    def _read_body(self, exchange: Exchange, body: Body) -> None:
         try:
             rest = body.feed(bytes(self._buffer))
         except BadChunk as error:
@@ -328,62 +344,3 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
-
-
-class _Body:
-    """A body while it arrives: by its length or in chunks, gathered or handed on part by part."""
-
-    def __init__(self, length: int | None, limit: float) -> None:
-        self.limit = limit
-        self.size = 0
-        self.held = 0
-        self.over = False
-        self.parts: deque[bytes] = deque()
-        self._length = length
-        self._chunks = Chunks() if length is None else None
-        self._news = asyncio.Event()
-        self._seen = 0
-
-    def feed(self, data: bytes) -> bytes:
-        """Take what belongs to the body; gives what came behind it. Raises BadChunk."""
-        if self._chunks is not None:
-            self.arrived(self._chunks.feed(data), over=self._chunks.done)
-            return self._chunks.rest
-        wanted = (self._length or 0) - self.size
-        self.arrived(data[:wanted], over=len(data) >= wanted)
-        return data[wanted:]
-
-    def arrived(self, part: bytes, *, over: bool) -> None:
-        """A part is here; ``over``: it was the last one."""
-        if part:
-            self.size += len(part)
-            self.held += len(part)
-            self.parts.append(part)
-        self.over = over
-        self._news.set()
-
-    def left(self) -> float:
-        """How many bytes are still to come; of chunks nobody knows."""
-        return math.inf if self._length is None else self._length - self.size
-
-    def joined(self) -> bytes:
-        """The whole body."""
-        return b"".join(self.parts)
-
-    def progressed(self) -> bool:
-        """Whether enough has arrived since the last time to say that the caller is alive."""
-        if self.size - self._seen < _PROGRESS_BYTES:
-            return False
-        self._seen = self.size
-        return True
-
-    async def next(self) -> bytes:
-        """The next part; empty at the end."""
-        while not self.parts and not self.over:
-            self._news.clear()
-            await self._news.wait()
-        if not self.parts:
-            return b""
-        part = self.parts.popleft()
-        self.held -= len(part)
-        return part

@@ -7,12 +7,13 @@ read in two ways is refused, not repaired.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 import httptools
 
-_ONCE = frozenset({"authorization", "content-length", "content-type", "host", "transfer-encoding", "x-api-key"})
+ONCE = frozenset({"authorization", "content-length", "content-type", "host", "transfer-encoding", "x-api-key"})
 _MOST_HEADERS = 100
 _CACHED = 1024
 _CACHED_BYTES = 4096
@@ -100,6 +101,33 @@ def parse_head(raw: bytes) -> Head:
     )
 
 
+def http2_head(lines: Iterable[tuple[str, str]]) -> tuple[Head, str]:
+    """The head in the lines of a request, which h2 has checked, and what is wrong with it; empty when nothing is."""
+    headers: dict[str, str] = {}
+    problem = ""
+    for name, value in lines:
+        if name in headers:
+            problem = f"the header {name} comes twice" if name in ONCE else problem
+            headers[name] += f"{'; ' if name == 'cookie' else ', '}{value}"
+        else:
+            headers[name] = value
+    target = headers.pop(":path", "")
+    headers.setdefault("host", headers.pop(":authority", ""))
+    path, _, query = target.partition("?")
+    length = headers.get("content-length")
+    head = Head(
+        method=headers.pop(":method", ""),
+        path=unquote(path) if "%" in path else path,
+        query=query,
+        headers=headers,
+        length=int(length) if length is not None and length.isdigit() else None,
+        lasting=True,
+        expects=False,
+    )
+    headers.pop(":scheme", None)
+    return head, problem or ("" if path.startswith("/") else "the target of a request begins with /")
+
+
 def _target(raw: bytes) -> tuple[str, str]:
     target = raw.decode("latin-1")
     if not target.startswith("/"):
@@ -139,7 +167,7 @@ class _Reader:
     def on_header(self, name: bytes, value: bytes) -> None:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
         if key in self.headers:
-            if key in _ONCE:
+            if key in ONCE:
                 self.problem = BadHead(400, f"the header {key} comes twice")
             text = f"{self.headers[key]}, {text}"
         elif len(self.headers) >= _MOST_HEADERS:

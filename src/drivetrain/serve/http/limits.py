@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from email.utils import formatdate
 from typing import Protocol
 
@@ -18,7 +17,10 @@ _PREFIXES = 256
 class Watched(Protocol):
     """A connection as the sweep sees it."""
 
-    due: float
+    @property
+    def due(self) -> float:
+        """When the caller must have done what is waited for, in the loop's time."""
+        ...
 
     def overdue(self) -> None:
         """``due`` has passed."""
@@ -44,6 +46,7 @@ class Wire:
         self.draining = False
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time()
+        self.date = formatdate(usegmt=True)
         self._prefixes: dict[tuple[int, Headers, bool], bytes] = {}
         self._sweeping = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
@@ -52,7 +55,7 @@ class Wire:
         key = (status, headers, lasting)
         found = self._prefixes.get(key)
         if found is None:
-            lines = [f"HTTP/1.1 {status} {PHRASES.get(status, '')}", f"date: {formatdate(time.time(), usegmt=True)}"]
+            lines = [f"HTTP/1.1 {status} {PHRASES.get(status, '')}", f"date: {self.date}"]
             lines += [f"{name}: {value}" for name, value in headers]
             lines += [] if lasting else ["connection: close"]
             found = "\r\n".join([*lines, ""]).encode("latin-1")
@@ -72,7 +75,10 @@ class Wire:
 
     def _sweep(self) -> None:
         self.now = self.loop.time()
-        self._prefixes.clear()  # the date has changed, or soon will
+        date = formatdate(usegmt=True)
+        if date != self.date:
+            self.date = date
+            self._prefixes.clear()
         for connection in [found for found in self.connections if found.due <= self.now]:
             connection.overdue()
         self._sweeping = self.loop.call_later(SWEEP_SECONDS, self._sweep)
