@@ -11,7 +11,7 @@ from drivetrain.cli.main import cli
 
 PROMISED = {
     *("init", "demo", "doctor", "run", "plan", "ls", "show", "trace"),
-    *("ingest", "prepare", "train", "validate", "release", "approve", "verify", "deploy", "serve", "monitor"),
+    *("ingest", "prepare", "train", "validate", "release", "approve", "verify", "deploy", "serve", "score", "monitor"),
 }
 
 

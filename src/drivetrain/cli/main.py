@@ -30,6 +30,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "rollback": ("rollout:rollback", "End a trial, or go back to what served before."),
         "deployments": ("rollout:deployments", "What served, from when on, who decided it, and why."),
         "serve": ("service:serve", "Run the prediction server."),
+        "score": ("score:score", "Score files or tables, offline; goes on after a kill."),
         "monitor": ("service:monitor", "Drift and performance of the live service."),
     },
     "Look": {

@@ -1,4 +1,8 @@
-"""A project, opened: every verb of the command line as a method. The command line and Python call the same code."""
+"""A project, opened: every verb of the command line as a method. The command line and Python call the same code.
+
+What one verb needs is imported when it is called; the project file too is parsed only when its sections are asked for:
+a rollback must be live before they would be.
+"""
 
 from __future__ import annotations
 
@@ -20,23 +24,22 @@ from drivetrain.access.verification import VerifiedRelease, verify_release
 from drivetrain.core.artifacts import Artifact, Deployment, DriftReport, Model, Release
 from drivetrain.core.errors import InvalidInput, NotFound, examples
 from drivetrain.core.events import Progress, Subscriber, silent
-from drivetrain.core.parse import parse_project
-from drivetrain.core.project import ProjectSpec
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.roles import Actor, Role
 from drivetrain.core.settings import Settings
+from drivetrain.deliver.options import DEFAULTS, Scored, ScoreOptions
 from drivetrain.deploy.rollout import standing_of
 from drivetrain.engine import rollout
-from drivetrain.engine.plan import Plan, make_plan, steps_table
-from drivetrain.engine.rollout import Canary
-from drivetrain.engine.run import RunResult, run_stages
-from drivetrain.engine.serving import server_command, server_settings
-from drivetrain.engine.stages import STAGES, Context, Options, StageName, stages
 from drivetrain.store.catalog import Catalog, Entry
 from drivetrain.store.locks import held
 
 if TYPE_CHECKING:
+    from drivetrain.core.project import ProjectSpec
     from drivetrain.deploy.replay_report import ReplayReport
+    from drivetrain.engine.plan import Plan
+    from drivetrain.engine.rollout import Canary
+    from drivetrain.engine.run import RunResult
+    from drivetrain.engine.stages import StageName
     from drivetrain.engine.trace import Trace
 
 FILE = "drivetrain.yaml"
@@ -51,7 +54,25 @@ class Project:
         self.file = _project_file(Path(path))
         self.home = self.file.parent
         self.settings = settings or Settings()
-        self.spec: ProjectSpec = parse_project(_text(self.file), where=str(path))
+        self._said, self._where = _text(self.file), str(path)
+
+    @cached_property
+    def spec(self) -> ProjectSpec:
+        """What the project file says. Raises InvalidInput with every mistake."""
+        from drivetrain.core.parse import parse_project
+
+        return parse_project(self._said, where=self._where)
+
+    def parsed(self) -> Project:
+        """The same project, with its file read. Raises InvalidInput with every mistake in it."""
+        _ = self.spec
+        return self
+
+    @property
+    def service(self) -> str:
+        """The service that was deployed here; where none or several were, the one that the project file names."""
+        deployed = self.catalog.names(Kind.DEPLOYMENT)
+        return deployed[0] if len(deployed) == 1 else self.spec.service_name
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -72,6 +93,9 @@ class Project:
 
     def plan(self) -> Plan:
         """What is stale, and why. Reads no data."""
+        from drivetrain.engine.plan import make_plan
+        from drivetrain.engine.stages import Context, stages
+
         return make_plan(stages(self.spec), Context(self.spec, self.home, self.catalog))
 
     def run(
@@ -92,6 +116,9 @@ class Project:
         ``replay`` takes in the quarantined rows that pass the contract now, when ingest runs.
         Raises what the stages raise; Forbidden when the actor may not run one of them.
         """
+        from drivetrain.engine.run import run_stages
+        from drivetrain.engine.stages import STAGES, Context, Options, stages
+
         wanted = STAGES[: STAGES.index(until) + 1]
         signer = self.signer("override" if override else until)
         if source and source not in self.spec.sources:
@@ -180,7 +207,7 @@ class Project:
 
     def deployments(self) -> tuple[Deployment, ...]:
         """What ever served, oldest first."""
-        return self.catalog.deployments(self.spec.service_name)
+        return self.catalog.deployments(self.service)
 
     def deployment_at(self, when: datetime) -> Deployment:
         """What served at that time (with its time zone). Raises NotFound when nothing did yet."""
@@ -214,8 +241,28 @@ class Project:
         others: Sequence[Project] = (),
     ) -> list[str]:
         """The command line of the prediction server, for whoever starts processes here."""
+        from drivetrain.engine.serving import server_command, server_settings
+
         services = [(project.home, project.spec) for project in (self, *others)]
         return server_command(server_settings(services, host=host, port=port, workers=workers))
+
+    def score(
+        self,
+        source: str,
+        release: Ref | None = None,
+        to: Path | None = None,
+        options: ScoreOptions = DEFAULTS,
+        progress: Progress = silent,
+    ) -> Scored:
+        """Score files or a table offline with a release (by default the one that serves); see ``deliver.score``.
+
+        The same call goes on where the last one stopped. ``to`` is by default a table of the lake.
+        """
+        from drivetrain.deliver.score import score
+
+        self.signer("score")
+        verified = self.verify(release or self.deployment().champion)
+        return score(source, verified, to, options, self.catalog, progress)
 
     def monitor(self, progress: Progress = silent) -> DriftReport:
         """Compare what the service answers with what its release was made from."""
@@ -348,6 +395,8 @@ class Project:
         return f"<drivetrain.Project {self.spec.project} in {self.home}>"
 
     def _repr_html_(self) -> str:
+        from drivetrain.engine.plan import steps_table
+
         return steps_table(f"Project {self.spec.project}", self.plan().steps)
 
 

@@ -74,6 +74,13 @@ class Table:
                 return TableState(table.version(), msgspec.json.decode(entry[_OURS], type=Commit))
         return None
 
+    def version(self) -> int:
+        """The newest version. Raises NotFound when there is no table."""
+        try:
+            return int(DeltaTable(str(self.path)).version())
+        except (TableNotFoundError, DeltaError) as error:
+            raise NotFound("table_unknown", "there is no table", where=str(self.path)) from error
+
     def append(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit) -> int:
         """Add rows and their commit in one step; gives the new version. A reader is streamed in bounded memory."""
         return self._write(rows, commit, "append")
