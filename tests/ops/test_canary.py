@@ -1,6 +1,7 @@
 """Trials of made-up challengers: those within every bound pass, those that decide badly go within 500 rows."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -270,28 +271,6 @@ def test_the_alarm_tells_its_figures_and_stays():
     assert not judge.passed
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        (
-            "no score on 5 % of the rows",
-            r"\d+\.\d% of \d+ rows that the champion scored have no score \(at most 1\.0%\)",
-        ),
-        (
-            "5 times slower",
-            r"\d+\.\d% of \d+ turns took more than 3 times as long as the champion's \(at most 50\.0%\)",
-        ),
-        (
-            "scores squeezed to a constant",
-            r"scores are 0\.\d{3} ranks from the champion's on \d+ rows, .*at most 0\.15\)",
-        ),
-        ("scores 0.4 too high, seen by labels", r"the Brier score is 0\.\d{4} above the champion's on \d+ labelled .*"),
-    ],
-)
-def test_each_criterion_has_its_words(name, words):
-    assert re.fullmatch(words, _caught(name, 0).detail)
-
-
 def test_the_rate_may_not_fall_nor_rise():
     rule = replace(RULE, max_flipped=1.0, max_segment_flipped=1.0)
     assert "below the champion's" in _judged(_trial(deaf, 0, 0.2), rule).alarm.detail
@@ -365,8 +344,22 @@ def test_a_smaller_rate_for_one_of_several_judges_asks_for_more_evidence():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HARMLESS)
 def test_a_thousand_harmless_challengers_pass(name):
-    judges = [_judged(_trial(HARMLESS[name], seed), labels=True) for seed in range(1000, 2000)]
-    assert sum(not judge.passed for judge in judges) <= 50
+    judges = [_judged(_trial(HARMLESS[name], seed), turn=40, labels=True) for seed in range(1000, 2000)]
+    assert sum(not judge.passed for judge in judges) <= (0 if name == "identical" else 50)
+
+
+@pytest.mark.slow
+def test_a_turn_of_eight_rows_is_judged_in_well_under_100_microseconds():
+    trial, costs = _trial(noisy, 0), []
+    pairs = [_pairs(trial, slice(start, start + TURN)) for start in range(0, ROWS, TURN)]
+    for _ in range(10):
+        judge = CanaryJudge(replace(RULE, max_flipped=1.0, max_segment_flipped=1.0), SIGNATURE, REFERENCE)
+        began = time.process_time()
+        for turn in pairs:
+            judge.see(turn)
+        costs.append((time.process_time() - began) / len(pairs))
+        assert judge.passed
+    assert min(costs) < 100e-6
 
 
 @pytest.mark.slow
