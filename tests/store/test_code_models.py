@@ -11,28 +11,36 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivetrain.core.errors import InvalidInput, Transient
+from drivetrain.ops.packing import pack
 from drivetrain.store import code_models
 from drivetrain.store.code_models import MOST_FAILURES, CodeScorer
+from drivetrain.store.code_process import CodeColumn, columns_of
 from drivetrain.store.models import Scorer, model_from, open_scorer
 from drivetrain.testing.code_models import CRASHES, FAILS, HANGS, LEAVES, bad_code, code_model, good_code
-from drivetrain.testing.graphs import draw, logistic_model
+from drivetrain.testing.graphs import SIGNATURE, draw, logistic_model
 
 ROWS = draw(100, seed=1)
 NOTHING = "import numpy as np\ndef score(columns):\n    return np.full(len(columns['age']), 0.5)\n"
 
 
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    """Where the code is put for its processes; nothing is left of it."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield tmp_path
-    assert list(tmp_path.glob("drivetrain-code-*")) == []
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left(tmp_path_factory):
+    """Where the code is put for its processes, by whatever test; in the end it is empty."""
+    place, before = tmp_path_factory.mktemp("own"), tempfile.tempdir
+    tempfile.tempdir = str(place)
+    yield
+    tempfile.tempdir = before
+    assert list(place.iterdir()) == []
 
 
 def at_age(age: float):
@@ -62,9 +70,9 @@ def until(condition, seconds: float = 20.0):
 
 
 @pytest.fixture(scope="module")
-def pool():
+def pool(nothing_is_left):
     """Two processes of a model that does bad things when asked to."""
-    with closing(open_scorer(bad_code(processes=2, seconds=0.5))) as scorer:
+    with closing(open_scorer(bad_code(processes=2, seconds=1.5))) as scorer:
         yield scorer
 
 
@@ -123,6 +131,29 @@ def score(columns):
         assert scorer.score(rows).tolist() == [0, 0.25, 1]
 
 
+MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(9999, 12, 31))
+KINDS = {
+    "age": (pa.int64(), st.integers(-(2**53), 2**53)),
+    "income-per-month": (pa.float64(), st.floats(allow_nan=False, allow_infinity=False)),
+    "member": (pa.bool_(), st.booleans()),
+    "city": (pa.string(), st.sampled_from([*SIGNATURE.inputs[3].categories, "Zug", ""])),
+    "born": (pa.date32(), MOMENTS.map(datetime.date)),
+    "seen": (pa.timestamp("us"), MOMENTS.filter(lambda moment: moment.year < 2200)),
+}
+
+
+@given(st.fixed_dictionaries({name: st.none() | values for name, (_, values) in KINDS.items()}))
+def test_what_was_packed_comes_back_as_it_was(row):
+    table = pa.table({name: pa.array([row[name]], kind) for name, (kind, _) in KINDS.items()})
+    fields = [CodeColumn(field.name, field.type.value, field.categories) for field in SIGNATURE.inputs]
+    for name, column in columns_of(fields, pack(SIGNATURE, table)).items():
+        (found,) = column.tolist()
+        if row[name] is None:
+            assert found is None or np.isnan(found)
+        else:
+            assert found == ("<unknown>" if row[name] in ("Zug", "") else row[name])
+
+
 def test_code_finds_its_files_and_nothing_of_the_caller(monkeypatch):
     source = """
 import os, sys, numpy as np
@@ -160,25 +191,32 @@ def test_an_error_of_the_code_is_told_with_its_line_and_costs_no_process(pool):
     assert pool.pids == before
 
 
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        ("np.ones((len(columns['age']), 2))", r"shape \(3, 2\) for 3 rows"),
-        ("np.ones(1)", r"shape \(1,\) for 3 rows"),
-        ("columns['city']", "could not convert string to float"),
-        ("None", "shape"),
-        ("np.array([0.5, np.nan, 0.5])", "nan for row 1, which is no probability"),
-        ("np.array([0.5, 0.5, 1.5])", "1.5 for row 2, which is no probability"),
-        ("sys.exit(1)", "SystemExit: 1"),
-    ],
-)
-def test_an_answer_that_is_none_is_refused(answer, reason):
-    source = f"import sys\nimport numpy as np\ndef score(columns):\n    return {answer}\n"
+ANSWERS = {
+    "np.ones((n, 2))": r"shape \(3, 2\) for 3 rows",
+    "np.ones(1)": r"shape \(1,\) for 3 rows",
+    "columns['city']": "could not convert string to float",
+    "None": "shape",
+    "np.array([0.5, np.nan, 0.5])": "nan for row 1, which is no probability",
+    "np.array([0.5, 0.5, 1.5])": r"1\.5 for row 2, which is no probability",
+    "sys.exit(1)": "SystemExit: 1",
+    "input()": "EOFError",
+}
+
+
+def test_an_answer_that_is_none_is_refused_and_costs_no_process():
+    answers = ", ".join(f"lambda columns, n: {answer}" for answer in ANSWERS)
+    source = f"import sys\nimport numpy as np\nANSWERS = [{answers}]\n"
+    source += "def score(columns):\n    return ANSWERS[int(columns['age'][0])](columns, len(columns['age']))\n"
     rows = ROWS[:3].copy()
     rows[:, 3] = 1
-    with closing(open_scorer(code_model(source))) as scorer, pytest.raises(InvalidInput, match=reason) as told:
-        scorer.score(rows)
-    assert told.value.code == "model_code_failed"
+    with closing(open_scorer(code_model(source))) as scorer:
+        before = scorer.pids
+        for number, reason in enumerate(ANSWERS.values()):
+            rows[0, 0] = number
+            with pytest.raises(InvalidInput, match=reason) as told:
+                scorer.score(rows)
+            assert told.value.code == "model_code_failed"
+        assert scorer.pids == before
 
 
 @pytest.mark.parametrize(
@@ -205,7 +243,7 @@ def test_code_is_never_imported_from_elsewhere(tmp_path, monkeypatch):
 
 def test_a_call_that_hangs_is_ended_and_the_next_one_works(pool):
     before = pool.pids
-    with pytest.raises(Transient, match=r"did not answer within 0.5 s") as told:
+    with pytest.raises(Transient, match=r"did not answer within 1.5 s") as told:
         pool.score(at_age(HANGS))
     assert told.value.code == "model_timeout"
     assert np.array_equal(pool.score(ROWS), expected(ROWS))
@@ -342,7 +380,7 @@ import numpy as np
 from drivetrain.store.models import open_scorer
 from drivetrain.testing.code_models import bad_code, HANGS
 from drivetrain.testing.graphs import draw
-scorer = open_scorer(bad_code(processes=2, seconds=0.5), seconds=float(sys.argv[1]))
+scorer = open_scorer(bad_code(processes=2), seconds=float(sys.argv[1]))
 rows = draw(1)
 if sys.argv[2] == "hang":
     rows[0, 0] = HANGS
@@ -355,7 +393,7 @@ threading.Event().wait()
 
 @pytest.mark.parametrize("deed", ["idle", "hang"])
 def test_no_process_outlives_a_parent_that_was_killed(deed, tmp_path):
-    command = [sys.executable, "-c", PARENT, "2", deed]
+    command = [sys.executable, "-c", PARENT, "1", deed]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}) as parent:
         pids = [int(word) for word in parent.stdout.readline().split()]
         assert len(pids) == 2

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -33,6 +34,7 @@ _PASSED_ON = (
 )  # fmt: skip
 _SET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 _READ = 1 << 18
+_MOST_READS = 64
 _LAST_WORDS = 4096
 _LAST_LINES = 12
 
@@ -207,8 +209,9 @@ class CodeChild:
     def _crashed(self) -> DrivetrainError:
         """How the process ended, and its last words."""
         self.kill()
-        while self._listen():
-            pass
+        for _ in range(_MOST_READS):  # whoever it started and let go may go on talking
+            if not self._listen():
+                break
         said = self._noise.decode(errors="replace").replace(f"{self._order.folder}/", "").splitlines()
         lines = [line[:200] for line in said if line.strip()][-_LAST_LINES:]
         words = "; its last words:\n  " + "\n  ".join(lines) if lines else ""
@@ -223,10 +226,15 @@ class CodeChild:
 def _way(code: int) -> str:
     if code >= 0:
         return f"exit code {code}"
+    name = next((known.name for known in signal.Signals if known == -code), "unnamed")
     memory = ", perhaps for want of memory" if -code == signal.SIGKILL else ""
-    return f"signal {-code} ({signal.Signals(-code).name}{memory})"
+    return f"signal {-code} ({name}{memory})"
 
 
 def _surroundings() -> dict[str, str]:
     """The few variables that a library may need; none of a server's secrets. One thread, and the same hashes always."""
-    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _SET
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    if "PYTHONPATH" in passed:  # the process works in another folder
+        places = [str(Path(place).resolve()) for place in passed["PYTHONPATH"].split(os.pathsep) if place]
+        passed["PYTHONPATH"] = os.pathsep.join(places)
+    return passed | _SET

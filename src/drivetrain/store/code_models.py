@@ -103,7 +103,7 @@ class CodeScorer:
 
     @property
     def broken(self) -> bool:
-        """Whether the last calls all lost their process. It is tried again after a rest; one success mends it."""
+        """Whether the last calls all lost their process. After a rest it is tried again; one success mends it."""
         return self._failures >= MOST_FAILURES
 
     @property
