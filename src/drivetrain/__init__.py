@@ -30,4 +30,4 @@ def open(path: str | Path = "drivetrain.yaml", *, actor: str | None = None) -> P
     from drivetrain.engine.project import Project
 
     settings = Settings.read(os.environ)
-    return Project(path, replace(settings, actor=actor or settings.actor))
+    return Project(path, replace(settings, actor=actor or settings.actor)).parsed()

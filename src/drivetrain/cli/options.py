@@ -35,11 +35,12 @@ class Door:
     settings: Settings
     json: bool
 
-    def open(self) -> Project:
-        """The project."""
+    def open(self, *, parse: bool = True) -> Project:
+        """The project; with ``parse=False`` its file is not read before it is needed."""
         from drivetrain.engine.project import Project
 
-        return Project(self.file, self.settings)
+        project = Project(self.file, self.settings)
+        return project.parsed() if parse else project
 
 
 def command(examples: str) -> Callable[[Callable[P, R]], Callable[..., R]]:

@@ -85,7 +85,7 @@ def deploy(
 @command('drivetrain promote\ndrivetrain promote --reason "two weeks without an alarm"')
 def promote(door: Door, reason: str) -> None:
     """Let the challenger on trial answer everything, now, without waiting for the judge."""
-    project = door.open()
+    project = door.open(parse=False)
     _changed(door, project, project.promote(reason))
 
 
@@ -95,7 +95,7 @@ def promote(door: Door, reason: str) -> None:
 @command('drivetrain rollback\ndrivetrain rollback --to deployment/credit-risk@3 --reason "complaints from the desk"')
 def rollback(door: Door, to: Ref | None, reason: str) -> None:
     """End the trial that runs; without one, go back to the champion before. Both engineers may."""
-    project = door.open()
+    project = door.open(parse=False)
     _changed(door, project, project.roll_back(to, reason))
 
 
@@ -104,7 +104,7 @@ def rollback(door: Door, to: Ref | None, reason: str) -> None:
 @command("drivetrain deployments\ndrivetrain deployments --at 2026-11-03T14:00 --json")
 def deployments(door: Door, at: datetime | None) -> None:
     """What served, oldest first: from when on, who decided it, and why. The last line serves now."""
-    project = door.open()
+    project = door.open(parse=False)
     found = project.deployments() if at is None else (project.deployment_at(at),)
     if door.json:
         print_json(found if at is None else found[0])

@@ -15,10 +15,19 @@ def names(group: str) -> tuple[str, ...]:
     return tuple(sorted(point.name for point in entry_points(group=f"drivetrain.{group}")))
 
 
+def find(group: str, name: str) -> object | None:
+    """The strategy registered as ``name`` under ``drivetrain.<group>``, if there is one."""
+    for point in entry_points(group=f"drivetrain.{group}", name=name):
+        found: object = point.load()
+        return found
+    return None
+
+
 def load(group: str, name: str) -> object:
     """The strategy registered as ``name`` under ``drivetrain.<group>``; raises NotFound and names the others."""
-    for point in entry_points(group=f"drivetrain.{group}", name=name):
-        return point.load()
+    found = find(group, name)
+    if found is not None:
+        return found
     raise NotFound(
         "strategy_unknown",
         f"no {group[:-1]} is called {name!r}",

@@ -36,25 +36,24 @@ class WayBack(Protocol):
 
 def bring_back(target: str, service: str, release: VerifiedRelease) -> None:
     """Make a release that was rolled out on a target before answer again: by its way back, or by rolling it out."""
-    if target in plugins.names("ways_back"):
-        found = _load("ways_back", target)
-        if not isinstance(found, WayBack):
-            raise _invalid(target, "bring_back(service, release)", "WayBack")
+    found = _made(plugins.find("ways_back", target))
+    if found is None:
+        load_target(target).roll_out(service, release)
+    elif isinstance(found, WayBack):
         found.bring_back(service, release)
     else:
-        load_target(target).roll_out(service, release)
+        raise _invalid(target, "bring_back(service, release)", "WayBack")
 
 
 def load_target(name: str) -> Target:
     """The target of that name. Raises NotFound that names the others, InvalidInput when it is no Target."""
-    found = _load("targets", name)
+    found = _made(plugins.load("targets", name))
     if not isinstance(found, Target):
         raise _invalid(name, "roll_out(service, release)", "Target")
     return found
 
 
-def _load(group: str, name: str) -> object:
-    found = plugins.load(group, name)
+def _made(found: object) -> object:
     return found() if isinstance(found, type) else found
 
 

@@ -77,7 +77,7 @@ def _machine(project: Path) -> Iterator[Finding]:
 
 def _project(path: Path, settings: Settings) -> Iterator[Finding]:
     try:
-        project = Project(path, settings)
+        project = Project(path, settings).parsed()
     except DrivetrainError as error:
         yield Finding("project", "missing" if error.code == "project_not_found" else "fail", error.message, error.hint)
         return

@@ -15,13 +15,13 @@ from drivetrain.core.errors import NotFound
 from drivetrain.core.events import Progress
 from drivetrain.core.refs import Ref
 from drivetrain.core.rollout import CanaryRule
-from drivetrain.core.service import CanarySpec
 from drivetrain.deploy import deploy as deploying
 from drivetrain.deploy import rollout
 from drivetrain.deploy.deploy import Change
 from drivetrain.store.catalog import Catalog
 
 if TYPE_CHECKING:
+    from drivetrain.core.service import CanarySpec
     from drivetrain.deploy.replay_report import ReplayReport
     from drivetrain.engine.project import Project
 
@@ -73,13 +73,13 @@ def canary(project: Project, release: Release, share: float, reason: str, overri
 
 def promote(project: Project, reason: str) -> Deployment:
     """The challenger on trial answers everything from now on."""
-    change = _change(project, reason)
+    change = Change(project.service, project.signer("deploy").actor.name, reason)
     return _entered(rollout.promote(change, project.catalog, project.actors), project.catalog)
 
 
 def roll_back(project: Project, to: Ref | None, reason: str) -> Deployment:
     """End the trial that runs, or go back to the champion before, or to the one of the deployment ``to``."""
-    change = Change(project.spec.service_name, project.signer("roll_back").actor.name, reason)
+    change = Change(project.service, project.signer("roll_back").actor.name, reason)
     earlier = project.get(Deployment, to) if to is not None else None
     return _entered(rollout.roll_back(change, project.catalog, project.actors, earlier), project.catalog)
 
@@ -104,11 +104,11 @@ def page_of(project: Project, report: ReplayReport) -> str:
 
 def served_at(project: Project, when: datetime) -> Deployment:
     """What served at that time. Raises NotFound when nothing did yet."""
-    found = project.catalog.deployment_at(project.spec.service_name, when)
+    found = project.catalog.deployment_at(project.service, when)
     if found is None:
         raise NotFound(
             "nothing_served_then",
-            f"nothing served {project.spec.service_name} at {when.astimezone(UTC).isoformat(timespec='seconds')} yet",
+            f"nothing served {project.service} at {when.astimezone(UTC).isoformat(timespec='seconds')} yet",
             where=str(project.file),
             hint="`drivetrain deployments` shows what served, and from when on",
         )

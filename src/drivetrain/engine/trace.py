@@ -51,7 +51,7 @@ def trace_prediction(prediction_id: str, catalog: Catalog, actors: Mapping[str, 
 
     Raises NotFound when no service of this project recorded that prediction, Tampered when its release was changed.
     """
-    for service in dict.fromkeys(entry.ref.name for entry in catalog.list(Kind.DEPLOYMENT)):
+    for service in catalog.names(Kind.DEPLOYMENT):
         roll(catalog, service)
         row = _prediction(catalog, service, prediction_id)
         if row is not None:

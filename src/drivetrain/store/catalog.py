@@ -120,6 +120,10 @@ class Catalog:
             for kind, name, version, digest, actor, made_at in rows
         )
 
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """The names under which there are artefacts of that kind, those of the oldest first."""
+        return tuple(row[0] for row in self._metadata.read("names", kind=kind))
+
     def parents(self, ref: Ref) -> tuple[Ref, ...]:
         """What an artefact was made from."""
         return tuple(Ref.parse(row[0]) for row in self._metadata.read("get_parents", child=str(ref)))

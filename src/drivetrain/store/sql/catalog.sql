@@ -41,6 +41,9 @@ ORDER BY made_at DESC, CAST(version AS INTEGER) DESC LIMIT 1;
 -- name: history
 SELECT body FROM artifact WHERE kind = :kind AND name = :name ORDER BY CAST(version AS INTEGER);
 
+-- name: names
+SELECT name FROM artifact WHERE kind = :kind GROUP BY name ORDER BY MIN(rowid);
+
 -- name: list_artifacts
 SELECT kind, name, version, digest, actor, made_at FROM artifact
 WHERE (:kind = '' OR kind = :kind) AND (:name = '' OR name = :name)
