@@ -72,7 +72,7 @@ class _Tensors(Request):
         self._service = service
         self._exchange = exchange
         self._request = request
-        self._wanted = _wanted(request)
+        self._wanted = wanted_outputs(request)
 
     def read(self, form: RowForm) -> Rows:
         return read_tensors(self._request, form)
@@ -107,7 +107,8 @@ def inferred(service: str, request: InferenceRequest, wanted: list[TensorMetadat
     return InferenceAnswer(service, version, AnswerParameters(scored.release, scored.ids), outputs, request.id)
 
 
-def _wanted(request: InferenceRequest) -> list[TensorMetadata]:
+def wanted_outputs(request: InferenceRequest) -> list[TensorMetadata]:
+    """The outputs that a request asks for; all of them when it names none. Raises InvalidInput."""
     if not request.outputs:
         return list(_OUTPUTS)
     known = {output.name: output for output in _OUTPUTS}

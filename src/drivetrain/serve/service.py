@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from drivetrain.access.caller import Caller
 from drivetrain.access.usage import UsageTable
 from drivetrain.core.artifacts import Deployment, TrafficShare
 from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Transient
@@ -82,19 +83,22 @@ class Service:
 
     def submit(self, exchange: Exchange, request: Request) -> None:
         """Read the rows of a request and queue them. Raises what refuses them."""
+        self.queue(request, caller_of(exchange), self.patience(exchange))
+
+    def queue(self, request: Request, caller: Caller, seconds: float) -> None:
+        """The same for a caller who waits so many ``seconds``, whatever way they came."""
         lineup = self.lineup or self.standing()
         champion = lineup.champion
         if champion.full:
             self.counts.happened("overloaded")
             raise Overloaded
         rows = request.rows = request.read(champion.contender.form)
-        count, settings = len(rows.entities), self.settings
-        if count > settings.max_rows or rows.explain:
+        count = len(rows.entities)
+        if count > self.settings.max_rows or rows.explain:
             self.check(count, explain=rows.explain)
-        caller = caller_of(exchange)
         caller.charge(count)
         request.caller = caller.name
-        request.late = time.perf_counter() + self.patience(exchange)
+        request.late = time.perf_counter() + seconds
         lineup.submit(request)
 
     def check(self, rows: int, *, explain: bool = False) -> None:

@@ -12,12 +12,13 @@ import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from drivetrain.access.usage import FILE as USAGE
 from drivetrain.access.usage import UsageTable
-from drivetrain.core.errors import DrivetrainError
+from drivetrain.core.errors import DrivetrainError, MissingExtra
 from drivetrain.serve.board import Board, Note
 from drivetrain.serve.cors import Cors
 from drivetrain.serve.counts import Counts
@@ -32,6 +33,9 @@ from drivetrain.serve.service import Service
 from drivetrain.serve.settings import ServiceSettings, from_json
 from drivetrain.serve.slots import Slots
 from drivetrain.store.catalog import Catalog
+
+if TYPE_CHECKING:
+    from drivetrain.serve.grpc_server import GrpcServer
 
 _TICK_SECONDS = 0.1
 _NOTE_EVERY_TICKS = 10
@@ -66,11 +70,13 @@ class Worker:
         self._listener = Listener(self._door, self._order.settings.limits)
         held = shared(self._order.settings.host, self._order.port)
         await self._listener.listen(held, self._certificate.context if self._certificate else None)
+        grpc = await self._listen_to_grpc()
         self._listen_for_the_end()
         self._note(serving=True)
         ticking = asyncio.create_task(self._tick())
         await self._ended.wait()
-        await self._listener.drain(self._order.settings.drain_seconds)
+        seconds = self._order.settings.drain_seconds
+        await asyncio.gather(self._listener.drain(seconds), *([grpc.drain(seconds)] if grpc else []))
         ticking.cancel()
         for service in self.services:
             service.close()
@@ -96,6 +102,18 @@ class Worker:
                     raise
                 service.quarantine(error.message)
                 print(f"drivetrain serve: {service.name} is quarantined: {error}", file=sys.stderr)  # noqa: T201 - the log
+
+    async def _listen_to_grpc(self) -> GrpcServer | None:
+        """Answer gRPC too, where the settings say so. Raises MissingExtra."""
+        if not self._order.grpc_port:
+            return None
+        try:
+            from drivetrain.serve.grpc_server import GrpcServer
+        except ImportError:
+            raise MissingExtra("grpcio", "grpc") from None
+        server = GrpcServer(self.services, self._order.settings)
+        await server.listen(self._order.grpc_port)
+        return server
 
     def _listen_for_the_end(self) -> None:
         loop = asyncio.get_running_loop()
