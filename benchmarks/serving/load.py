@@ -32,11 +32,13 @@ _REFUSALS = (429, 503)
 class Answers:
     """One entry a request that was answered or lost: when it was due (s from the start), how long it took (s), status.
 
+    ``seconds`` counts from when it was due, ``answering`` from when it was sent: later, when no caller was free.
     ``unanswered`` were still open some seconds after the end; ``unadvised`` are refusals without Retry-After.
     """
 
     due: NDArray[np.float64]
     seconds: NDArray[np.float64]
+    answering: NDArray[np.float64]
     status: NDArray[np.int64]
     unanswered: int
     unadvised: int
@@ -56,20 +58,20 @@ class Answers:
         """How many were neither."""
         return int((~self.accepted & ~self.refused).sum()) + self.unanswered
 
-    def milliseconds(self, share: float) -> float:
-        """The percentile ``share`` of the accepted ones, in ms; NaN when there are none."""
-        taken = self.seconds[self.accepted]
+    def milliseconds(self, share: float, *, answering: bool = False) -> float:
+        """The percentile ``share`` of what accepted ones took, in ms, from due or from sent; NaN without any."""
+        taken = (self.answering if answering else self.seconds)[self.accepted]
         return float(np.percentile(taken, share)) * 1000 if len(taken) else float("nan")
 
 
 class _Caller:
-    __slots__ = ("due", "got", "socket", "waits")
+    __slots__ = ("due", "got", "sent", "socket", "waits")
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
-        self.due = 0.0
+        self.due = self.sent = 0.0
         self.got = b""
         self.waits = False
 
@@ -83,7 +85,7 @@ class Callers:
         self._poll = select.epoll()
         self._callers: dict[int, _Caller] = {}
         self._idle: deque[_Caller] = deque()
-        self._due, self._seconds, self._status = array("d"), array("d"), array("H")
+        self._due, self._seconds, self._answering, self._status = array("d"), array("d"), array("d"), array("H")
         self._asked = self._unadvised = 0
         for _ in range(connections):
             self._connect()
@@ -109,8 +111,8 @@ class Callers:
         late = time.perf_counter() + _LATE_S
         while (waiting := self._waiting()) and time.perf_counter() < late:
             self._receive(0.01)
-        status = np.array(self._status, dtype=np.int64)
-        return Answers(np.array(self._due) - began, np.array(self._seconds), status, waiting, self._unadvised)
+        due, status = np.array(self._due) - began, np.array(self._status, dtype=np.int64)
+        return Answers(due, np.array(self._seconds), np.array(self._answering), status, waiting, self._unadvised)
 
     def _connect(self) -> None:
         caller = _Caller(self._address)
@@ -121,7 +123,7 @@ class Callers:
     def _send(self, caller: _Caller, due: float) -> None:
         request = self._requests[self._asked % len(self._requests)]
         self._asked += 1
-        caller.due, caller.waits = due, True
+        caller.due, caller.sent, caller.waits = due, time.perf_counter(), True
         try:
             sent = caller.socket.send(request)
         except OSError:  # the server has closed the connection; reading it will tell
@@ -168,9 +170,10 @@ class Callers:
         self._connect()
 
     def _note(self, caller: _Caller, status: int) -> None:
-        caller.waits = False
+        now, caller.waits = time.perf_counter(), False
         self._due.append(caller.due)
-        self._seconds.append(time.perf_counter() - caller.due)
+        self._seconds.append(now - caller.due)
+        self._answering.append(now - caller.sent)
         self._status.append(status)
 
     def _waiting(self) -> int:
