@@ -140,3 +140,8 @@ PROJECT = {
 def test_a_section_that_says_two_things_is_refused(model, reason):
     with pytest.raises(InvalidInput, match=reason):
         parse_project(yaml.safe_dump(PROJECT | {"model": model}))
+
+
+def test_the_section_survives_being_written_and_read():
+    for section in (spec(), ModelSpec()):
+        assert ModelSpec.model_validate_json(section.model_dump_json()) == section

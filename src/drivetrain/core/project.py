@@ -236,7 +236,7 @@ class ModelSpec(Spec):
     @model_validator(mode="after")
     def _code_or_search(self) -> Self:
         idle = ("candidates", "budget", "calibration", "blend_min_gain") if self.code else ("files", "limits")
-        given = [name for name in idle if name in self.model_fields_set]
+        given = [name for name in idle if getattr(self, name) != type(self).model_fields[name].default]
         if given:
             why = "`code` is taken as it is" if self.code else "there is no `code`"
             raise ValueError(f"{why}, so `{given[0]}` has nothing to do: leave it out")
