@@ -161,3 +161,22 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert ended.returncode == -signal.SIGKILL
     assert [segment.closed for segment in segments(tmp_path, "predictions")] == [True]
     assert len(ids(tmp_path)) == 7
+
+
+def test_one_prediction_is_written_as_many_are(tmp_path):
+    said = [(0.25, True, b"case-7"), (0.75, False, b"")]
+    rows = np.array([[1.0, np.nan], [3.5, -1.0]])
+    one, many = (PredictionLog(tmp_path / name, RELEASE, SIGNATURE) for name in ("one", "many"))
+    records = np.empty(2, many.dtype)
+    for at, (score, decision, entity) in enumerate(said):
+        row = rows[at, : len(SIGNATURE.inputs)]
+        one.append_one(b"id-%d" % at, 5 + at, (score, decision), 0, entity, row.tobytes())
+        records[at] = (b"id-%d" % at, 5 + at, score, decision, 0, entity, row)
+    many.append(records)
+    contents = []
+    for log, name in ((one, "one"), (many, "many")):
+        log.close()
+        (segment,) = segments(tmp_path / name, "predictions")
+        header, start = read_header(segment.path)
+        contents.append(read_predictions(segment.path, header, start).tobytes())
+    assert contents[0] == contents[1]

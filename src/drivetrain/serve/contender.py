@@ -58,6 +58,14 @@ class Contender:
         count, log, micros = len(rows), self._log, time.time_ns() // 1000
         ids = self._ids.take(count, micros)
         indices = {name: log.caller(name) for name in dict.fromkeys(callers)}
+        self._fresh.append((rows, scores))
+        self._fresh_rows += count
+        if self._fresh_rows >= BLOCK:
+            self.count_live()
+        if count == 1:
+            said = scores[0], decisions[0]
+            log.append_one(ids[0], micros, said, indices[callers[0]], entities[0], rows.tobytes())
+            return [ids[0].decode()]
         records = self._room[:count] if count <= BLOCK else np.empty(count, log.dtype)
         records["id"] = ids
         records["at"] = micros
@@ -67,10 +75,6 @@ class Contender:
         records["entity"] = entities
         records["row"] = rows
         log.append(records)
-        self._fresh.append((rows, scores))
-        self._fresh_rows += count
-        if self._fresh_rows >= BLOCK:
-            self.count_live()
         return [name.decode() for name in ids]
 
     def count_live(self) -> None:

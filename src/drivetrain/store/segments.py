@@ -15,6 +15,7 @@ import errno
 import fcntl
 import os
 import secrets
+import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -89,6 +90,9 @@ def record_type(inputs: int) -> np.dtype[np.void]:
     return np.dtype(fields)
 
 
+_ONE = struct.Struct(f"<{ID_BYTES}sqd?H{ENTITY_BYTES}s")
+"""A record of ``record_type`` up to its row."""
+
 PAIR = np.dtype(
     [
         ("id", f"S{ID_BYTES}"), ("at", "<i8"), ("champion_score", "<f8"), ("champion_decision", "?"),
@@ -127,6 +131,15 @@ class PredictionLog:
     def append(self, records: NDArray[np.void]) -> None:
         """Write records of ``dtype``, all or none; raises Transient when the disk refuses them."""
         self._log.append(records.tobytes(), self._header)
+
+    def append_one(
+        self, name: bytes, at: int, said: tuple[float, bool], caller: int, entity: bytes, row: bytes
+    ) -> None:
+        """Write one prediction without NumPy, which is made for many; ``said`` is score and decision, ``row`` packed.
+
+        Raises Transient when the disk refuses it.
+        """
+        self._log.append(_ONE.pack(name, at, *said, caller, entity) + row, self._header)
 
     def flush(self) -> None:
         """Write what is buffered; raises Transient when the disk refuses it."""
