@@ -143,7 +143,7 @@ def _takes_arrow(server: Running, model: Model) -> bool:
 
 
 def _rows_in_process(model: Model) -> float:
-    """Rows a second that onnxruntime alone scores in the best case (trap 4 of the stack notes), one thread."""
+    """Rows a second that onnxruntime alone scores on one thread: the best of 32 and 1,000 rows a call."""
     scorer, usual = Scorer(model.graph), os.sched_getaffinity(0)
     os.sched_setaffinity(0, {SERVER_CORE})
     try:
