@@ -48,8 +48,11 @@ class Labels:
 
     def __call__(self, exchange: Exchange) -> None:
         """Record the outcomes of the body, all or none. Raises InvalidInput or Transient."""
-        check_nesting(exchange.body, self._service.settings.max_nesting)
-        request = parsed(self._decoder.decode, exchange.body, ("labels", "prediction_id", "label", "at"))
+        try:
+            request = parsed(self._decoder.decode, exchange.body, ("labels", "prediction_id", "label", "at"))
+        except InvalidInput:
+            check_nesting(exchange.body, self._service.settings.max_nesting)
+            raise
         self._service.check(len(request.labels))
         now = datetime.now(UTC)
         caller = caller_of(exchange).name

@@ -69,7 +69,6 @@ class Predict:
 
     def __call__(self, exchange: Exchange) -> None:
         """Queue the rows of the body; they are recorded before the answer goes out. Raises what refuses them."""
-        check_nesting(exchange.body, self.service.settings.max_nesting)
         request = _Named(self, exchange)
         request.lineup = self.service.lineup
         self.service.submit(exchange, request)
@@ -85,7 +84,11 @@ class _Named(Request):
         self.exchange = exchange
 
     def read(self, form: RowForm) -> Rows:
-        rows = form.read(self.exchange.body)
+        try:
+            rows = form.read(self.exchange.body)
+        except InvalidInput:  # what can be read is never nested deep: nobody else pays for the look
+            check_nesting(self.exchange.body, self.endpoint.service.settings.max_nesting)
+            raise
         query = self.exchange.head.query
         return rows._replace(explain=True) if query and _asks_to_explain(query) else rows
 
