@@ -126,12 +126,13 @@ def test_the_segment_that_flips_is_found(desk: Desk):
     moved = list(WEIGHTS)
     moved[CITY] = -3.0  # only Bern (1) and Chur (2) score otherwise
     report = desk.replay(logistic_model(moved), max_flipped=0.9, max_rate_change=1, max_score_shift=1)
-    worst = report.segments[0]
+    worst = next(each for each in report.segments if "champion decides" not in each.segment)
     assert worst.segment == "city = Chur"
     assert worst.flipped.rows == (rows[:, CITY] == 2).sum()
     by_name = {each.segment: each.flipped.value for each in report.segments}
     assert by_name["city = Aarau"] == 0
     assert by_name["city = Bern"] > 0
+    assert by_name["the champion decides true"] > by_name["the champion decides false"] == 0
     assert [finding for finding in report.findings if "city = Chur" in finding]
     assert all("max_segment_flipped" in finding for finding in report.findings)
 
@@ -150,8 +151,21 @@ def test_flips_cost_what_the_challengers_matrix_says(desk: Desk):
     assert cost.by_labels == 3 * -5 + 1 * 1
     assert cost.by_champion == pytest.approx(6 * (0.75 * 1 - 0.25 * 5))
     assert cost.by_challenger == pytest.approx(6 * (0.25 * 1 - 0.75 * 5))
+    assert (report.labelled, report.loss) == (4, pytest.approx((3 * (0.25**2 - 0.75**2) + (0.75**2 - 0.25**2)) / 4))
     whole = [each for each in report.segments if each.flipped.rows == 10]
+    assert "the champion decides false" in [each.segment for each in whole]
     assert all(each.cost == pytest.approx(cost.by_labels + cost.by_champion) for each in whole)
+
+
+def test_a_worse_score_where_outcomes_are_known_is_out_of_bounds(desk: Desk):
+    rows = draw(50)
+    _, ids = served(desk, logistic_model(), rows)
+    scores = Scorer(logistic_model().graph).score(rows)
+    desk.label({name: bool(score > 0.5) for name, score in zip(ids, scores, strict=True)})
+    report = desk.replay(flipped())
+    assert report.labelled == 50
+    assert any("max_loss" in finding for finding in report.findings)
+    assert desk.replay(again(logistic_model())).loss == 0
 
 
 def test_without_a_cost_matrix_there_is_no_cost(desk: Desk):

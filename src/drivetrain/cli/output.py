@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from drivetrain.core.errors import DrivetrainError
 from drivetrain.core.refs import Ref
@@ -53,7 +53,8 @@ def print_json(value: object) -> None:
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """A table; words such as pass, fail, stale get their colour."""
-    table = Table(*header, title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    columns = [Column(name, overflow="fold") for name in header]  # a narrow terminal shows every letter all the same
+    table = Table(*columns, title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(coloured(cell) for cell in row))
     out.print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,8 @@ def deployments(door: Door, at: datetime | None) -> None:
     if door.json:
         print_json(found if at is None else found[0])
     elif found:
-        print_table(("version", "since (UTC)", "by", "champion", "on trial", "why"), [_line(each) for each in found])
+        header = ("version", "since (UTC)", "by", "champion", "on trial", "why")
+        print_table(header, [_line(each) for each in found], title=f"deployment/{found[0].name}@VERSION")
     else:
         out.print("nothing was deployed yet; [bold]next:[/] drivetrain deploy")
 
@@ -169,10 +171,26 @@ def _changed(door: Door, project: Project, deployment: Deployment, more: dict[st
         sys.exit(NOT_LIVE)
 
 
+def _costs(report: ReplayReport) -> Iterator[str]:
+    """What the flips cost, and what the outcomes say of the scores."""
+    cost = report.cost
+    if cost is not None and cost.labelled:
+        yield f"cost: {cost.by_labels:+,.4g} in all by the known outcomes of {cost.labelled:,} flips (above 0 is worse)"
+    if cost is not None and cost.unlabelled:
+        yield (
+            f"cost: {cost.by_champion:+,.4g} in all by the champion's scores, {cost.by_challenger:+,.4g} by the "
+            f"challenger's, of {cost.unlabelled:,} flips without an outcome (above 0 is worse)"
+        )
+    if report.loss is not None:
+        yield f"Brier score: {report.loss:+.4f} on {report.labelled:,} labelled requests (above 0 is worse)"
+
+
 def _line(each: Deployment) -> tuple[object, ...]:
-    trial = [f"{share.release} {100 * share.share:.4g}% canary" for share in each.shares[1:]]
-    trial += [f"{share.release} {100 * share.share:.4g}% shadow" for share in each.shadows]
-    return (each.version, each.at[:19].replace("T", " "), each.actor, each.champion, ", ".join(trial), each.reason)
+    """A row of the history; releases by their digest, so that it fits a narrow terminal."""
+    trial = [f"{share.release.version} {100 * share.share:.4g}% canary" for share in each.shares[1:]]
+    trial += [f"{share.release.version} {100 * share.share:.4g}% shadow" for share in each.shadows]
+    since = each.at[:19].replace("T", " ")
+    return (each.version, since, each.actor, each.champion.version, ", ".join(trial), each.reason)
 
 
 def _replayed(project: Project, report: ReplayReport | None) -> Plain:
@@ -207,12 +225,8 @@ def _show(project: Project, report: ReplayReport | None) -> None:
     )
     for each in report.not_taken:
         out.print(f"  {each.rows:,} rows: {each.reason}", markup=False)
-    if report.cost is not None:
-        cost = report.cost
-        out.print(
-            f"cost of the flips: {cost.by_labels:+,.4g} by {cost.labelled:,} known outcomes, for the rest "
-            f"{cost.by_champion:+,.4g} (champion's scores) to {cost.by_challenger:+,.4g} (challenger's)"
-        )
+    for line in _costs(report):
+        out.print(line)
     for finding in report.findings:
         out.print(f"[red]✗[/] {escape(finding)}")
     if not report.findings:

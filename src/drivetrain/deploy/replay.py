@@ -163,11 +163,29 @@ class _Match:
         score_shift, rank_shift = tally.shifts
         since, until = (f"{moment}Z" for moment in self._times)
         return ReplayReport(
-            service, self._champion.name, self._challenger.name, since, until, self.recorded, self._rescored,
-            self._left_out, tally.rows, tally.flipped, tally.to_positive, tally.to_negative, tally.champion_rate,
-            tally.challenger_rate, score_shift, rank_shift, tally.segments(), tally.cost,
-            tuple(NotTaken(reason, count) for reason, count in self._reasons.most_common() if count), rule,
-        )  # fmt: skip
+            service=service,
+            champion=self._champion.name,
+            challenger=self._challenger.name,
+            since=since,
+            until=until,
+            recorded=self.recorded,
+            rescored=self._rescored,
+            left_out=self._left_out,
+            compared=tally.rows,
+            flipped=tally.flipped,
+            to_positive=tally.to_positive,
+            to_negative=tally.to_negative,
+            champion_rate=tally.champion_rate,
+            challenger_rate=tally.challenger_rate,
+            score_shift=score_shift,
+            rank_shift=rank_shift,
+            segments=tally.segments(),
+            labelled=tally.labelled,
+            loss=tally.loss,
+            cost=tally.cost,
+            not_taken=tuple(NotTaken(reason, count) for reason, count in self._reasons.most_common() if count),
+            rule=rule,
+        )
 
 
 def _check(rows: int) -> None:

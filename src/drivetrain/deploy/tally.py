@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from drivetrain.core.artifacts import Estimate
 from drivetrain.core.model import DecisionRule
 from drivetrain.deploy.replay_report import FlipCost, SegmentFlips
-from drivetrain.ops.drift import ranks
+from drivetrain.ops.canary import DECIDED
+from drivetrain.ops.drift import score_ranks
 from drivetrain.ops.intervals import wilson
 from drivetrain.ops.segments import Segmenter
 from drivetrain.store.models import ModelContent
@@ -35,17 +36,19 @@ class Tally:
     """Sums over rows that both releases took. The costs are those of the challenger's decision rule, if it has any."""
 
     def __init__(self, champion: ModelContent, decision: DecisionRule) -> None:
-        self._segmenter = segmenter = Segmenter(champion.signature, champion.reference)
-        self._spread = champion.reference.score
+        self._segmenter = Segmenter(champion.signature, champion.reference)
+        self._names = (*self._segmenter.names, *DECIDED)
+        self._knots, self._ranks = score_ranks(champion.reference.score)
         self._prices = (decision.false_positive, decision.false_negative)
-        places = len(segmenter.names)
+        places = len(self._names)
         self._in_segment = np.zeros(places, dtype=np.int64)
         self._flipped_in = np.zeros(places, dtype=np.int64)
         self._cost_in = np.zeros(places)
         self._costs = np.zeros(3)  # by labels; of the unlabelled by the champion's and by the challenger's scores
-        self._labelled = 0
+        self._worse = 0.0
         self._distances = np.zeros(2)  # of scores, and of their ranks
-        self.rows = self.to_positive = self.to_negative = self._positive_before = 0
+        self._positive_before = self._labelled_flips = 0
+        self.rows = self.labelled = self.to_positive = self.to_negative = 0
 
     def add(self, rows: Numbers, champion: Answers, challenger: Answers, label: Numbers) -> None:
         """Count n rows: ``rows`` [n, F] as the champion packs them, ``label`` [n] NaN where no outcome is known."""
@@ -56,15 +59,18 @@ class Tally:
         self.to_negative += int((turn < 0).sum())
         self._positive_before += int(champion.decision.sum())
         before, after = champion.score, challenger.score
-        moved = ranks(self._spread, after) - ranks(self._spread, before)
+        moved = np.interp(after, self._knots, self._ranks) - np.interp(before, self._knots, self._ranks)
         self._distances += np.abs(after - before).sum(), np.abs(moved).sum()
+        worse = (np.square(after - label) - np.square(before - label))[~np.isnan(label)]
+        self.labelled += len(worse)
+        self._worse += float(worse.sum())
         cost = self._add_costs(turn[flipped], before[flipped], after[flipped], label[flipped])
-        self._add_segments(self._segmenter.codes(rows), flipped, cost)
+        self._add_segments(self._segmenter.codes(rows), champion.decision, flipped, cost)
 
     def _add_costs(self, turn: NDArray[np.int64], champion: Numbers, challenger: Numbers, label: Numbers) -> Numbers:
         """The change of cost of each flip, by its label where known, by the champion's score elsewhere."""
         known = ~np.isnan(label)
-        self._labelled += int(known.sum())
+        self._labelled_flips += int(known.sum())
         by_champion = self._change(turn, np.where(known, label, champion))
         by_challenger = self._change(turn, challenger)
         self._costs += by_champion[known].sum(), by_champion[~known].sum(), by_challenger[~known].sum()
@@ -75,8 +81,11 @@ class Tally:
         false_positive, false_negative = (price or 0.0 for price in self._prices)
         return np.asarray(turn * ((1 - probability) * false_positive - probability * false_negative))
 
-    def _add_segments(self, codes: NDArray[np.int32], flipped: Flags, cost: Numbers) -> None:
-        places = len(self._in_segment)
+    def _add_segments(self, codes: NDArray[np.int32], decided: Flags, flipped: Flags, cost: Numbers) -> None:
+        """Count rows, flips and cost by input segment, and by what the champion decides."""
+        by_decision = len(self._segmenter.names) + ~decided[:, np.newaxis]
+        codes = np.hstack([codes, by_decision])
+        places = len(self._names)
         self._in_segment += np.bincount(codes.ravel(), minlength=places)
         of_flips = codes[flipped].ravel()
         self._flipped_in += np.bincount(of_flips, minlength=places)
@@ -104,15 +113,20 @@ class Tally:
         return score, rank
 
     @property
+    def loss(self) -> float | None:
+        """How much larger the challenger's Brier score is on the labelled rows; None without any."""
+        return self._worse / self.labelled if self.labelled else None
+
+    @property
     def cost(self) -> FlipCost | None:
         """What the flips cost; None without a cost matrix."""
         false_positive, false_negative = self._prices
         if false_positive is None or false_negative is None:
             return None
         by_labels, by_champion, by_challenger = self._costs.tolist()
-        unlabelled = self.to_positive + self.to_negative - self._labelled
+        unlabelled = self.to_positive + self.to_negative - self._labelled_flips
         return FlipCost(
-            false_positive, false_negative, self._labelled, by_labels, unlabelled, by_champion, by_challenger
+            false_positive, false_negative, self._labelled_flips, by_labels, unlabelled, by_champion, by_challenger
         )
 
     def segments(self) -> tuple[SegmentFlips, ...]:
@@ -121,7 +135,7 @@ class Tally:
         found = [
             SegmentFlips(name, wilson("flipped", flips, rows), cost if priced else None)
             for name, rows, flips, cost in zip(
-                self._segmenter.names, self._in_segment.tolist(), self._flipped_in.tolist(), self._cost_in.tolist(),
+                self._names, self._in_segment.tolist(), self._flipped_in.tolist(), self._cost_in.tolist(),
                 strict=True,
             )
             if rows

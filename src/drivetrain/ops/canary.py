@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivetrain.core.model import Distribution, Reference, Signature
+from drivetrain.core.model import Reference, Signature
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.ops.criteria import (
     Alarm,
@@ -18,6 +18,7 @@ from drivetrain.ops.criteria import (
     outcome_streams,
     segment_streams,
 )
+from drivetrain.ops.drift import score_ranks
 from drivetrain.ops.metrics import Labels, Numbers
 from drivetrain.ops.segments import Segmenter
 
@@ -29,7 +30,7 @@ FIRST, BLOCK = 8, 64
 JITTER = 50e-6
 """Seconds: a turn that took longer by less than this was not slower."""
 
-_DECIDED = ("the champion decides true", "the champion decides false")
+DECIDED = ("the champion decides true", "the champion decides false")
 """Segments beside those of the inputs: where one row in a hundred is decided true, these are all that matters."""
 
 
@@ -68,9 +69,9 @@ class CanaryJudge:
         self._unjudged = 0
         self._worse: list[float] = []
         self._segmenter = Segmenter(signature, reference)
-        self._knots, self._ranks = _ranks(reference.score)
+        self._knots, self._ranks = score_ranks(reference.score)
         rate = rule.false_alarm_rate if alpha is None else alpha
-        names = (*self._segmenter.names, *_DECIDED)
+        names = (*self._segmenter.names, *DECIDED)
         self._answers = Panel(answer_streams(rule), rate, rule.rows)
         self._segments = Panel(segment_streams(rule, names), rate, rule.rows)
         self._outcomes = Panel(outcome_streams(rule), rate, rule.rows)
@@ -137,7 +138,7 @@ class CanaryJudge:
         self._segments.tests.count(ones, both)
 
     def _rank(self, score: Numbers) -> Numbers:
-        return np.interp(score, self._knots, self._ranks)
+        return np.asarray(np.interp(score, self._knots, self._ranks))
 
     def _slower(self, pairs: Pairs) -> bool:
         limit = max(self._rule.max_slower * pairs.champion_seconds, pairs.champion_seconds + JITTER)
@@ -161,10 +162,3 @@ def _joined(turns: Sequence[Pairs]) -> Pairs:
         sum(pairs.champion_seconds for pairs in turns),
         sum(pairs.challenger_seconds for pairs in turns),
     )
-
-
-def _ranks(spread: Distribution) -> tuple[Numbers, Numbers]:
-    """The distribution function of the score, 0 to 1, a line between two cuts: where it bends, its values there."""
-    counts = np.asarray(spread.counts, dtype=np.float64)
-    below = np.cumsum(counts) / max(1.0, counts.sum())
-    return np.array([0.0, *spread.cuts, 1.0]), np.array([0.0, *below[:-1], 1.0])

@@ -51,14 +51,11 @@ def distribution(name: str, values: Numbers, cuts: Sequence[float]) -> Distribut
     return Distribution(name, tuple(cuts), tuple(int(count) for count in counts), int(missing.sum()))
 
 
-def ranks(spread: Distribution, values: Numbers) -> Numbers:
-    """Where scores [n] stand in their distribution, 0 (below all) to 1 (above all); straight lines between the cuts."""
+def score_ranks(spread: Distribution) -> tuple[Numbers, Numbers]:
+    """The distribution function of a score, 0 to 1, a line between two cuts: where it bends, its values there."""
     counts = np.asarray(spread.counts, dtype=np.float64)
-    if not spread.cuts:
-        return np.full(len(values), 0.5)
-    below = np.cumsum(counts)[:-1] / max(1.0, counts.sum())
-    ends = (min(0.0, spread.cuts[0]), max(1.0, spread.cuts[-1]))
-    return np.asarray(np.interp(values, [ends[0], *spread.cuts, ends[1]], [0.0, *below, 1.0]))
+    below = np.cumsum(counts) / max(1.0, counts.sum())
+    return np.array([0.0, *spread.cuts, 1.0]), np.array([0.0, *below[:-1], 1.0])
 
 
 def rows(spread: Distribution) -> int:
