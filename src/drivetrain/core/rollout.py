@@ -18,6 +18,9 @@ class CanaryRule:
     ``max_score_shift`` mean distance between the two scores of a row, in ranks of the reference (0 to 1);
     ``max_slower`` how many times the champion's time a row may take in most turns; ``max_loss`` increase of the Brier
     score where labels have arrived.
+
+    What the champion decides true is a segment too, and so is what it decides false: a retrained model that disagrees
+    on more than ``max_segment_flipped`` of rare alerts is rolled back, however few rows of all they are.
     """
 
     false_alarm_rate: float = 0.05

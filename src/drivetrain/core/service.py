@@ -26,7 +26,11 @@ class CanarySpec(Spec):
     labels: Annotated[int, Field(ge=0)] = Field(0, description="How many of them must have a known outcome.")
     max_errors: Share = Field(0.01, description="Share of rows without a score.")
     max_flipped: Share = Field(0.1, description="Share of decisions unlike the champion's.")
-    max_segment_flipped: Share = Field(0.3, description="The same, in any one segment of the traffic.")
+    max_segment_flipped: Share = Field(
+        0.3,
+        description="The same, in any one segment of the traffic; what the champion decides true is one, so a "
+        "retrained model that disagrees on more than this share of rare alerts is rolled back.",
+    )
     max_rate_change: Share = Field(0.05, description="Of the share of positive decisions, up or down.")
     max_score_shift: Share = Field(0.15, description="Mean distance of the two scores of a row, in ranks (0 to 1).")
     max_slower: Annotated[float, Field(ge=1)] = Field(3.0, description="Times the champion's time, in most turns.")
