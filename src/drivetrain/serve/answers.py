@@ -60,6 +60,15 @@ class MethodUnknown(InvalidInput):
         self.allowed = allowed
 
 
+class Overloaded(Transient):
+    """Too much is waiting; ``seconds`` until it may be worth another try."""
+
+    seconds = 1
+
+    def __init__(self) -> None:
+        super().__init__("overloaded", "too many requests are waiting", hint="ask again after Retry-After seconds")
+
+
 def json(value: object) -> Answer:
     """A success with a JSON body."""
     return Answer(200, JSON, msgspec.json.encode(value))

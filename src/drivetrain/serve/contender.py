@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.serve.board import Pulse
 from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.loading import LoadedRelease
@@ -38,9 +40,17 @@ class Contender:
         self._fresh_rows = 0
 
     def score(self, rows: Matrix) -> Matrix:
-        """The probability of each packed row: [n, F] -> [n]; NaN where the model has none."""
+        """The probability of each packed row: [n, F] -> [n]; NaN where the model has none.
+
+        What code says of its failure may hold rows of other callers: it goes to the log, and its code to the caller.
+        """
         if self.processes:
-            return self.release.score(rows)
+            try:
+                return self.release.score(rows)
+            except DrivetrainError as error:
+                print(f"drivetrain serve: {self.name}: {error}", file=sys.stderr)  # noqa: T201 - a server's log
+                family = InvalidInput if isinstance(error, InvalidInput) else Transient
+                raise family(error.code, "the model failed", hint="the server's log says why") from None
         self._pulse.score_with(self.slot)
         scores = self.release.score(rows)
         self._pulse.score_with(0)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from drivetrain.access.caller import Caller
 from drivetrain.core.errors import DrivetrainError, InvalidInput
-from drivetrain.serve.answers import MethodUnknown, refusal
+from drivetrain.serve.answers import MethodUnknown, Overloaded, refusal
 from drivetrain.serve.callers import Callers
 from drivetrain.serve.cors import Cors
 from drivetrain.serve.counts import Counts
@@ -39,7 +39,8 @@ class Route:
     """Where a path leads: an endpoint for each media type that it takes (one for GET: any).
 
     ``callers`` says who may come; None: anybody. What ``streams`` is read part by part.
-    ``counts`` takes the metrics; ``name`` is the path in them.
+    ``counts`` takes the metrics; ``name`` is the path in them. While ``full`` says so, whoever comes is sent away at
+    once, for next to nothing: under overload that is most of the work.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Route:
     counts: Counts
     callers: Callers | None = None
     streams: frozenset[str] = frozenset()
+    full: Callable[[], bool] | None = None
 
     def settled(self, exchange: Exchange) -> None:
         """Count an answer."""
@@ -97,6 +99,10 @@ class Door:
             assert isinstance(plan, Plan)
             route = plan.route
             exchange.settled = route.settled
+            if route.full is not None and not plan.streams and route.full():
+                route.counts.happened("overloaded")
+                exchange.answer(_OVERLOADED_V2 if speaks_inference(head.path) else _OVERLOADED)
+                return
             if route.callers is not None:
                 caller = route.callers.find(plan.authorization, plan.api_key)
                 caller.admit()
@@ -191,4 +197,6 @@ def _others(known: Sequence[str]) -> str:
     return f", or {' or '.join(others)}" if others else ""
 
 
+_OVERLOADED = refusal(Overloaded())
+_OVERLOADED_V2 = refusal(Overloaded(), inference=True)
 _DEFECT = DrivetrainError("internal", "the server made a mistake", hint="its log says more; please report it")

@@ -144,7 +144,7 @@ class GrpcServer:
             remaining = context.time_remaining()
             patience = service.settings.deadline_seconds
             patience = patience if remaining is None else min(patience, remaining)
-            service.queue(asked, self._caller(service, context), patience)
+            service.queue(asked, self._caller(service, context), began + patience)
             scored = await asked.answer
             status = 200
         finally:

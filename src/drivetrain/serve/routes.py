@@ -69,7 +69,7 @@ def _of_service(service: Service, prefix: str, url: str) -> Mapping[str, Route]:
     documents = _Documents(service, url + prefix)
     predict = {JSON_TYPE: Predict(service)}
     found = {
-        "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers),
+        "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, full=lambda: service.full),
         "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),
         "/v1/deployment": Route("/v1/deployment", "GET", {_ANY: Deployed(service)}, counts, callers),
         "/openapi.json": Route("/openapi.json", "GET", {_ANY: documents.openapi}, counts),
@@ -83,7 +83,7 @@ def _of_model(service: Service) -> Iterator[tuple[str, Route]]:
     model = f"/v2/models/{service.name}"
     described = Route("/v2/models", "GET", {_ANY: _Metadata(service)}, counts, callers)
     ready = Route("/v2/models/ready", "GET", {_ANY: _Ready(service)}, counts)
-    infer = Route("/v2/models/infer", "POST", {JSON_TYPE: Inference(service)}, counts, callers)
+    infer = Route("/v2/models/infer", "POST", {JSON_TYPE: Inference(service)}, counts, callers, full=lambda: service.full)
     yield from ((model, described), (f"{model}/ready", ready), (f"{model}/infer", infer))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
+from drivetrain.serve.answers import Overloaded
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.rows import RowForm, Rows
@@ -73,14 +74,6 @@ class Request:
 Copy = Callable[[Request, Scored | Exception], None]
 
 
-class Overloaded(Transient):
-    """Too much is waiting; ``seconds`` until it may be worth another try."""
-
-    def __init__(self, seconds: int = 1) -> None:
-        super().__init__("overloaded", "too many requests are waiting", hint="ask again after Retry-After seconds")
-        self.seconds = seconds
-
-
 class Scoring:
     """The queue in front of one release. Lives in one event loop."""
 
@@ -93,6 +86,7 @@ class Scoring:
         self._loop = asyncio.get_running_loop()
         self._short: list[Request] = []
         self._long: deque[Request] = deque()
+        self._alone: deque[Request] = deque()
         self._scheduled = False
         self._seconds_a_row = 0.0
         workers = contender.processes
@@ -141,7 +135,9 @@ class Scoring:
 
     def _turn(self) -> None:
         self._scheduled = False
-        if self._pool is None:
+        if self._alone:
+            requests = [self._alone.popleft()]
+        elif self._pool is None:
             requests, self._short = self._short, []
         else:
             requests, self._short = self._short[:SLICE], self._short[SLICE:]
@@ -151,7 +147,7 @@ class Scoring:
         if self._long and self._free:
             request = self._long.popleft()
             self._score([request], len(request.scores))
-        if self._short or self._long:
+        if self._short or self._long or self._alone:
             self._schedule()
 
     def _in_time(self, requests: list[Request]) -> list[Request]:
@@ -186,10 +182,19 @@ class Scoring:
         self._free += 1
         try:
             self._settle(requests, part, rows, done.result())
+        except InvalidInput as error:
+            self._part_company(requests, error)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(requests, error)
-        if self._short or self._long:
+        if self._short or self._long or self._alone:
             self._schedule()
+
+    def _part_company(self, requests: list[Request], error: InvalidInput) -> None:
+        """One row that a model cannot take must not cost the others of its turn: each is asked for alone."""
+        if len(requests) == 1:
+            self._fail(requests, error)
+        else:
+            self._alone.extend(requests)
 
     def _matrix(self, requests: list[Request]) -> Matrix:
         packed = [request.rows.packed for request in requests]

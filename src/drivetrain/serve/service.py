@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -20,6 +19,7 @@ from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Tran
 from drivetrain.core.refs import Ref
 from drivetrain.core.transitions import promoted, without_trial
 from drivetrain.ops.canary import Alarm, CanaryJudge
+from drivetrain.serve.answers import Overloaded
 from drivetrain.serve.board import Pulse, ServiceNote
 from drivetrain.serve.callers import Callers
 from drivetrain.serve.contender import Contender
@@ -29,7 +29,7 @@ from drivetrain.serve.http.messages import Exchange
 from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease, load
-from drivetrain.serve.scoring import Overloaded, Request, Scoring
+from drivetrain.serve.scoring import Request, Scoring
 from drivetrain.serve.settings import ServiceSettings
 from drivetrain.serve.shadow import Shadow
 from drivetrain.serve.shares import Slice
@@ -58,6 +58,7 @@ class Service:
         self.journal = catalog.journal_path(settings.name)
         self.labels = LabelLog(self.journal, durability=settings.durability)
         self.lineup: Lineup | None = None
+        self._resting: Lineup | None = None  # what would answer, were its model not broken
         self.reason = ""
         self.workers = 1
         self._pulse = pulse
@@ -83,10 +84,10 @@ class Service:
 
     def submit(self, exchange: Exchange, request: Request) -> None:
         """Read the rows of a request and queue them. Raises what refuses them."""
-        self.queue(request, caller_of(exchange), self.patience(exchange))
+        self.queue(request, caller_of(exchange), exchange.started + self.patience(exchange))
 
-    def queue(self, request: Request, caller: Caller, seconds: float) -> None:
-        """The same for a caller who waits so many ``seconds``, whatever way they came."""
+    def queue(self, request: Request, caller: Caller, late: float) -> None:
+        """The same for a caller who waits until ``late`` (``time.perf_counter``), whatever way they came."""
         lineup = self.lineup or self.standing()
         champion = lineup.champion
         if champion.full:
@@ -98,7 +99,7 @@ class Service:
             self.check(count, explain=rows.explain)
         caller.charge(count)
         request.caller = caller.name
-        request.late = time.perf_counter() + seconds
+        request.late = late
         lineup.submit(request)
 
     def check(self, rows: int, *, explain: bool = False) -> None:
@@ -175,7 +176,8 @@ class Service:
             if ref not in self._contenders:
                 self._slots.check(ref)
                 self._add(await loop.run_in_executor(None, load, self.catalog, ref))
-        before, self.lineup = self.lineup, self._line_up(deployment)
+        before, self.lineup = self.lineup or self._resting, self._line_up(deployment)
+        self._resting = None
         self.reason = ""
         if before is not None:
             before.close()
@@ -233,10 +235,22 @@ class Service:
             trial.judge.labels if trial else 0,
         )
 
+    @property
+    def full(self) -> bool:
+        """Whether a request that comes now would have to be refused."""
+        return self.lineup is not None and self.lineup.champion.full
+
     def watch(self) -> None:
-        """Quarantine the service when the champion's own processes end again and again."""
-        if self.lineup is not None and self.lineup.champion.contender.release.broken:
-            self.quarantine(f"the processes of {self.lineup.champion.contender.name} ended again and again")
+        """Quarantine the service while the champion's own processes end again and again; then it is tried anew."""
+        lineup = self.lineup or self._resting
+        if lineup is None:
+            return
+        champion = lineup.champion.contender
+        if champion.release.broken and self.lineup is not None:
+            self._resting, self.lineup = lineup, None
+            self.reason = f"the processes of {champion.name} ended again and again"
+        elif not champion.release.broken and self.lineup is None:
+            self._resting, self.lineup, self.reason = None, lineup, ""
 
     def quarantine(self, reason: str) -> None:
         """Nothing answers any more until another deployment can be taken up."""
