@@ -1,223 +1,247 @@
+"""Projects with deployed releases, and real servers of them: a shared one, and fresh ones with other settings."""
+
 from __future__ import annotations
 
+import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import httpx
-import msgspec
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from prometheus_client.parser import text_string_to_metric_families
 
-from drivetrain.access.actors import write_actors
 from drivetrain.access.api_keys import create_key
-from drivetrain.access.keys import create_signer
-from drivetrain.core.artifacts import Deployment, Estimate, Model, Report, TrafficShare
-from drivetrain.core.digest import digest_bytes, digest_of
-from drivetrain.core.lineage import Code
-from drivetrain.core.model import (
-    DecisionRule,
-    Distribution,
-    Environment,
-    InputField,
-    Reference,
-    Signature,
-    TrainingSummary,
-)
+from drivetrain.core.artifacts import Release
 from drivetrain.core.refs import Ref
-from drivetrain.core.roles import Role
-from drivetrain.core.schema import ColumnType
-from drivetrain.release.bundle import ProjectState
-from drivetrain.release.release import approve, release
 from drivetrain.serve.loading import LoadedRelease, load
+from drivetrain.serve.settings import ConnectionLimits, ServerSettings, ServiceSettings, to_json
 from drivetrain.store.catalog import Catalog
-from drivetrain.store.folders import digests, write_folder
-from drivetrain.store.models import ModelContent
+from drivetrain.store.journal import roll
+from drivetrain.store.tables import Table
+from drivetrain.testing.graphs import again, flipped, logistic_model
+from drivetrain.testing.releases import ReleaseMaker
 
 SERVICE = "loans"
-SIGNATURE = Signature(
-    (
-        InputField("age", ColumnType.INTEGER, False, low=18, high=99, typical=40),
-        InputField("income-per-month", ColumnType.NUMBER, True, low=0, high=1e5, typical=3000),
-        InputField("member", ColumnType.BOOLEAN, True, typical=1),
-        InputField("city", ColumnType.TEXT, True, categories=("Aarau", "Bern", "Chur")),
-        InputField("born", ColumnType.DATE, True, typical=315532800),
-        InputField("seen", ColumnType.TIMESTAMP, True, typical=1.7e9),
-    ),
-    "case",
-    "default",
-)
-WEIGHTS = (-0.05, -0.0005, -0.4, 0.3, 1e-10, 1e-10)
-TYPICAL = tuple(field.typical for field in SIGNATURE.inputs)
-ROW = {
-    "age": 25, "income-per-month": 1200.5, "member": False, "city": "Chur", "born": "1999-12-31",
-    "seen": "2026-01-31T12:00:00Z",
-}  # fmt: skip
+_SERVER = {each.name for each in fields(ServerSettings)}
+_LIMITS = {each.name for each in fields(ConnectionLimits)}
 
 
-def expected_score(row: list[float]) -> float:
-    """What the graph below answers for a packed row."""
-    values = np.where(np.isnan(row), TYPICAL, row)
-    return float(1 / (1 + np.exp(-((values - TYPICAL) @ np.array(WEIGHTS)))))
+def until(condition: Callable[[], object], seconds: float = 20.0, every: float = 0.01) -> None:
+    """Wait until something is so; fail after so many seconds."""
+    over = time.monotonic() + seconds
+    pause = Event()
+    while not condition():
+        assert time.monotonic() < over, f"not so within {seconds:g} seconds"
+        pause.wait(every)
 
 
-def make_graph() -> bytes:
-    """A logistic model that takes missing values as typical ones, and has no score for an income of 1e9 and more."""
-    width = len(WEIGHTS)
-    trap = [1e300 if field.name.startswith("income") else 0.0 for field in SIGNATURE.inputs]
-    nodes = [
-        helper.make_node("IsNaN", ["row"], ["missing"]),
-        helper.make_node("Where", ["missing", "typical", "row"], ["filled"]),
-        helper.make_node("Sub", ["filled", "typical"], ["moved"]),
-        helper.make_node("Mul", ["filled", "trap"], ["huge"]),
-        helper.make_node("Mul", ["huge", "zero"], ["nothing"]),
-        helper.make_node("Add", ["moved", "nothing"], ["trapped"]),
-        helper.make_node("MatMul", ["trapped", "weights"], ["logit"]),
-        helper.make_node("Sigmoid", ["logit"], ["score"]),
-    ]
-    constants = {"typical": TYPICAL, "trap": trap, "weights": WEIGHTS}
-    graph = helper.make_graph(
-        nodes,
-        "logistic",
-        [helper.make_tensor_value_info("row", TensorProto.DOUBLE, ["n", width])],
-        [helper.make_tensor_value_info("score", TensorProto.DOUBLE, ["n"])],
-        [
-            helper.make_tensor("zero", TensorProto.DOUBLE, [], [0.0]),
-            *(helper.make_tensor(name, TensorProto.DOUBLE, [width], value) for name, value in constants.items()),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString(deterministic=True))
+def ended(pid: int, seconds: float = 20.0) -> bool:
+    """Wait until a process has ended, whoever started it; false after so many seconds."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    with os.fdopen(handle) as file:
+        return bool(select.select([file], [], [], seconds)[0])
 
 
-def _content() -> ModelContent:
-    spread = tuple(Distribution(name, (1.0,), (4, 6), 0) for name in SIGNATURE.names)
-    return ModelContent(
-        graph=make_graph(),
-        expected=np.full(1, 0.5),
-        signature=SIGNATURE,
-        reference=Reference(10, spread, Distribution("score", (0.5,), (5, 5), 0), 0.1),
-        decision=DecisionRule("threshold", 0.5),
-        training=TrainingSummary("roc_auc", 0, "5-fold", (), (), "the only one", "none"),
-        environment=Environment("3.11.9", ()),
-    )
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    with suppress(FileNotFoundError):
+        return [int(found) for found in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
-def _make_project(home: Path) -> None:
-    """A project whose model was released, approved and deployed."""
-    auc = Estimate("roc_auc", 0.87, 0.86, 0.88, 900)
-    mia = create_signer(home / "keys", "mia", Role.ML_ENGINEER)
-    ada = create_signer(home / "keys", "ada", Role.AI_ENGINEER)
-    actors = {"mia": mia.actor, "ada": ada.actor}
-    write_actors(home / "actors.yaml", actors)
-    files = _content().files()
-    model = Model("loans", digest_of(digests(files)), "logistic", auc, digests(files), ())
-    proof = msgspec.json.encode(model.ref)
-    report = Report("loans", digest_bytes(proof), "pass", (auc,), (), (model.ref,))
+def settings_of(home: Path, others: tuple[ServiceSettings, ...] = (), **changed: Any) -> ServerSettings:
+    """A server of the loans in ``home`` on a free port, with settings by their names, wherever they belong."""
+    server = {name: changed.pop(name) for name in list(changed) if name in _SERVER}
+    limits = {name: changed.pop(name) for name in list(changed) if name in _LIMITS}
+    first = ServiceSettings(home, changed.pop("name", SERVICE), **changed)
+    return ServerSettings((first, *others), **{"port": 0, "limits": ConnectionLimits(**limits), **server})
+
+
+def lake(home: Path, kind: str, service: str = SERVICE) -> list[dict[str, Any]]:
+    """The rows of a service's table, after what is left in the journal has moved there."""
     with Catalog(home) as catalog:
-        write_folder(catalog.folder(model.ref), files)
-        pages = {"report.json": proof, "measurements.json": b"[]", "report.html": b"<p>"}
-        write_folder(catalog.folder(report.ref), pages)
-        catalog.put(model)
-        catalog.put(report)
-        project = ProjectState("loans", {"drivetrain.yaml": b"project: loans\n"}, Code(None, None))
-        made = release(project, model, report, mia, catalog, actors)
-        made = approve(made, ada, "", catalog, actors)
-        catalog.put(made)
-        shares = (TrafficShare(made.ref, 1.0),)
-        catalog.put(Deployment(SERVICE, 1, "local", shares, "ada", "2026-01-01T00:00:00", (made.ref,)))
+        roll(catalog, service)
+        table = Table(catalog.table_path(kind, service))
+        return list(table.read().to_pylist()) if table.exists() else []
 
 
 @dataclass
 class Running:
-    """A server process, and somebody with a key to ask it."""
+    """A server, and somebody with a key to ask it."""
 
     process: subprocess.Popen[str]
-    home: Path
+    settings: ServerSettings
     url: str
+    key: str
     client: httpx.Client
+    begun: set[int] = field(default_factory=set)
+
+    @property
+    def home(self) -> Path:
+        return self.settings.services[0].home
 
     @property
     def log(self) -> Path:
         return self.home / "server.log"
 
-    def predict(self, *rows: dict[str, object], **more: object) -> httpx.Response:
+    @property
+    def address(self) -> tuple[str, int]:
+        found = httpx.URL(self.url)
+        return found.host, found.port or 0
+
+    def predict(self, *rows: dict[str, Any], **more: object) -> httpx.Response:
         return self.client.post("/v1/predict", json={"rows": rows, **more})
 
+    def health(self, service: str = SERVICE) -> dict[str, Any]:
+        services = httpx.get(f"{self.url}/health", verify=False).json()["services"]
+        return next(found for found in services if found["service"] == service)
+
+    def said(self, service: str = SERVICE) -> dict[str, Any]:
+        """The ready file."""
+        return dict(json.loads((self.home / ".drivetrain" / "run" / f"{service}.json").read_bytes()))
+
+    def metrics(self) -> dict[tuple[str, ...], float]:
+        """Samples by name and the values of their labels; those of the label ``service`` come last."""
+        text = self.client.get("/metrics").text
+        return {
+            (sample.name, *[value for name, value in sorted(sample.labels.items())]): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def workers(self) -> list[int]:
+        """The processes that answer; the only other one is the recorder."""
+        return list(self.said()["workers"])
+
+    def recorder(self) -> int:
+        until(lambda: len(self.family()) > self.settings.workers)
+        (found,) = set(self.family()) - set(self.workers())
+        return found
+
+    def family(self) -> list[int]:
+        """All processes of the server but the supervisor."""
+        found = children(self.process.pid)
+        self.begun.update(found)
+        return found
+
+    def deployed(self, version: int, service: str = SERVICE, seconds: float = 20.0) -> None:
+        """Wait until a deployment has been taken up by every worker."""
+        until(lambda: self.said(service)["deployment"] == version, seconds)
+
     def kill(self) -> None:
-        """End it as a power switch would, and wait until its recorder has ended too."""
+        """End the supervisor as a power switch would."""
+        self.family()
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
+        self.family()
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
 
+    def finish(self) -> None:
+        """Stop it unless it has ended, and see that nothing is left of it."""
+        if self.process.poll() is None:
+            assert self.stop() == 0
+        assert [pid for pid in self.begun if not ended(pid)] == []
+
 
 @contextmanager
-def running(home: Path, *options: str) -> Iterator[Running]:
-    """A server of the project in ``home``; it is ready on entering."""
+def running(settings: ServerSettings) -> Iterator[Running]:
+    """A server: ready on entering, and gone with all its processes on leaving."""
+    home = settings.services[0].home
     with Catalog(home) as catalog:
         key = create_key(catalog.state, f"caller-{os.urandom(4).hex()}")
-    command = [sys.executable, "-m", "drivetrain.serve", "--home", str(home), "--service", SERVICE, "--port", "0"]
-    with (home / "server.log").open("ab") as log:
-        process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=log, text=True)
+    log = home / "server.log"
+    with log.open("ab") as told:
+        command = [sys.executable, "-m", "drivetrain.serve", to_json(settings)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True)
     assert process.stdout is not None
-    line = process.stdout.readline()
-    try:
-        assert " answers at " in line, (home / "server.log").read_text()
+    with process, process.stdout:
+        line = process.stdout.readline()
+        assert " answers at " in line, log.read_text()
         url = line.split(" answers at ")[1].split(",")[0]
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=20) as client:
-            yield Running(process, home, url, client)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        headers = {"Authorization": f"Bearer {key}"}
+        try:
+            with httpx.Client(base_url=url, headers=headers, timeout=20, verify=False) as client:
+                server = Running(process, settings, url, key, client)
+                server.family()
+                yield server
+                server.finish()
+        finally:
+            process.kill()
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@dataclass(frozen=True)
+class Template:
+    """A project with three releases, of which the good one is deployed."""
+
+    home: Path
+    good: Release
+    same: Release
+    flipped: Release
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     home = tmp_path_factory.mktemp("template")
-    _make_project(home)
-    return home
+    maker = ReleaseMaker(home, SERVICE)
+    good = maker.release(logistic_model())
+    maker.deploy(good)
+    return Template(home, good, maker.release(again(logistic_model())), maker.release(flipped()))
 
 
 @pytest.fixture
-def home(template: Path, tmp_path: Path) -> Path:
-    """A project of one's own with a deployed release."""
-    return Path(shutil.copytree(template, tmp_path / "project"))
+def home(template: Template, tmp_path: Path) -> Path:
+    """A project of one's own."""
+    return Path(shutil.copytree(template.home, tmp_path / "project"))
 
 
 @pytest.fixture
-def start(home: Path) -> Iterator[Callable[..., Running]]:
-    """Starts servers of one's own project, with command line options."""
+def maker(home: Path) -> ReleaseMaker:
+    """Makes and deploys further releases in one's own project."""
+    return ReleaseMaker(home, SERVICE)
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(home: Path) -> Iterator[Start]:
+    """Starts servers of one's own project, with settings by name."""
     with ExitStack() as stack:
-        yield lambda *options: stack.enter_context(running(home, *options))
+        yield lambda **changed: stack.enter_context(running(settings_of(home, **changed)))
 
 
 @pytest.fixture(scope="session")
-def server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server with the default settings that many tests ask."""
-    home = Path(shutil.copytree(template, tmp_path_factory.mktemp("shared") / "project"))
-    with running(home) as found:
+    home = Path(shutil.copytree(template.home, tmp_path_factory.mktemp("shared") / "project"))
+    with running(settings_of(home)) as found:
         yield found
 
 
 @pytest.fixture(scope="session")
-def loaded(template: Path) -> LoadedRelease:
-    with Catalog(template) as catalog:
-        return load(catalog, SERVICE)
+def loaded(template: Template) -> LoadedRelease:
+    with Catalog(template.home) as catalog:
+        return load(catalog, template.good.ref)
 
 
-@pytest.fixture
-def ref(loaded: LoadedRelease) -> Ref:
-    return loaded.ref
+@pytest.fixture(scope="session")
+def ref(template: Template) -> Ref:
+    return template.good.ref

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from drivetrain.core.refs import Ref
+from drivetrain.testing.graphs import ROW, SIGNATURE, expected_score
 
-from .conftest import ROW, SIGNATURE, Running, expected_score
+from .conftest import Running
 
 TYPES = {"age": "INT64", "income-per-month": "FP64", "member": "BOOL"}
 INFER = "/v2/models/loans/infer"

@@ -8,8 +8,9 @@ import pytest
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.journal import roll
 from drivetrain.store.tables import Table
+from drivetrain.testing.graphs import ROW
 
-from .conftest import ROW, SERVICE, Running
+from .conftest import SERVICE, Running
 
 
 def tell(server: Running, *labels: object) -> httpx.Response:

@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from drivetrain.core.refs import Ref
+from drivetrain.testing.graphs import ROW, SIGNATURE
 
-from .conftest import ROW, SIGNATURE, Running
+from .conftest import Running
 
 
 @pytest.fixture(scope="module")

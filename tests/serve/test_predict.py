@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from drivetrain.core.refs import Ref
+from drivetrain.testing.graphs import ROW, TYPICAL, expected_score
 
-from .conftest import ROW, TYPICAL, Running, expected_score
+from .conftest import Running
 
 PACKED = [25.0, 1200.5, 0.0, 2.0, 10956 * 86400.0, 1769860800.0]
 

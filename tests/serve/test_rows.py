@@ -15,8 +15,7 @@ from drivetrain.core.schema import ColumnType
 from drivetrain.ops.packing import pack
 from drivetrain.serve.rows import RowForm
 from drivetrain.store.tables import arrow_type
-
-from .conftest import ROW, SIGNATURE
+from drivetrain.testing.graphs import ROW, SIGNATURE
 
 FORM = RowForm(SIGNATURE)
 SCHEMA = pa.schema([(field.name, arrow_type(field.type)) for field in SIGNATURE.inputs])

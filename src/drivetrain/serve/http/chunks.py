@@ -44,6 +44,8 @@ class Chunks:
             return None
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
+        if b"\n" in line or b"\r" in line:
+            raise BadChunk("lines of a chunked body end with CRLF")
         return line
 
     def _size(self) -> bytes | None:

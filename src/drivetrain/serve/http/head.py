@@ -19,6 +19,7 @@ _CACHED = 1024
 _CACHED_BYTES = 4096
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _BARE_END = re.compile(rb"(?<!\r)\n|\r(?!\n)")
+_START = re.compile(rb"[A-Z]+ [^\x00-\x20\x7f]+ HTTP/[0-9]\.[0-9]\r\n")
 END = b"\r\n\r\n"
 
 
@@ -71,6 +72,8 @@ def parse_head(raw: bytes) -> Head:
     """Parse one whole head; raises BadHead for whatever is not plain."""
     if _BARE_END.search(raw) or b"\n " in raw or b"\n\t" in raw:
         raise BadHead(400, "lines of a head end with CRLF and are not folded")
+    if _START.match(raw) is None:  # llhttp takes several spaces, others see other words then
+        raise BadHead(400, "a request begins with a method, a path and a version, one space between them")
     reader = _Reader()
     parser = httptools.HttpRequestParser(reader)
     try:
@@ -165,7 +168,7 @@ class _Reader:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
         if key in self.headers:
             if key in ONCE:
                 self.problem = BadHead(400, f"the header {key} comes twice")
