@@ -6,9 +6,7 @@ media types, bodies that are too large, callers who ask too often.
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -20,6 +18,7 @@ from drivetrain.serve.callers import Callers
 from drivetrain.serve.cors import Cors
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.http.messages import Answer, Exchange
+from drivetrain.serve.mishaps import MISHAPS
 
 Method = Literal["GET", "POST"]
 JSON_TYPE = "application/json"
@@ -119,8 +118,8 @@ class Door:
             plan.endpoint(exchange)
         except DrivetrainError as error:
             exchange.answer(refusal(error, inference=speaks_inference(exchange.head.path)))
-        except Exception:  # noqa: BLE001 - the process boundary: a defect of ours ends one request, not the server
-            exchange.answer(defect(inference=speaks_inference(exchange.head.path)))
+        except Exception as error:  # noqa: BLE001 - the process boundary: a defect ends one request, not the server
+            exchange.answer(defect(error, inference=speaks_inference(exchange.head.path)))
 
     def refuse(self, status: int, reason: str) -> Answer:
         """The answer to what never became a request."""
@@ -159,10 +158,10 @@ def caller_of(exchange: Exchange) -> Caller:
     return exchange.caller
 
 
-def defect(*, inference: bool = False) -> Answer:
+def defect(error: Exception, *, inference: bool = False) -> Answer:
     """The answer to a mistake of ours; what happened goes to the log."""
-    traceback.print_exc(file=sys.stderr)
-    return refusal(_DEFECT, inference=inference)
+    MISHAPS.tell(error)
+    return refusal(DEFECT, inference=inference)
 
 
 def speaks_inference(path: str) -> bool:
@@ -199,4 +198,4 @@ def _others(known: Sequence[str]) -> str:
 
 _OVERLOADED = refusal(Overloaded())
 _OVERLOADED_V2 = refusal(Overloaded(), inference=True)
-_DEFECT = DrivetrainError("internal", "the server made a mistake", hint="its log says more; please report it")
+DEFECT = DrivetrainError("internal", "the server made a mistake", hint="its log says more; please report it")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import traceback
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -90,7 +88,7 @@ class _Named(Request):
             check_nesting(self.exchange.body, self.endpoint.service.settings.max_nesting)
             raise
         query = self.exchange.head.query
-        return rows._replace(explain=True) if query and _asks_to_explain(query) else rows
+        return rows._replace(explain=True) if query and asks_to_explain(query) else rows
 
     def tell(self, result: Scored | Exception) -> None:
         if not isinstance(result, Scored):
@@ -128,8 +126,7 @@ def failure(error: Exception, *, inference: bool = False) -> Answer:
     """The answer to a request whose rows could not be scored."""
     if isinstance(error, DrivetrainError):
         return refusal(error, inference=inference)
-    traceback.print_exception(error, file=sys.stderr)
-    return defect(inference=inference)
+    return defect(error, inference=inference)
 
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -162,7 +159,8 @@ def readable(field: InputField, value: float) -> Value:
     return float(value)
 
 
-def _asks_to_explain(query: str) -> bool:
+def asks_to_explain(query: str) -> bool:
+    """Whether a query says ``explain=true``; raises InvalidInput when it says what means nothing."""
     asked = parse_qs(query).get("explain", ["false"])[-1]
     if asked not in ("true", "false"):
         raise InvalidInput(

@@ -1,0 +1,32 @@
+"""Mistakes of our own: told in the log with all they know, but never so often that the log becomes the next mishap."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+
+_EVERY_SECONDS = 1.0
+
+
+class Mishaps:
+    """Prints at most one traceback a second, and how many were left out before it."""
+
+    def __init__(self) -> None:
+        self._last = -_EVERY_SECONDS
+        self._left_out = 0
+
+    def tell(self, error: BaseException) -> None:
+        """Print the error with its traceback, unless one was printed just now."""
+        now = time.monotonic()
+        if now - self._last < _EVERY_SECONDS:
+            self._left_out += 1
+            return
+        if self._left_out:
+            print(f"drivetrain serve: {self._left_out} more mishaps were left out", file=sys.stderr)  # noqa: T201 - the log
+        traceback.print_exception(error, file=sys.stderr)
+        self._last, self._left_out = now, 0
+
+
+MISHAPS = Mishaps()
+"""Those of this process."""
