@@ -11,6 +11,7 @@ from struct import Struct, error
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 
 from drivetrain.core.model import UNKNOWN, InputField, Signature
 from drivetrain.core.schema import ColumnType
@@ -31,6 +32,7 @@ _FIRST_DAY = date(1970, 1, 1)
 _FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MISSING = float("nan")
+_MANY = 8
 
 Coder = Callable[[Any], float]
 
@@ -70,11 +72,11 @@ def coder(field: InputField) -> Coder | None:
 
 
 class RowPacker:
-    """Packs typed values, one row at a time."""
+    """Packs typed values."""
 
     def __init__(self, signature: Signature) -> None:
-        coders = [coder(field) for field in signature.inputs]
-        self._coded = [(at, code) for at, code in enumerate(coders) if code is not None]
+        self._coders = [coder(field) for field in signature.inputs]
+        self._coded = [(at, code) for at, code in enumerate(self._coders) if code is not None]
         self._doubles = Struct(f"={len(signature.inputs)}d").pack
 
     def pack(self, values: Sequence[object]) -> bytes:
@@ -88,6 +90,15 @@ class RowPacker:
             return self._doubles(*values)
         except error:
             return self._doubles(*[_MISSING if value is None else value for value in values])
+
+    def pack_all(self, rows: Sequence[Sequence[object]]) -> bytes:
+        """Rows as float64 [n, F], column by column when they are many: that is faster, and NumPy knows None."""
+        if len(rows) < _MANY:
+            return b"".join([self.pack(row) for row in rows])
+        packed = np.empty((len(rows), len(self._coders)), dtype=np.float64)
+        for at, (code, column) in enumerate(zip(self._coders, zip(*rows, strict=True), strict=True)):
+            packed[:, at] = column if code is None else [None if value is None else code(value) for value in column]
+        return packed.tobytes()
 
 
 def _seconds(moment: datetime) -> float:

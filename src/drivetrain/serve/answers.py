@@ -69,6 +69,18 @@ class Overloaded(Transient):
         super().__init__("overloaded", "too many requests are waiting", hint="ask again after Retry-After seconds")
 
 
+class StreamError(ErrorBody, frozen=True):
+    """The same with the HTTP status that it would have had before the answer began."""
+
+    status: int
+
+
+class StreamErrorAnswer(msgspec.Struct, frozen=True):
+    """The last line of an answer that cannot go on."""
+
+    error: StreamError
+
+
 def json(value: object) -> Answer:
     """A success with a JSON body."""
     return Answer(200, JSON, msgspec.json.encode(value))

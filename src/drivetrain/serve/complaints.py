@@ -25,18 +25,21 @@ _WORDS = {
 _LONGEST = 80
 
 
-def parsed(parse: Callable[[bytes], T], body: bytes, known: Collection[str]) -> T:
-    """What ``parse`` makes of the body; raises InvalidInput. ``known`` are the field names to guess a misspelt one."""
+def parsed(parse: Callable[[bytes], T], body: bytes, known: Collection[str], root: str = "") -> T:
+    """What ``parse`` makes of the body, or of the part of it at ``root``; raises InvalidInput.
+
+    ``known`` are the field names to guess a misspelt one.
+    """
     try:
         return parse(body)
     except msgspec.ValidationError as error:
-        raise complaint(error, known) from None
+        raise complaint(error, known, root) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why = str(error).removeprefix("JSON is malformed: ")
         raise InvalidInput(
             "json_invalid",
-            f"the body is not JSON: {why}",
-            where="body",
+            f"the {'line' if root else 'body'} is not JSON: {why}",
+            where=root or "body",
             hint="JSON has no NaN and no Infinity: write null for a missing value",
         ) from None
 

@@ -39,7 +39,7 @@ class Lineup:
             self.champion.submit(request)
             return
         request.copies = [shadow.copy for shadow in self.shadows if shadow.takes(request.rows)]
-        if self.trial is not None and self.trial.takes(request.rows):
+        if self.trial is not None and not request.long and self.trial.takes(request.rows):
             self.trial.submit(request)
         else:
             self.champion.submit(request)

@@ -10,7 +10,7 @@ _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
 
 
-def check_nesting(body: bytes, limit: int) -> None:
+def check_nesting(body: bytes, limit: int, where: str = "body") -> None:
     """Raise InvalidInput when lists and objects are more than ``limit`` deep inside each other.
 
     Of what is no JSON, this holds for the part before it ceases to be; whether it is JSON the parser has to say.
@@ -21,7 +21,7 @@ def check_nesting(body: bytes, limit: int) -> None:
         raise InvalidInput(
             "nesting_too_deep",
             f"lists and objects are more than {limit} deep inside each other",
-            where="body",
+            where=where,
             hint="a row is one flat object",
         )
 

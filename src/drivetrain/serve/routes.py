@@ -12,11 +12,12 @@ from drivetrain.core.errors import NotFound
 from drivetrain.serve.answers import json
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.docs import HEADERS, docs_page
-from drivetrain.serve.door import JSON_TYPE, Route
+from drivetrain.serve.door import JSON_TYPE, Endpoint, Route
 from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, Deployed, HealthPage
 from drivetrain.serve.http.messages import Answer, Exchange
 from drivetrain.serve.inference import Inference, metadata
 from drivetrain.serve.labels import Labels
+from drivetrain.serve.line_stream import NDJSON, LineStream
 from drivetrain.serve.openapi import openapi
 from drivetrain.serve.predict import Predict
 from drivetrain.serve.protocol import Ready, ServerMetadata
@@ -67,9 +68,10 @@ class Routes:
 def _of_service(service: Service, prefix: str, url: str) -> Mapping[str, Route]:
     counts, callers = service.counts, service.callers
     documents = _Documents(service, url + prefix)
-    predict = {JSON_TYPE: Predict(service)}
+    predict: Mapping[str, Endpoint] = {JSON_TYPE: Predict(service), NDJSON: LineStream(service)}
+    streams = frozenset({NDJSON})
     found = {
-        "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, full=lambda: service.full),
+        "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, streams, lambda: service.full),
         "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),
         "/v1/deployment": Route("/v1/deployment", "GET", {_ANY: Deployed(service)}, counts, callers),
         "/openapi.json": Route("/openapi.json", "GET", {_ANY: documents.openapi}, counts),
@@ -83,7 +85,9 @@ def _of_model(service: Service) -> Iterator[tuple[str, Route]]:
     model = f"/v2/models/{service.name}"
     described = Route("/v2/models", "GET", {_ANY: _Metadata(service)}, counts, callers)
     ready = Route("/v2/models/ready", "GET", {_ANY: _Ready(service)}, counts)
-    infer = Route("/v2/models/infer", "POST", {JSON_TYPE: Inference(service)}, counts, callers, full=lambda: service.full)
+    infer = Route(
+        "/v2/models/infer", "POST", {JSON_TYPE: Inference(service)}, counts, callers, full=lambda: service.full
+    )
     yield from ((model, described), (f"{model}/ready", ready), (f"{model}/infer", infer))
 
 

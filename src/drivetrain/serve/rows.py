@@ -21,6 +21,7 @@ from drivetrain.core.model import UNKNOWN, InputField, Signature
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.rows import LARGEST_INTEGER, RowPacker, annotation, coder, row_type
 from drivetrain.serve.complaints import complaint, parsed
+from drivetrain.serve.nesting import check_nesting
 from drivetrain.store.segments import ENTITY_BYTES
 
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC).timestamp()
@@ -43,6 +44,11 @@ class Rows(NamedTuple):
     entities: list[bytes]
     explain: bool
 
+    def cut(self, start: int, end: int) -> Rows:
+        """Some of them."""
+        size = len(self.packed) // len(self.entities)
+        return Rows(self.packed[start * size : end * size], self.entities[start:end], self.explain)
+
 
 class RowForm:
     """How the rows of one model are written, read and packed."""
@@ -50,25 +56,53 @@ class RowForm:
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
         self.entity = signature.entity if signature.entity not in signature.names else None
-        self.request_type = _request_type(signature, self.entity, lenient=False)
+        strict, lenient = (row_type(signature, self.entity, lenient=lenient) for lenient in (False, True))
+        self.request_type = _request_type(strict)
         self._strict = _decoder(self.request_type)
-        self._lenient = _decoder(_request_type(signature, self.entity, lenient=True))
+        self._lenient = _decoder(_request_type(lenient))
+        self._strict_row, self._lenient_row = msgspec.json.Decoder(strict), msgspec.json.Decoder(lenient)
         self._lists = [GenericAlias(list, (annotation(field, lenient=True),)) for field in signature.inputs]
         self._coders = [coder(field) for field in signature.inputs]
         self._integers = [at for at, field in enumerate(signature.inputs) if field.type is ColumnType.INTEGER]
-        self._pack = RowPacker(signature).pack
+        self._pack_all = RowPacker(signature).pack_all
         self._known = (*signature.names, *([self.entity] if self.entity else []), "rows", "explain")
 
     def read(self, body: bytes) -> Rows:
         """The rows in the body of a request; raises InvalidInput that names the row and the field."""
         try:
-            return self._packed(self._strict.decode(body))
+            return self._packed_request(self._strict.decode(body))
         except msgspec.ValidationError:  # perhaps only an integer written as 45.0, as pandas does
-            rows = self._packed(parsed(self._lenient.decode, body, self._known))
+            rows = self._packed_request(parsed(self._lenient.decode, body, self._known))
             self._check_integers(rows)
             return rows
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._packed(parsed(self._strict.decode, body, self._known))
+            return self._packed_request(parsed(self._strict.decode, body, self._known))
+
+    def read_lines(self, lines: Sequence[bytes], nesting: int) -> Rows:
+        """The rows in lines, a JSON object each; raises InvalidInput that names the row and the field.
+
+        ``nesting`` is how deep lists and objects may lie inside each other in what is no row.
+        """
+        decode = self._strict_row.decode
+        rows: list[msgspec.Struct] = []
+        for line in lines:
+            try:
+                rows.append(decode(line))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                rows.append(self._lenient_line(line, f"rows[{len(rows)}]", nesting))
+        return self._packed(rows, explain=False)
+
+    def _lenient_line(self, line: bytes, where: str, nesting: int) -> msgspec.Struct:
+        try:
+            row = parsed(self._lenient_row.decode, line, self._known, where)
+        except InvalidInput:
+            check_nesting(line, nesting, where)
+            raise
+        values = astuple(row)
+        for at in self._integers:
+            if values[at] is not None and values[at] % 1:
+                raise _not_an_integer(values[at], f"{where}.{self.signature.inputs[at].name}")
+        return row
 
     def column(self, at: int, values: Sequence[object], where: str) -> Matrix:
         """The values of input number ``at``, packed [n]; raises InvalidInput that names the place in ``where``."""
@@ -102,18 +136,20 @@ class RowForm:
                 )
         return rows
 
-    def _packed(self, request: PredictRequest) -> Rows:
+    def _packed_request(self, request: PredictRequest) -> Rows:
         if not request.rows:
             raise InvalidInput("rows_missing", "there is no row to predict", where="rows", hint="send at least one")
-        packed: list[bytes] = []
-        entities: list[bytes] = []
-        for at, row in enumerate(request.rows):
-            values, entity = astuple(row), None
-            if self.entity is not None:
-                values, entity = values[:-1], values[-1]
-            packed.append(self._pack(values))
-            entities.append(b"" if entity is None else entity_bytes(entity, f"rows[{at}].{self.entity}"))
-        return Rows(b"".join(packed), entities, request.explain)
+        return self._packed(request.rows, explain=request.explain)
+
+    def _packed(self, rows: Sequence[msgspec.Struct], *, explain: bool) -> Rows:
+        values = [astuple(row) for row in rows]
+        if self.entity is None:
+            return Rows(self._pack_all(values), [b""] * len(values), explain)
+        entities = [
+            b"" if row[-1] is None else entity_bytes(row[-1], f"rows[{at}].{self.entity}")
+            for at, row in enumerate(values)
+        ]
+        return Rows(self._pack_all([row[:-1] for row in values]), entities, explain)
 
     def _check_integers(self, rows: Rows) -> None:
         packed = np.frombuffer(rows.packed).reshape(-1, len(self.signature.inputs))
@@ -139,9 +175,8 @@ def _decoder(request: type[msgspec.Struct]) -> msgspec.json.Decoder[PredictReque
     return cast("msgspec.json.Decoder[PredictRequest]", msgspec.json.Decoder(request))
 
 
-def _request_type(signature: Signature, entity: str | None, *, lenient: bool) -> type[msgspec.Struct]:
-    rows = GenericAlias(list, (row_type(signature, entity, lenient=lenient),))
-    fields: list[Any] = [("rows", rows), ("explain", bool, False)]
+def _request_type(row: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    fields: list[Any] = [("rows", GenericAlias(list, (row,))), ("explain", bool, False)]
     return msgspec.defstruct("PredictRequest", fields, forbid_unknown_fields=True)
 
 

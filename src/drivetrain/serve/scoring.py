@@ -43,11 +43,13 @@ class Scored(NamedTuple):
 class Request:
     """The rows of one request on their way. Each way into the server has its own kind.
 
-    ``late`` is when the caller no longer waits (``time.perf_counter``). ``copies`` hear of the answer after the caller.
+    ``late`` is when the caller no longer waits (``time.perf_counter``). What is part of something ``long`` waits behind
+    what is short. ``copies`` hear of the answer after the caller.
     """
 
     caller = ""
     late = math.inf
+    long = False
     rows = Rows(b"", [], False)
     ended = False
     scores: list[Matrix]
@@ -101,6 +103,10 @@ class Scoring:
             or self.waiting_rows * self._seconds_a_row > self._settings.deadline_seconds
         )
 
+    def has_room(self, rows: int) -> bool:
+        """Whether so many rows could be queued now."""
+        return not self.full and self.waiting_rows + rows <= self._settings.max_waiting_rows
+
     def submit(self, request: Request) -> None:
         """Queue a request for the next turn; it hears in ``tell``.
 
@@ -113,7 +119,7 @@ class Scoring:
             raise Overloaded
         self.waiting_rows += rows
         self.waiting_requests += 1
-        if rows <= SLICE:
+        if rows <= SLICE and not request.long:
             self._short.append(request)
         else:
             request.scores = []
@@ -145,8 +151,8 @@ class Scoring:
         if requests:
             self._score(requests, None)
         if self._long and self._free:
-            request = self._long.popleft()
-            self._score([request], len(request.scores))
+            for request in self._in_time([self._long.popleft()]):
+                self._score([request], len(request.scores))
         if self._short or self._long or self._alone:
             self._schedule()
 
@@ -157,7 +163,7 @@ class Scoring:
         for request in requests:
             if request.late <= now:
                 self._counts.happened("late")
-                self._end(request, _late())
+                self._end(request, too_late())
         return [request for request in requests if request.late > now]
 
     def _score(self, requests: list[Request], part: int | None) -> None:
@@ -268,7 +274,8 @@ def _unscored(row: int) -> DrivetrainError:
     )
 
 
-def _late() -> DrivetrainError:
+def too_late() -> Transient:
+    """The caller no longer waits for the answer."""
     return Transient(
         "deadline_passed",
         "this request waited too long",

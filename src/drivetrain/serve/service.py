@@ -8,6 +8,7 @@ standing one in place, and the state says why.
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -122,17 +123,17 @@ class Service:
 
     def patience(self, exchange: Exchange) -> float:
         """How many seconds the caller waits: what they say in X-Deadline-Ms, but no longer than the service allows."""
-        said = exchange.head.headers.get("x-deadline-ms")
-        if said is None:
-            return self.settings.deadline_seconds
-        if not said.isascii() or not said.isdigit() or len(said) > 9:
-            raise InvalidInput(
-                "deadline_invalid",
-                f"X-Deadline-Ms is {said[:20]!r}",
-                where="X-Deadline-Ms",
-                hint="send whole milliseconds",
-            )
-        return min(self.settings.deadline_seconds, int(said) / 1000)
+        said = _said_patience(exchange)
+        return self.settings.deadline_seconds if said is None else min(self.settings.deadline_seconds, said)
+
+    def end_of_patience(self, exchange: Exchange) -> float:
+        """When the caller of a stream no longer waits (``time.perf_counter``): never, unless they say when."""
+        said = _said_patience(exchange)
+        return math.inf if said is None else exchange.started + said
+
+    def has(self, contender: Contender) -> bool:
+        """Whether a release is still loaded."""
+        return self._contenders.get(contender.release.ref) is contender
 
     def tell_outcome(self, prediction: str, label: bool) -> None:
         """An outcome has arrived; whoever is on trial is judged by it."""
@@ -315,3 +316,15 @@ class Service:
         for ref in [ref for ref in self._contenders if ref not in kept]:
             self._scorings.pop(ref).close()
             self._contenders.pop(ref).close()
+
+
+def _said_patience(exchange: Exchange) -> float | None:
+    """The seconds in X-Deadline-Ms."""
+    said = exchange.head.headers.get("x-deadline-ms")
+    if said is None:
+        return None
+    if not said.isascii() or not said.isdigit() or len(said) > 9:
+        raise InvalidInput(
+            "deadline_invalid", f"X-Deadline-Ms is {said[:20]!r}", where="X-Deadline-Ms", hint="send whole milliseconds"
+        )
+    return int(said) / 1000
