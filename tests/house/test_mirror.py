@@ -12,7 +12,9 @@ THROUGH = {
     "journeys/test_credit.py": ("cli/demo", "engine/demo"),
     "client/test_client.py": ("client/answers", "client/refusals", "client/replies"),
     "client/test_wire.py": ("client/address",),
-    "core/test_parse.py": ("core/project",),
+    "core/test_parse.py": ("core/project", "core/service", "core/spec"),
+    "core/test_transitions.py": ("core/rollout",),
+    "engine/test_project.py": ("engine/identity",),
     "store/test_catalog.py": ("core/artifacts", "core/lineage", "core/roles"),
     "engine/test_run.py": ("core/events", "engine/stages"),
     "train/test_train.py": (

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from drivetrain.access import api_keys
-from drivetrain.access.actors import add_actor, find_actor, read_actors, remove_actor
-from drivetrain.access.keys import Signer, create_signer, load_signer
-from drivetrain.access.policy import Action, check, roles_for
+from drivetrain.access.actors import add_actor, read_actors, remove_actor
+from drivetrain.access.keys import Signer, create_signer
+from drivetrain.access.policy import Action, roles_for
 from drivetrain.access.usage import KeyUse, key_uses
 from drivetrain.access.verification import VerifiedRelease, verify_release
 from drivetrain.core.artifacts import Artifact, Deployment, DriftReport, Model, Release
@@ -30,6 +30,7 @@ from drivetrain.core.settings import Settings
 from drivetrain.deliver.options import DEFAULTS, Scored, ScoreOptions
 from drivetrain.deploy.rollout import standing_of
 from drivetrain.engine import rollout
+from drivetrain.engine.identity import names_here, signer_for
 from drivetrain.store.catalog import Catalog, Entry
 from drivetrain.store.locks import held
 
@@ -304,30 +305,11 @@ class Project:
 
         Raises Forbidden when the role may not, NotFound when no key fits, InvalidInput when several do.
         """
-        if self.settings.actor is not None:
-            actor = find_actor(self.actors, self.settings.actor)
-            check(actor, action)
-            return load_signer(self.keys, actor)
-        here = [actor for actor in self.actors.values() if actor.name in self.local_names()]
-        for role in roles_for(action):
-            able = [actor for actor in here if actor.role is role]
-            if len(able) > 1:
-                names = examples(actor.name for actor in able)
-                raise InvalidInput("actor_unclear", f"{names} may all {action}", hint="say which one: --as NAME")
-            if able:
-                return load_signer(self.keys, able[0])
-        for actor in here:
-            check(actor, action)
-        raise NotFound(
-            "no_identity",
-            "this machine holds no key of an actor of this project",
-            where=str(self.keys),
-            hint="`drivetrain actors add NAME --role ml-engineer` makes one; DRIVETRAIN_KEYS names another folder",
-        )
+        return signer_for(action, self.actors, self.keys, self.settings.actor)
 
     def local_names(self) -> tuple[str, ...]:
         """Whose private keys are on this machine."""
-        return tuple(sorted(path.stem for path in self.keys.glob("*.pem")))
+        return names_here(self.keys)
 
     def add_actor(self, name: str, role: Role, public_key: str | None = None) -> Actor:
         """Enter an actor: with the public key of somebody elsewhere, or with a key pair made here.
