@@ -17,7 +17,7 @@ from tests.house.conftest import ROOT
 from drivetrain.cli.main import cli
 
 HERE = Path(__file__).parent
-RUN = ["README.md", "docs/ml-engineer.md", "docs/ai-engineer.md"]
+RUN = ["README.md", "docs/ml-engineer.md", "docs/ai-engineer.md", "docs/rolling-out.md"]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -60,7 +60,8 @@ def run(command, folder, environment):
 def test_the_way_of_both_engineers_meets_every_verb():
     run = "\n".join(block for page in RUN for block in blocks(page, "sh"))
     stages = ("ingest", "prepare", "train", "validate", "release", "approve", "verify", "deploy", "serve", "monitor")
-    verbs = ("init", "doctor", "run", "plan", *stages, "ls", "show", "trace")
+    rollout = ("replay", "promote", "rollback", "deployments")
+    verbs = ("init", "doctor", "run", "plan", *stages, *rollout, "ls", "show", "trace")
     assert [verb for verb in verbs if f"drivetrain {verb}" not in run] == []
 
 

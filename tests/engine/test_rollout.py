@@ -46,12 +46,12 @@ def champion(opened, maker):
     return made
 
 
-def record(opened, release, rows):
+def record(opened, release, rows, first=0):
     """Journal what the good model answers."""
     content = logistic_model()
     log = PredictionLog(opened.catalog.journal_path("loans"), release.ref, content.signature)
     records = np.zeros(len(rows), log.dtype)
-    records["id"] = [b"p%05d" % number for number in range(len(rows))]
+    records["id"] = [b"p%05d" % number for number in range(first, first + len(rows))]
     records["at"] = int(datetime.now(UTC).timestamp() * 1e6) + np.arange(len(rows))
     records["score"] = Scorer(content.graph).score(rows)
     records["decision"] = records["score"] >= 0.5
@@ -103,6 +103,27 @@ def test_a_second_trial_is_refused_before_the_replay(opened, maker, champion):
     opened.canary(maker.release(flipped()).ref, 0.1)
     with pytest.raises(InvalidInput, match="one challenger at a time"):
         opened.canary(maker.release(again(logistic_model())).ref, 0.1)
+
+
+def test_a_prediction_is_traced_to_the_deployment_that_served_when_it_was_made(opened, maker, champion):
+    record(opened, champion, draw(3))
+    better = maker.release(again(logistic_model()))
+    opened.canary(better.ref, 0.1, "new bureau data")
+    record(opened, champion, draw(2), first=3)
+    opened.promote()
+    record(opened, champion, draw(1), first=5)  # a worker that had not taken it up yet
+    record(opened, better, draw(1), first=6)
+
+    def served(number):
+        step = next(step for step in opened.trace(f"p{number:05}").steps if step.what == "deployment")
+        return step.name, dict(step.facts)
+
+    assert served(2)[0] == "deployment/loans@1"
+    name, facts = served(3)
+    assert name == "deployment/loans@2"
+    assert (facts["trial"], facts["why"], facts["by"]) == (str(better.ref), "new bureau data", "ada")
+    assert served(5)[0] == "deployment/loans@2"
+    assert served(6)[0] == "deployment/loans@3"
 
 
 def test_the_same_deployment_again_is_not_entered_twice(opened, champion):

@@ -16,6 +16,7 @@ from drivetrain.core.artifacts import (
     TrafficShare,
 )
 from drivetrain.core.refs import Ref
+from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.schema import Column, ColumnType, Schema
 from drivetrain.engine.summary import summary
 
@@ -25,7 +26,7 @@ PARTS = (SplitPart("train", 80, 8), SplitPart("test", 20, 2))
 GATES = (GateResult("roc_auc", "pass", AUC, ">= 0.86", ""), GateResult("latency", "fail", None, "", ""))
 MIA = Endorsement("mia", "ml-engineer", "k", "t")
 ALEX = Endorsement("alex", "ai-engineer", "l", "t")
-RELEASE = Ref.parse("release/risk@abc")
+RELEASE, OTHER, THIRD = (Ref.parse(f"release/risk@{version}") for version in ("abc", "def", "123"))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,21 @@ RELEASE = Ref.parse("release/risk@abc")
         (
             Deployment("risk", 1, "local", (TrafficShare(RELEASE, 1.0),), "alex", "t", ()),
             "local: release/risk@abc 100%",
+        ),
+        (
+            Deployment(
+                "risk",
+                2,
+                "local",
+                (TrafficShare(RELEASE, 0.93), TrafficShare(OTHER, 0.07)),
+                "alex",
+                "t",
+                (),
+                (TrafficShare(THIRD, 0.005),),
+                CanaryRule(),
+                "new bureau data",
+            ),
+            "local: release/risk@abc 93%, release/risk@def 7%, shadow release/risk@123 0.5% (new bureau data)",
         ),
         (
             DriftReport(

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.ops.intervals import bootstrap, bootstrap_difference, bootstrap_mean
+from drivetrain.ops.intervals import bootstrap, bootstrap_difference, bootstrap_mean, wilson
 from drivetrain.ops.metrics import log_loss, roc_auc
 
 
@@ -74,3 +74,16 @@ def test_thirty_thousand_rows_take_a_moment(loans):
     start = time.process_time()
     bootstrap("roc_auc", *loans, rounds=300)
     assert time.process_time() - start < 1.5
+
+
+@pytest.mark.parametrize(("hits", "rows"), [(0, 10), (1, 10), (5, 10), (10, 10), (26, 1000)])
+def test_the_interval_of_a_share_is_wilsons(hits, rows):
+    oracle = stats.binomtest(hits, rows).proportion_ci(0.95, method="wilson")
+    found = wilson("flipped", hits, rows)
+    assert (found.value, found.rows) == (hits / rows, rows)
+    assert (found.low, found.high) == pytest.approx((oracle.low, oracle.high), abs=1e-4)
+
+
+def test_without_rows_a_share_may_be_anything():
+    found = wilson("flipped", 0, 0)
+    assert (found.value, found.low, found.high) == (0, 0, 1)

@@ -112,6 +112,19 @@ def test_who_served_at_a_time_is_one_question(catalog):
     assert catalog.deployment_at("fraud", noon) is None
 
 
+def test_the_history_of_a_service_is_in_the_order_of_its_versions(catalog):
+    at = "2026-11-01T12:00:00.000000+00:00"
+    for version in range(1, 12):
+        catalog.follow(deployment(version, at), actor="axel")
+    assert catalog.deployments("risk") == tuple(deployment(version, at) for version in range(1, 12))
+    assert catalog.deployments("fraud") == ()
+    assert catalog.names(Kind.DEPLOYMENT) == ("risk",)
+    catalog.put(dataset(0))
+    catalog.put(dataset(1))
+    assert catalog.names(Kind.DATASET) == ("loans",)
+    assert catalog.names(Kind.MODEL) == ()
+
+
 def test_only_the_next_deployment_follows(catalog):
     at = "2026-11-01T12:00:00.000000+00:00"
     for wrong in (0, 2):

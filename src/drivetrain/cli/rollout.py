@@ -74,11 +74,11 @@ def deploy(
         raise click.UsageError("--override goes with --canary")
     project = door.open()
     if canary is not None:
-        _canary(door, project, release, canary, reason, override)
+        _canary_lines_or_json(door, project, release, canary, reason, override)
     elif shadow is not None:
-        _changed(door, project, project.shadow(release, shadow, reason))
+        _lines_or_json(door, project, project.shadow(release, shadow, reason))
     else:
-        _changed(door, project, project.deploy(release, target or "local", reason))
+        _lines_or_json(door, project, project.deploy(release, target or "local", reason))
 
 
 @click.command()
@@ -87,7 +87,7 @@ def deploy(
 def promote(door: Door, reason: str) -> None:
     """Let the challenger on trial answer everything, now, without waiting for the judge."""
     project = door.open(parse=False)
-    _changed(door, project, project.promote(reason))
+    _lines_or_json(door, project, project.promote(reason))
 
 
 @click.command()
@@ -97,7 +97,7 @@ def promote(door: Door, reason: str) -> None:
 def rollback(door: Door, to: Ref | None, reason: str) -> None:
     """End the trial that runs; without one, go back to the champion before. Both engineers may."""
     project = door.open(parse=False)
-    _changed(door, project, project.roll_back(to, reason))
+    _lines_or_json(door, project, project.roll_back(to, reason))
 
 
 @click.command()
@@ -140,10 +140,12 @@ def replay(door: Door, release: Ref | None, rows: int | None, check: bool) -> No
         sys.exit(OUT_OF_BOUNDS)
 
 
-def _canary(door: Door, project: Project, release: Ref | None, share: float, reason: str, override: str) -> None:
+def _canary_lines_or_json(
+    door: Door, project: Project, release: Ref | None, share: float, reason: str, override: str
+) -> None:
     if door.json:
         made = project.canary(release, share, reason, override=override)
-        _changed(door, project, made.deployment, {"replay": _replayed(project, made.replay)})
+        _lines_or_json(door, project, made.deployment, {"replay": _replayed(project, made.replay)})
         return
     from drivetrain.cli.progress import RunProgress  # not at the top: a rollback draws no bars
 
@@ -151,10 +153,10 @@ def _canary(door: Door, project: Project, release: Ref | None, share: float, rea
         watched = progress.watch("replay", project.spec.service_name)
         made = project.canary(release, share, reason, override=override, progress=watched)
     _show(project, made.replay)
-    _changed(door, project, made.deployment)
+    _lines_or_json(door, project, made.deployment)
 
 
-def _changed(door: Door, project: Project, deployment: Deployment, more: dict[str, Plain] | None = None) -> None:
+def _lines_or_json(door: Door, project: Project, deployment: Deployment, more: dict[str, Plain] | None = None) -> None:
     """Say what serves now, and wait until a running server has taken it up."""
     from drivetrain.engine.summary import summary
     from drivetrain.engine.uptake import await_uptake
