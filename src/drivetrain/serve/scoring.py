@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +41,7 @@ class Scored(NamedTuple):
     decisions: list[bool]
 
 
-class Request:
+class Request(ABC):
     """The rows of one request on their way. Each way into the server has its own kind.
 
     ``late`` is when the caller no longer waits (``time.perf_counter``). What is part of something ``long`` waits behind
@@ -56,13 +57,13 @@ class Request:
     """Of a long request: those of the slices so far."""
     copies: Sequence[Copy] = ()
 
+    @abstractmethod
     def read(self, form: RowForm) -> Rows:
         """The rows as one release wants them; raises InvalidInput."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tell(self, result: Scored | Exception) -> None:
         """Answer the caller."""
-        raise NotImplementedError
 
     def end(self, result: Scored | Exception) -> None:
         """Answer the caller, once, then tell the copies."""
