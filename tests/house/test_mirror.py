@@ -23,6 +23,10 @@ THROUGH = {
     ),
     "train/learners/test_hook.py": ("train/graph", "train/learner", "train/trees", "train/learners/imputer"),
     "store/test_code_models.py": ("store/code_child", "store/code_process", "testing/code_models"),
+    "deliver/test_score.py": (
+        "deliver/inputs", "deliver/job", "deliver/lanes", "deliver/options", "deliver/outlets", "deliver/parts",
+        "deliver/step",
+    ),
     "deploy/test_deploy.py": ("deploy/targets",),
     "deploy/test_rollout.py": ("deploy/local_way_back",),
     "deploy/test_replay.py": (

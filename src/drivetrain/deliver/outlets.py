@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -102,9 +101,11 @@ class DeltaOutlet:
 
     def cursor(self) -> Cursor | None:
         """See Outlet."""
+        for place in (self.path, self.quarantine):
+            if _holds_anything(place) and not (place.is_dir() and Table(place).state()):
+                raise _taken(place)
         if not self._table.exists():
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-                raise _taken(self.path)
+            self._fresh = True
             return None
         state = self._table.state()
         try:
@@ -142,9 +143,7 @@ class ParquetOutlet:
 
     def cursor(self) -> Cursor | None:
         """See Outlet. Files of the quarantine that go with no step are taken away."""
-        if self.path.exists() and not self.path.is_dir():
-            raise _taken(self.path)
-        files = list(self._files())
+        files = self._files()
         cursors = [_cursor_in(file) for file in files]
         last = cursors[-1] if cursors else None
         if sum(pq.read_metadata(file).num_rows for file in files) != (last.scored if last else 0):
@@ -176,14 +175,16 @@ class ParquetOutlet:
         write_file(self.path / name, _parquet(good, {_OURS: msgspec.json.encode(cursor)}))
         self._rows = cursor.rows
 
-    def _files(self) -> Iterator[Path]:
-        """Our files, in order; raises Refused when there are others."""
-        ours = _numbered(self.path)
-        if self.path.exists():
-            others = {file for file in self.path.iterdir() if not file.name.startswith(".")} - set(ours)
-            if others:
-                raise _taken(self.path)
-        yield from ours
+    def _files(self) -> list[Path]:
+        """Our files of predictions, in order; raises Refused when there are others, also in the quarantine."""
+        for place in (self.path, self.quarantine):
+            if _holds_anything(place) and not (place.is_dir() and set(place.glob("[!.]*")) == set(_numbered(place))):
+                raise _taken(place)
+        return _numbered(self.path)
+
+
+def _holds_anything(path: Path) -> bool:
+    return path.exists() and not (path.is_dir() and not any(path.glob("[!.]*")))
 
 
 def _beside(path: Path) -> Path:

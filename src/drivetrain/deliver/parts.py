@@ -21,7 +21,7 @@ from drivetrain.store.files.listing import SourceFile, describe, format_by_name
 
 NULL_VALUES = ("", "NA", "NULL", "null")
 """Texts that stand for a missing value in CSV and JSON lines, as in a source that says nothing else."""
-_ROWS = 16_384
+_ROWS = 65_536
 _BUFFER = 1024 * 1024
 
 
@@ -136,7 +136,7 @@ class ParquetPart:
         with self._parquet() as parquet:
             there = [name for name in names if name in parquet.schema_arrow.names]
             groups, passed = _groups_behind(parquet, after)
-            for batch in parquet.iter_batches(_ROWS, row_groups=groups, columns=there):
+            for batch in parquet.iter_batches(_ROWS, row_groups=groups, columns=there, use_threads=False):
                 rows = pa.Table.from_batches([batch])
                 for name in names:
                     if name in self.constants and name not in there:
