@@ -10,7 +10,9 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ from drivetrain.serve.door import Door
 from drivetrain.serve.http.listener import Listener
 from drivetrain.serve.http.tls import Certificate
 from drivetrain.serve.listening import shared
+from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.order import Order
 from drivetrain.serve.page import MetricsPage
 from drivetrain.serve.routes import Routes
@@ -37,12 +40,12 @@ from drivetrain.store.catalog import Catalog
 if TYPE_CHECKING:
     from drivetrain.serve.grpc_server import GrpcServer
 
-_TICK_SECONDS = 0.1
-_NOTE_EVERY_TICKS = 10
+_LOOK_SECONDS = 0.1
+_UPKEEP_SECONDS = 1.0
 
 
 class Worker:
-    """The worker's services, its address, and what it does every tenth of a second."""
+    """The worker's services, its address, and what it does again and again beside answering."""
 
     def __init__(self, order: Order, opened: ExitStack) -> None:
         settings = order.settings
@@ -72,12 +75,15 @@ class Worker:
         await self._listener.listen(held, self._certificate.context if self._certificate else None)
         grpc = await self._listen_to_grpc()
         self._listen_for_the_end()
+        self._pulse.beat()
         self._note(serving=True)
-        ticking = asyncio.create_task(self._tick())
+        steps = [self._beat, self._upkeep, *(partial(self._follow, service) for service in self.services)]
+        tasks = [asyncio.create_task(_again_and_again(step)) for step in steps]
         await self._ended.wait()
         seconds = self._order.settings.drain_seconds
         await asyncio.gather(self._listener.drain(seconds), *([grpc.drain(seconds)] if grpc else []))
-        ticking.cancel()
+        for task in tasks:
+            task.cancel()
         for service in self.services:
             service.close()
         self._note(serving=False)
@@ -125,17 +131,17 @@ class Worker:
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
             self._ended.set()
 
-    async def _tick(self) -> None:
-        tick = 0
-        while True:
-            self._pulse.beat()
-            changed = [await service.follow() for service in self.services]
-            tick += 1
-            if any(changed) or tick % _NOTE_EVERY_TICKS == 0:
-                self._upkeep()
-            await asyncio.sleep(_TICK_SECONDS)
+    async def _beat(self) -> float:
+        self._pulse.beat()
+        return _LOOK_SECONDS
 
-    def _upkeep(self) -> None:
+    async def _follow(self, service: Service) -> float:
+        """Take up a newer deployment, and say so at once: somebody waits for it."""
+        if await service.follow():
+            self._note(serving=True)
+        return _LOOK_SECONDS
+
+    async def _upkeep(self) -> float:
         if self._certificate is not None:
             self._certificate.refresh()
         for service in self.services:
@@ -147,6 +153,7 @@ class Worker:
                 print(f"drivetrain serve: {error}", file=sys.stderr)  # noqa: T201 - the log
         self._note(serving=True)
         self._end_trials()
+        return _UPKEEP_SECONDS
 
     def _end_trials(self) -> None:
         """Promote challengers that have been judged often enough, counted over all workers."""
@@ -167,6 +174,17 @@ class Worker:
         notes = {service.name: service.note() for service in self.services}
         note = Note(os.getpid(), serving, notes, self._slots.releases, self._listener.connections)
         self._board.write(self._order.number, note)
+
+
+async def _again_and_again(step: Callable[[], Awaitable[float]]) -> None:
+    """Do a step, wait as long as it says, and so on; what goes wrong is told, and tried again."""
+    while True:
+        wait = _UPKEEP_SECONDS
+        try:
+            wait = await step()
+        except Exception as error:  # noqa: BLE001 - the process boundary: upkeep that fails once must not end for ever
+            MISHAPS.tell(error)
+        await asyncio.sleep(wait)
 
 
 def main() -> int:
