@@ -44,6 +44,10 @@ _LOOK_SECONDS = 0.1
 _UPKEEP_SECONDS = 1.0
 
 
+Step = Callable[[], Awaitable[float]]
+"""Something to be done again and again; gives the seconds until the next time."""
+
+
 class Worker:
     """The worker's services, its address, and what it does again and again beside answering."""
 
@@ -77,7 +81,8 @@ class Worker:
         self._listen_for_the_end()
         self._pulse.beat()
         self._note(serving=True)
-        steps = [self._beat, self._upkeep, *(partial(self._follow, service) for service in self.services)]
+        follow = [partial(self._follow, service) for service in self.services]
+        steps: list[Step] = [self._beat, self._upkeep, *follow]
         tasks = [asyncio.create_task(_again_and_again(step)) for step in steps]
         await self._ended.wait()
         seconds = self._order.settings.drain_seconds
@@ -176,7 +181,7 @@ class Worker:
         self._board.write(self._order.number, note)
 
 
-async def _again_and_again(step: Callable[[], Awaitable[float]]) -> None:
+async def _again_and_again(step: Step) -> None:
     """Do a step, wait as long as it says, and so on; what goes wrong is told, and tried again."""
     while True:
         wait = _UPKEEP_SECONDS
