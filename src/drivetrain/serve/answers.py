@@ -13,6 +13,7 @@ _BY_CODE = {
     "rows_too_many": 413,
     "explained_rows_too_many": 413,
     "media_type_unknown": 415,
+    "request_too_slow": 408,
     "method_unknown": 405,
     "key_missing": 401,
     "key_unknown": 401,

@@ -173,6 +173,8 @@ class Stream:
                 await self._fail(error)
             except ConnectionResetError:
                 raise
+            except TimeoutError:
+                await self._fail(_too_slow())
             except Exception:  # noqa: BLE001 - the process boundary: a defect of ours ends one request, not the server
                 traceback.print_exc(file=sys.stderr)
                 await self._fail(DEFECT)
@@ -211,6 +213,12 @@ class _Part(Request):
             self.scored.set_exception(result)
         else:
             self.scored.set_result(result)
+
+
+def _too_slow() -> InvalidInput:
+    return InvalidInput(
+        "request_too_slow", "no row came for too long", where="request", hint="send rows, or end the stream"
+    )
 
 
 def _row(error: InvalidInput) -> int:

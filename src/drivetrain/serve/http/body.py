@@ -12,10 +12,15 @@ _PROGRESS_BYTES = 1024
 
 
 class Body:
-    """The body of one request. ``length`` is None when nobody said it; then it comes in chunks unless ``framed``."""
+    """The body of one request. ``length`` is None when nobody said it; then it comes in chunks unless ``framed``.
+
+    ``patience`` is how many seconds the caller of a stream may still be waited for, until they send enough again.
+    """
 
     def __init__(self, length: int | None, limit: float, *, framed: bool = False) -> None:
         self.limit = limit
+        self.patience = 0.0
+        self.late = False
         self.size = 0
         self.held = 0
         self.over = False
@@ -48,7 +53,7 @@ class Body:
         return math.inf if self._length is None else self._length - self.size
 
     def joined(self) -> bytes:
-        """The whole body."""
+        """What is here of it."""
         return b"".join(self.parts)
 
     def progressed(self) -> bool:
@@ -58,13 +63,24 @@ class Body:
         self._seen = self.size
         return True
 
+    @property
+    def awaited(self) -> bool:
+        """Whether there is nothing to read before the caller sends more."""
+        return not self.parts and not self.over
+
+    def give_up(self) -> None:
+        """The caller was waited for long enough."""
+        self.late = True
+        self._news.set()
+
     async def next(self) -> bytes:
-        """The next part; empty at the end."""
-        while not self.parts and not self.over:
+        """What has arrived since the last time; empty at the end. Raises TimeoutError when the caller is too slow."""
+        while self.awaited and not self.late:
             self._news.clear()
             await self._news.wait()
-        if not self.parts:
-            return b""
-        part = self.parts.popleft()
-        self.held -= len(part)
-        return part
+        if self.awaited:
+            raise TimeoutError
+        arrived = self.joined()
+        self.parts.clear()
+        self.held = 0
+        return arrived

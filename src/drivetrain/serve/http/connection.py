@@ -25,6 +25,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, wire: Wire) -> None:
         self.due = math.inf
+        self._awaited = math.inf  # when the next part of a body that streams must be here
         self._wire = wire
         self._transport: asyncio.Transport
         self._buffer = bytearray()
@@ -85,12 +86,15 @@ class Connection(asyncio.Protocol):
         if self._writable is not None:
             self._writable.set()
             self._writable = None
-            self.due = math.inf if self._exchange is not None else self._wire.now + self._wire.limits.idle_seconds
+            now, limits = self._wire.now, self._wire.limits
+            if self._awaited < math.inf:
+                self._awaited = now + limits.body_seconds
+            self.due = self._awaited if self._exchange is not None else now + limits.idle_seconds
             self._advance()
 
     def eof_received(self) -> bool:
         """The caller sends no more; what was asked is still answered."""
-        if self._exchange is None or self._body is not None:
+        if self._exchange is None or (self._body is not None and not self._body.over):
             return False
         self._lasting = False
         return True
@@ -104,7 +108,10 @@ class Connection(asyncio.Protocol):
             return
         begun = self._exchange is not None or bool(self._buffer)
         answered = self._exchange is not None and self._exchange.answered
-        if begun and not answered and not self._closing and self._writable is None:
+        if answered and self._awaited < math.inf and self._body is not None and self._writable is None:
+            self.due = math.inf
+            self._body.give_up()
+        elif begun and not answered and not self._closing and self._writable is None:
             self._break_off(408, "the request took too long to arrive")
         else:
             self._transport.abort()
@@ -203,7 +210,8 @@ class Connection(asyncio.Protocol):
         if head.expects:
             self._transport.write(_CONTINUE)
         if exchange.streams:
-            self._body.limit = math.inf
+            self.due = math.inf
+            self._body.limit, self._body.patience = math.inf, limits.body_seconds
             self._wire.handler.handle(exchange)
 
     def _read_body(self, exchange: Exchange, body: Body) -> None:
@@ -217,8 +225,9 @@ class Connection(asyncio.Protocol):
         if body.size > body.limit and not exchange.answered:
             self._break_off(413, f"the body is larger than {self._wire.limits.max_body_bytes} bytes")
         elif exchange.streams:
-            if body.progressed():
-                self.due = self._wire.now + self._wire.limits.body_seconds
+            if body.over and exchange.answered and not exchange.begun:
+                self._body = None
+                self._next()
         elif body.over:
             self._body = None
             if exchange.answered:
@@ -229,11 +238,6 @@ class Connection(asyncio.Protocol):
                 self._wire.handler.handle(exchange)
         elif exchange.answered:
             body.parts.clear()
-        if body.over and exchange.streams:
-            self.due = math.inf
-            if exchange.answered and not exchange.begun:
-                self._body = None
-                self._next()
 
     # --- answers -----------------------------------------------------------------------------------------------
 
@@ -287,11 +291,23 @@ class Connection(asyncio.Protocol):
         body = self._body
         if body is None:
             return b""
+        if body.awaited:
+            self._await(self._wire.now + body.patience)
         part = await body.next()
         if exchange.gone:
             raise ConnectionResetError
+        if self._awaited < math.inf:
+            left = self._awaited - self._wire.now
+            body.patience = self._wire.limits.body_seconds if body.progressed() else left
+            self._await(math.inf)
         self._hold()
         return part
+
+    def _await(self, due: float) -> None:
+        """Wait for the next part of a body that streams; while the answers are not taken, that counts instead."""
+        self._awaited = due
+        if self._writable is None:
+            self.due = due
 
     def _next(self) -> None:
         """The exchange is over."""

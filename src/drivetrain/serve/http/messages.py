@@ -41,7 +41,10 @@ class Channel(Protocol):
         ...
 
     async def read(self, exchange: Exchange) -> bytes:
-        """The next part of the body, empty at its end. Raises ConnectionResetError when the caller has gone."""
+        """The next part of the body, empty at its end.
+
+        Raises ConnectionResetError when the caller has gone, TimeoutError when they are too slow.
+        """
         ...
 
 
@@ -98,7 +101,10 @@ class Exchange:
                 self.settled(self)
 
     async def read(self) -> bytes:
-        """The next part of a streamed body, empty at its end. Raises ConnectionResetError when the caller has gone."""
+        """The next part of a streamed body, empty at its end.
+
+        Raises ConnectionResetError when the caller has gone, TimeoutError when they are too slow.
+        """
         return await self.channel.read(self)
 
     def run(self, work: Coroutine[None, None, None]) -> None:
