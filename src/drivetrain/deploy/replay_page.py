@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drivetrain.deploy.replay_report import FlipCost, ReplayReport, SegmentFlips
-from drivetrain.store.pages import Block, Card, Cards, Cell, Mark, Table, Text, render_page, show_number
+from drivetrain.store.pages import Block, Card, Cards, Cell, Mark, Table, Text, render_page
 
 _SEGMENTS = 30
 
@@ -53,8 +53,8 @@ def _headline(report: ReplayReport) -> Cards:
 def _decisions(report: ReplayReport) -> Table:
     rule = report.rule
     rows: tuple[tuple[Cell, ...], ...] = (
-        ("no becomes yes", report.to_positive, ""),
-        ("yes becomes no", report.to_negative, ""),
+        ("no becomes yes", f"{report.to_positive:,}", ""),
+        ("yes becomes no", f"{report.to_negative:,}", ""),
         ("flipped, of all", f"{report.flipped.value:.2%}", f"at most {rule.max_flipped:.1%}"),
         ("rate of yes, champion", f"{report.champion_rate:.2%}", ""),
         ("rate of yes, challenger", f"{report.challenger_rate:.2%}", f"at most {rule.max_rate_change:.1%} apart"),
@@ -70,9 +70,9 @@ def _decisions(report: ReplayReport) -> Table:
 
 def _cost(cost: FlipCost) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = (
-        ("known outcomes", cost.labelled, _change(cost.by_labels)),
-        ("no outcome yet, if the champion's scores are right", cost.unlabelled, _change(cost.by_champion)),
-        ("no outcome yet, if the challenger's scores are right", cost.unlabelled, _change(cost.by_challenger)),
+        ("known outcomes", cost.labelled, round(cost.by_labels, 6)),
+        ("no outcome yet, if the champion's scores are right", cost.unlabelled, round(cost.by_champion, 6)),
+        ("no outcome yet, if the challenger's scores are right", cost.unlabelled, round(cost.by_challenger, 6)),
     )
     note = f"A false alarm costs {cost.false_positive:g}, a miss {cost.false_negative:g}. More than 0 is worse."
     return Table("What the flips cost", ("by", "flips", "change of the total cost"), rows, note)
@@ -95,7 +95,7 @@ def _segment(each: SegmentFlips, bound: float) -> tuple[Cell, ...]:
         share = Mark("bad", f"{flipped.value:.2%}")
     elif flipped.value > bound:
         share = Mark("warn", f"{flipped.value:.2%}")
-    cost = () if each.cost is None else (_change(each.cost),)
+    cost = () if each.cost is None else (round(each.cost, 6),)
     return (each.segment, flipped.rows, share, f"{flipped.low:.2%} to {flipped.high:.2%}", *cost)
 
 
@@ -106,7 +106,3 @@ def _method(report: ReplayReport) -> tuple[str, ...]:
     )
     texts = "A text that the release of that time did not know is recorded as unknown, and replayed as such."
     return (champion, texts)
-
-
-def _change(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{show_number(round(value, 6))}"
