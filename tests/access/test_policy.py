@@ -16,8 +16,8 @@ def test_every_action_has_a_rule_with_a_reason():
     assert all(rule.roles and rule.reason for rule in RULES.values())
 
 
-MIA_MAY = "ingest prepare train validate release override roll_back replay monitor read"
-ADA_MAY = "validate approve deploy roll_back replay serve monitor read manage_actors manage_keys"
+MIA_MAY = "ingest prepare train validate release override roll_back replay score monitor read"
+ADA_MAY = "validate approve deploy roll_back replay score serve monitor read manage_actors manage_keys"
 
 
 @pytest.mark.parametrize(("actor", "may"), [(MIA, MIA_MAY), (ADA, ADA_MAY), (EVE, "read")])
