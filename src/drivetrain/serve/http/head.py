@@ -125,7 +125,7 @@ def http2_head(lines: Iterable[tuple[str, str]]) -> tuple[Head, str]:
         headers=headers,
         length=int(length) if length is not None and length.isdigit() else None,
         lasting=True,
-        expects=False,
+        expects=headers.get("expect", "").lower() == "100-continue",
     )
     headers.pop(":scheme", None)
     return head, problem or ("" if path.startswith("/") else "the target of a request begins with /")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import cast
 
 from h2.config import H2Configuration
@@ -16,362 +14,293 @@ from h2.events import (
     ConnectionTerminated,
     DataReceived,
     Event,
+    RemoteSettingsChanged,
     RequestReceived,
     StreamEnded,
     StreamReset,
     WindowUpdated,
 )
-from h2.exceptions import ProtocolError, StreamClosedError
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
-from drivetrain.serve.http.body import Body
+from drivetrain.serve.http.frames import LARGEST, FrameRefused, Frames
 from drivetrain.serve.http.head import Head, http2_head
+from drivetrain.serve.http.http2_stream import HELD_BYTES, LINGER_SECONDS, Http2Stream
 from drivetrain.serve.http.limits import Wire
-from drivetrain.serve.http.messages import Answer, Exchange, Headers
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
+"""What a caller begins with; the six bytes that follow are for h2 to check."""
+
 _STREAMS = 100
 _WINDOW = 1024 * 1024
-_HELD_BYTES = 256 * 1024
-_LINGER_SECONDS = 2.0
-_CALLS_A_SECOND = 2000
-"""Frames that ask for nothing (resets, pings, settings): a caller who sends more is only keeping us busy."""
+_HEADS = 100
+_HEAD_BYTES = 4096
+_BODIES = 4
+"""So many of the largest bodies may the streams of one connection hold together."""
+
+Lines = tuple[tuple[str, str], ...]
+
+
+class _Framing(H2Connection):
+    MAX_CLOSED_STREAMS = 1000  # remembered; 65,536 would be megabytes for each connection that lasts
 
 
 class Http2Connection(asyncio.Protocol):
     """One caller. Several requests of theirs are answered side by side."""
 
     def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+        most = wire.limits.max_header_bytes
+        told = {
+            SettingCodes.MAX_CONCURRENT_STREAMS: _STREAMS,
+            SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
+            SettingCodes.MAX_HEADER_LIST_SIZE: most,
+        }
+        self.wire = wire
+        self.h2: H2Connection = _Framing(H2Configuration(client_side=False, header_encoding="latin-1"))
+        self.h2.local_settings = Settings(client=False, initial_values=told)
+        self.h2.decoder.max_header_list_size = 4 * most  # what is larger ends the connection, not only the request
+        self.writable = True
         self._transport: asyncio.Transport
-        self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
-        self._streams: dict[int, _Stream] = {}
-        self._by_exchange: dict[Exchange, _Stream] = {}
-        self._heads: dict[tuple[tuple[str, str], ...], tuple[Head, str]] = {}
-        self._idle_due = math.inf
-        self._writable: asyncio.Event | None = None
+        self._frames = Frames(most + LARGEST)
+        self._streams: dict[int, Http2Stream] = {}
+        self._heads: dict[Lines, tuple[Head, int, str]] = {}
+        self._idle_due = wire.now + wire.limits.idle_seconds
+        self._head_due = wire.now + wire.limits.head_seconds  # for the preface
         self._write_due = math.inf
-        self._calls = 0
-        self._calls_since = 0.0
-        self._closing = False
+        self._untaken = 0
+        self._busy = False
+        self._draining = wire.draining
+        self._ending = False
 
     @property
     def due(self) -> float:
         """When the caller must have done what is waited for: of all their requests the earliest."""
-        if self._writable is not None:
-            return self._write_due
-        waiting = [stream.due for stream in self._streams.values()]
-        return min(waiting) if waiting else self._idle_due
+        waiting = min([stream.due for stream in self._streams.values()], default=self._idle_due)
+        return min(waiting, self._head_due, self._write_due)
 
     # --- what the loop calls -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected, and speaks HTTP/2."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's do not say that they are
-        self._transport.set_write_buffer_limits(_HELD_BYTES)
-        self._wire.connections.add(self)
-        self._idle_due = self._wire.now + self._wire.limits.idle_seconds
-        told = {
-            SettingCodes.MAX_CONCURRENT_STREAMS: _STREAMS,
-            SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
-            SettingCodes.MAX_HEADER_LIST_SIZE: self._wire.limits.max_header_bytes,
-        }
-        self._h2.local_settings = Settings(client=False, initial_values=told)
-        self._h2.initiate_connection()
-        self._h2.increment_flow_control_window(_WINDOW)
-        self._flush()
+        self._transport.set_write_buffer_limits(HELD_BYTES)
+        self.wire.connections.add(self)
+        self.h2.initiate_connection()
+        self.h2.increment_flow_control_window(_WINDOW)
+        if len(self.wire.connections) > self.wire.limits.max_connections:
+            self._end(ErrorCodes.ENHANCE_YOUR_CALM)
+        self.flush()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The caller has gone, or was sent away."""
-        self._closing = True
-        self._wire.connections.discard(self)
-        if self._writable is not None:
-            self._writable.set()
-        for stream in list(self._streams.values()):
-            self._drop(stream)
+        self.wire.connections.discard(self)
+        self._leave()
 
     def data_received(self, data: bytes) -> None:
         """Frames from the caller."""
-        try:
-            events = self._h2.receive_data(data)
-        except ProtocolError:
-            self._flush()
-            self._closing = True
-            self._transport.close()
-            return
-        for event in events:
-            if not self._closing:
-                self._take(event)
-        self._flush()
+        if not self._ending:
+            self._frames.add(data)
+            if not self._busy:
+                self._advance()
 
     def pause_writing(self) -> None:
         """The caller does not take what is sent."""
-        self._writable = asyncio.Event()
-        self._write_due = self._wire.now + self._wire.limits.write_seconds
+        self.writable = False
+        self._untaken = self._transport.get_write_buffer_size()
+        self._write_due = self.wire.now + self.wire.limits.write_seconds
 
     def resume_writing(self) -> None:
         """The caller takes it again."""
-        if self._writable is not None:
-            self._writable.set()
-            self._writable = None
-        for stream in list(self._streams.values()):
-            self._pump(stream)
-        self._flush()
+        self.writable = True
+        if not self._ending:
+            self._write_due = math.inf
+            self._pump()
 
     # --- what the sweep calls ----------------------------------------------------------------------------------
 
     def overdue(self) -> None:
         """The caller was too slow with some request, with all of them, or has nothing to ask."""
-        if self._writable is not None or not self._streams:
-            self._goodbye(ErrorCodes.NO_ERROR)
-            return
-        for stream in [stream for stream in self._streams.values() if stream.due <= self._wire.now]:
-            if stream.exchange.answered:
-                self._reset(stream, ErrorCodes.CANCEL)
-            else:
-                self._refuse(stream, 408, "the request took too long to arrive")
-        self._flush()
+        now = self.wire.now
+        if self._write_due <= now:
+            self._cut_unless_reading()
+        elif self._head_due <= now or not self._streams:
+            self._end(ErrorCodes.NO_ERROR)
+        else:
+            for stream in [stream for stream in self._streams.values() if stream.due <= now]:
+                if not self._ending:
+                    stream.overdue()
+            self.flush()
 
     def drain(self) -> None:
-        """Take no more requests; close once the answers are out."""
-        self._closing = True
-        self._h2.close_connection(last_stream_id=self._h2.highest_inbound_stream_id)
-        self._flush()
-        if not self._streams:
-            self._transport.close()
+        """Take no more requests; close once the answers are out.
+
+        Until then nothing is said: there are callers who take GOAWAY for the end of everything, though it is not.
+        """
+        self._draining = True
+        for stream in [stream for stream in self._streams.values() if stream.ended]:
+            stream.reset(ErrorCodes.NO_ERROR)
+        if not self._streams and not self._ending:
+            self._end(ErrorCodes.NO_ERROR)
 
     def abort(self) -> None:
         """Cut the connection."""
         self._transport.abort()
 
+    # --- frames ------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Read the frames of one turn; the others wait, so that nobody has the loop to themselves."""
+        if self._ending:
+            return
+        try:
+            events = self.h2.receive_data(self._frames.take(self.wire.now))
+        except FrameRefused as error:
+            self._end(error.code)
+        except ProtocolError:
+            self._hang_up()
+        else:
+            self._take(events)
+            self.flush()
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        if self._ending:
+            return
+        before, self._busy = self._busy, self._frames.ready
+        if self._busy:
+            self.wire.loop.call_soon(self._advance)
+        if self._busy and not before:
+            self._transport.pause_reading()
+        elif before and not self._busy:
+            self._transport.resume_reading()
+        latest = self.wire.now + self.wire.limits.head_seconds
+        self._head_due = min(self._head_due, latest) if self._frames.cut and not self._busy else math.inf
+
+    def _take(self, events: Sequence[Event]) -> None:
+        """h2 has heard all of it already: who has gone is dropped before anybody is answered."""
+        if any(isinstance(event, ConnectionTerminated) for event in events):
+            self._hang_up()
+            return
+        gone = {event.stream_id for event in events if isinstance(event, StreamReset)}
+        for number in gone & self._streams.keys():
+            self._streams[number].drop()
+        for event in events:
+            if self._ending:
+                return
+            if isinstance(event, RequestReceived):
+                if event.stream_id not in gone:
+                    self._open(event)
+            elif isinstance(event, DataReceived):
+                self._receive(event)
+            elif isinstance(event, StreamEnded):
+                if event.stream_id in self._streams:
+                    self._streams[event.stream_id].whole()
+            elif isinstance(event, WindowUpdated):
+                self._pump(event.stream_id or 0)
+            elif isinstance(event, RemoteSettingsChanged):  # perhaps of the windows of all streams
+                self._pump()
+
     # --- requests ----------------------------------------------------------------------------------------------
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, RequestReceived):
-            self._open(event.stream_id, cast("list[tuple[str, str]]", event.headers))
-        elif isinstance(event, DataReceived):
-            self._receive(event)
-        elif isinstance(event, StreamEnded):
-            stream = self._streams.get(event.stream_id)
-            if stream is not None:
-                self._whole(stream)
-        elif isinstance(event, WindowUpdated):
-            self._widened(event.stream_id)
-        elif isinstance(event, ConnectionTerminated):
-            self._transport.close()
-        else:
-            self._count_call()
-            if isinstance(event, StreamReset) and event.stream_id in self._streams:
-                self._drop(self._streams[event.stream_id])
-
-    def _open(self, number: int, headers: Iterable[tuple[str, str]]) -> None:
-        key = tuple(headers)
-        known = self._heads.get(key)
-        if known is None:
-            known = http2_head(key)
-            if len(self._heads) < _STREAMS:
-                self._heads[key] = known
-        head, problem = known
-        limits = self._wire.limits
-        exchange = Exchange(self, head, time.perf_counter())
-        body = Body(head.length, limits.max_body_bytes, framed=True)
-        stream = _Stream(number, exchange, body, self._wire.now + limits.body_seconds)
-        self._streams[number] = self._by_exchange[exchange] = stream
-        if problem:
-            self._refuse(stream, 400, problem)
+    def _open(self, event: RequestReceived) -> None:
+        number = event.stream_id or 0
+        if self._draining:
+            self.h2.reset_stream(number, ErrorCodes.REFUSED_STREAM)
             return
-        self._wire.handler.open(exchange)
-        if exchange.streams and not exchange.answered:
-            body.limit = math.inf
-            self._wire.handler.handle(exchange)
+        head, status, problem = self._head(cast("Lines", tuple(event.headers or ())))
+        if self._full:
+            status, problem = 503, "the requests of this connection hold too much already"
+        stream = self._streams[number] = Http2Stream(self, number, head)
+        exchange = stream.exchange
+        if status:
+            stream.refuse(status, problem)
+            return
+        self.wire.handler.open(exchange)
+        if exchange.answered:
+            return
+        if head.expects and event.stream_ended is None:
+            stream.go_on()
+        if exchange.streams:
+            stream.stream()
+
+    def _head(self, lines: Lines) -> tuple[Head, int, str]:
+        """A head, and what it is refused for; remembered, as a caller sends the same again and again."""
+        found = self._heads.get(lines)
+        if found is None:
+            size = sum(len(name) + len(value) + 32 for name, value in lines)  # RFC 9113, section 6.5.2
+            head, problem = http2_head(lines)
+            most = self.wire.limits.max_header_bytes
+            found = (head, 400 if problem else 0, problem)
+            if size > most:
+                found = (head, 431, f"the head is larger than {most} bytes")
+            if size <= _HEAD_BYTES and len(self._heads) < _HEADS:
+                self._heads[lines] = found
+        return found
 
     def _receive(self, event: DataReceived) -> None:
-        stream = self._streams.get(event.stream_id)
-        if stream is None or stream.over or (stream.exchange.answered and not stream.exchange.begun):
-            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        stream = self._streams.get(event.stream_id or 0)
+        if stream is None:
+            self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id or 0)
             return
-        stream.body.arrived(event.data, over=False)
-        if not stream.exchange.streams:
-            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-            if stream.body.size > stream.body.limit:
-                self._refuse(stream, 413, f"the body is larger than {self._wire.limits.max_body_bytes} bytes")
-        else:
-            stream.unread += event.flow_controlled_length
-            if stream.body.progressed():
-                stream.due = self._wire.now + self._wire.limits.body_seconds
+        stream.receive(event)
+        if not stream.exchange.answered and self._full:
+            stream.refuse(503, "the requests of this connection hold too much already")
 
-    def _whole(self, stream: _Stream) -> None:
-        stream.due = math.inf
-        exchange = stream.exchange
-        stream.body.arrived(b"", over=True)
-        if stream.over and not stream.unsent:
-            self._forget(stream)
-            return
-        if not exchange.answered and not exchange.streams:
-            exchange.body = stream.body.joined()
-            self._wire.handler.handle(exchange)
-
-    def _count_call(self) -> None:
-        if self._wire.now - self._calls_since > 1.0:
-            self._calls, self._calls_since = 0, self._wire.now
-        self._calls += 1
-        if self._calls > _CALLS_A_SECOND:
-            self._goodbye(ErrorCodes.ENHANCE_YOUR_CALM)
+    @property
+    def _full(self) -> bool:
+        held = sum(stream.held for stream in self._streams.values())
+        return held > _BODIES * self.wire.limits.max_body_bytes
 
     # --- answers -----------------------------------------------------------------------------------------------
 
-    def send(self, exchange: Exchange, answer: Answer) -> None:
-        """Send a whole answer."""
-        stream = self._by_exchange.get(exchange)
-        if stream is None:
-            return
-        bodyless = exchange.head.method == "HEAD" or answer.status == 204
-        length = () if answer.status == 204 else (("content-length", str(len(answer.body))),)
-        headers = self._head_lines(answer.status, answer.headers + length)
-        self._h2.send_headers(stream.number, headers, end_stream=bodyless)
-        stream.over = True
-        if bodyless:
-            stream.ended = True
-            self._finish(stream)
-        else:
-            stream.unsent = bytearray(answer.body)
-            self._pump(stream)
-        self._flush()
-
-    def begin(self, exchange: Exchange, status: int, headers: Headers) -> None:
-        """Begin an answer that comes in parts."""
-        stream = self._by_exchange.get(exchange)
-        if stream is not None:
-            self._h2.send_headers(stream.number, self._head_lines(status, headers))
-            self._flush()
-
-    async def write(self, exchange: Exchange, part: bytes) -> None:
-        """Send a part; waits while the caller is slow, or has not opened its window."""
-        stream = self._by_exchange.get(exchange)
-        while stream is not None and not exchange.gone and len(stream.unsent) > _HELD_BYTES:
-            stream.due = self._wire.now + self._wire.limits.write_seconds
-            stream.room.clear()
-            await stream.room.wait()
-        if stream is None or exchange.gone:
-            raise ConnectionResetError
-        stream.unsent += part
-        self._pump(stream)
-        self._flush()
-
-    def end(self, exchange: Exchange, *, whole: bool) -> None:
-        """End an answer that came in parts."""
-        stream = self._by_exchange.get(exchange)
-        if stream is None:
-            return
-        if whole:
-            stream.over = True
-            self._pump(stream)
-        else:
-            self._reset(stream, ErrorCodes.INTERNAL_ERROR)
-        self._flush()
-
-    async def read(self, exchange: Exchange) -> bytes:
-        """The next part of a streamed body; the caller may send as much again."""
-        stream = self._by_exchange.get(exchange)
-        if stream is None:
-            raise ConnectionResetError
-        part = await stream.body.next()
-        if exchange.gone:
-            raise ConnectionResetError
-        if stream.unread:
-            self._h2.acknowledge_received_data(min(stream.unread, max(len(part), 1)), stream.number)
-            stream.unread -= min(stream.unread, max(len(part), 1))
-            self._flush()
-        return part
-
-    def _pump(self, stream: _Stream) -> None:
-        """Send as much of an answer as the caller's window lets through."""
-        while stream.unsent and self._writable is None:
-            room = min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
-            if room <= 0:
-                break
-            part = bytes(stream.unsent[:room])
-            del stream.unsent[:room]
-            self._h2.send_data(stream.number, part, end_stream=stream.over and not stream.unsent)
-            if stream.over and not stream.unsent:
-                stream.ended = True
-                self._finish(stream)
-                return
-        if stream.over and not stream.unsent and not stream.ended:
-            stream.ended = True
-            self._h2.end_stream(stream.number)
-            self._finish(stream)
-        elif len(stream.unsent) <= _HELD_BYTES:
-            stream.room.set()
-        if stream.unsent:
-            stream.due = self._wire.now + self._wire.limits.write_seconds
-
-    def _widened(self, number: int) -> None:
+    def _pump(self, number: int = 0) -> None:
+        """Go on with one answer, or with all of them."""
         for stream in [self._streams[number]] if number in self._streams else list(self._streams.values()):
-            self._pump(stream)
+            if not self._ending:
+                stream.pump()
+        self.flush()
 
-    def _finish(self, stream: _Stream) -> None:
-        """An answer is out. Who is still sending is heard out for a while: some take a reset for no answer at all."""
-        if stream.body.over:
-            self._forget(stream)
-        else:
-            stream.body.parts.clear()
-            stream.due = self._wire.now + _LINGER_SECONDS
-
-    def _refuse(self, stream: _Stream, status: int, reason: str) -> None:
-        answer = self._wire.handler.refuse(status, reason)
-        if not stream.exchange.answered:
-            stream.exchange.answered = status
-            self.send(stream.exchange, answer)
-        stream.exchange.leave()
-
-    def _reset(self, stream: _Stream, code: ErrorCodes) -> None:
-        with suppress(StreamClosedError):
-            self._h2.reset_stream(stream.number, code)
-        self._drop(stream)
-
-    def _drop(self, stream: _Stream) -> None:
-        """The caller no longer waits for this answer."""
-        self._forget(stream)
-        stream.exchange.leave()
-        stream.body.arrived(b"", over=True)
-        stream.room.set()
-
-    def _forget(self, stream: _Stream) -> None:
-        self._streams.pop(stream.number, None)
-        self._by_exchange.pop(stream.exchange, None)
-        self._idle_due = self._wire.now + self._wire.limits.idle_seconds
-        if self._closing and not self._streams:
-            self._flush()
-            self._transport.close()
-
-    def _goodbye(self, code: ErrorCodes) -> None:
-        self._closing = True
-        self._h2.close_connection(code)
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        data = self._h2.data_to_send()
-        if data and not self._transport.is_closing():
+    def flush(self) -> None:
+        """Send what h2 has made of the answers."""
+        data = self.h2.data_to_send()
+        if data and not self._ending:
             self._transport.write(data)
 
-    def _head_lines(self, status: int, headers: Headers) -> list[tuple[str, str]]:
-        return [(":status", str(status)), ("date", self._wire.date), *headers]
+    def forget(self, stream: Http2Stream) -> None:
+        """Nothing more will come of a stream."""
+        del self._streams[stream.number]
+        self._idle_due = self.wire.now + self.wire.limits.idle_seconds
+        if self._draining and not self._streams and not self._ending:
+            self._end(ErrorCodes.NO_ERROR)
 
+    # --- the end -----------------------------------------------------------------------------------------------
 
-class _Stream:
-    """One request and its answer."""
+    def _end(self, code: ErrorCodes) -> None:
+        """Say goodbye, and why."""
+        self.h2.close_connection(code)
+        self._hang_up()
 
-    __slots__ = ("body", "due", "ended", "exchange", "number", "over", "room", "unread", "unsent")
+    def _hang_up(self) -> None:
+        """Close once all is sent. What the caller still sends is thrown away, lest a reset overtakes the goodbye."""
+        self.flush()
+        self._leave()
+        self._write_due = self.wire.now + LINGER_SECONDS
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            if self._busy:
+                self._transport.resume_reading()
+        else:
+            self._transport.close()
 
-    def __init__(self, number: int, exchange: Exchange, body: Body, due: float) -> None:
-        self.number = number
-        self.exchange = exchange
-        self.body = body
-        self.due = due
-        self.unsent = bytearray()
-        self.ended = False  # the caller knows that
-        self.over = False  # nothing comes behind ``unsent``
-        self.unread = 0  # of the body: what the caller must not send again before it was read
-        self.room = asyncio.Event()
+    def _leave(self) -> None:
+        self._ending = True
+        for stream in list(self._streams.values()):
+            stream.drop()
+
+    def _cut_unless_reading(self) -> None:
+        """Somebody who reads slowly gets more time, somebody who does not read at all gets none."""
+        untaken = self._transport.get_write_buffer_size()
+        if untaken < self._untaken and not self._ending:
+            self._untaken, self._write_due = untaken, self.wire.now + self.wire.limits.write_seconds
+        else:
+            self._transport.abort()
