@@ -91,6 +91,7 @@ class Scoring:
         self._long: deque[Request] = deque()
         self._alone: deque[Request] = deque()
         self._scheduled = False
+        self._retired = False
         self._seconds_a_row = 0.0
         workers = contender.processes
         self._pool = ThreadPoolExecutor(workers, "score") if workers else None
@@ -128,10 +129,16 @@ class Scoring:
         if not self._scheduled:
             self._schedule()
 
-    def close(self) -> None:
-        """Let go of the threads, if there are any; what waits is still scored."""
+    def retire(self) -> None:
+        """Let go of the release once nothing waits for it any more."""
+        self._retired = True
+        if not self.waiting_requests:
+            self._let_go()
+
+    def _let_go(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=False)
+        self.contender.close()
 
     # --- turns -------------------------------------------------------------------------------------------------
 
@@ -264,6 +271,8 @@ class Scoring:
         request.end(result)
         self.waiting_requests -= 1
         self.waiting_rows -= len(request.rows.entities)
+        if self._retired and not self.waiting_requests:
+            self._let_go()
 
 
 def _unscored(row: int) -> DrivetrainError:

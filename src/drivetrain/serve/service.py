@@ -314,8 +314,8 @@ class Service:
         assert self.lineup is not None
         kept = {*self.lineup.deployment.releases, before.deployment.champion}
         for ref in [ref for ref in self._contenders if ref not in kept]:
-            self._scorings.pop(ref).close()
-            self._contenders.pop(ref).close()
+            self._contenders.pop(ref)
+            self._scorings.pop(ref).retire()
 
 
 def _said_patience(exchange: Exchange) -> float | None:
