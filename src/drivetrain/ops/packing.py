@@ -37,4 +37,4 @@ def _pack_column(field: InputField, column: pa.ChunkedArray) -> NDArray[np.float
         numbers = pc.divide(micros, 1e6)
     else:
         numbers = column.cast(pa.float64())
-    return np.asarray(pc.fill_null(numbers, float("nan")).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)  # a null is NaN

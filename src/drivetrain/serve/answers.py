@@ -102,6 +102,11 @@ def status(error: DrivetrainError) -> int:
     return known or next((number for family, number in _BY_FAMILY if isinstance(error, family)), 500)
 
 
+def told(error: DrivetrainError) -> StreamErrorAnswer:
+    """An error in the middle of an answer that has begun."""
+    return StreamErrorAnswer(StreamError(error.code, error.message, error.where, error.hint, status(error)))
+
+
 def _advice(error: DrivetrainError) -> Headers:
     if isinstance(error, Transient):
         return (("retry-after", str(getattr(error, "seconds", 1))),)

@@ -50,7 +50,7 @@ def complaint(error: msgspec.ValidationError, known: Collection[str], root: str 
     what, path = (placed["what"], placed["path"] or "") if placed else (str(error), "")
     where = (root + path).removeprefix(".")
     if unknown := _UNKNOWN.fullmatch(what):
-        return _unknown_field(unknown["field"], where, known)
+        return unknown_field(unknown["field"], where, known)
     if missing := _MISSING.fullmatch(what):
         field = missing["field"]
         return InvalidInput(
@@ -67,7 +67,8 @@ def complaint(error: msgspec.ValidationError, known: Collection[str], root: str 
 _SCHEMA = "GET /openapi.json describes every field"
 
 
-def _unknown_field(field: str, where: str, known: Collection[str]) -> InvalidInput:
+def unknown_field(field: str, where: str, known: Collection[str]) -> InvalidInput:
+    """There is no such field at ``where``; perhaps one that is spelt nearly so."""
     near = difflib.get_close_matches(field[:_LONGEST], known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"fields: {examples(known, 30)}"
     shown = field[:_LONGEST]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput
-from drivetrain.serve.answers import StreamError, StreamErrorAnswer, status
+from drivetrain.serve.answers import told
 from drivetrain.serve.http.messages import Exchange, Headers
 from drivetrain.serve.predict import Prediction
 from drivetrain.serve.rows import RowForm, Rows
@@ -93,12 +93,8 @@ class _Lines:
     def said(self, scored: Scored) -> bytes:
         return _ENCODE(map(Prediction, scored.ids, scored.scores, scored.decisions))
 
-    def ending(self) -> bytes:
-        return b""
-
-    def failing(self, error: DrivetrainError) -> tuple[bytes, bool]:
-        told = StreamError(error.code, error.message, error.where, error.hint, status(error))
-        return _ENCODE([StreamErrorAnswer(told)]), True
+    def ending(self, problem: DrivetrainError | None) -> tuple[bytes, bool]:
+        return (b"" if problem is None else _ENCODE([told(problem)])), True
 
 
 _ENCODE = msgspec.json.Encoder().encode_lines

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from drivetrain.core.errors import NotFound
 from drivetrain.serve.answers import json
+from drivetrain.serve.arrow_stream import ARROW, ArrowStream
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.docs import HEADERS, docs_page
 from drivetrain.serve.door import JSON_TYPE, Endpoint, Route
@@ -22,20 +23,31 @@ from drivetrain.serve.openapi import openapi
 from drivetrain.serve.predict import Predict
 from drivetrain.serve.protocol import Ready, ServerMetadata
 from drivetrain.serve.service import Service
+from drivetrain.serve.settings import ConnectionLimits
 
 _ANY = JSON_TYPE
 
 
 class Routes:
-    """The routes by path. A model's path may also name the version of the release that answers."""
+    """The routes by path. A model's path may also name the version of the release that answers.
 
-    def __init__(self, services: Sequence[Service], counts: Counts, metrics: Callable[[], bytes], url: str) -> None:
+    ``most`` is how many bytes a message may have of an Arrow stream, which has no limit itself.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        counts: Counts,
+        metrics: Callable[[], bytes],
+        url: str,
+        most: int = ConnectionLimits.max_body_bytes,
+    ) -> None:
         self.exact: dict[str, Route] = {}
         self._services = {service.name: service for service in services}
         for number, service in enumerate(services):
-            self.exact.update(_of_service(service, f"/services/{service.name}", url))
+            self.exact.update(_of_service(service, f"/services/{service.name}", url, most))
             if number == 0:
-                self.exact.update(_of_service(service, "", url))
+                self.exact.update(_of_service(service, "", url, most))
         keyed = services[0].callers
         self.exact["/v2"] = Route("/v2", "GET", {_ANY: _Server()}, counts, keyed)
         self.exact["/metrics"] = Route("/metrics", "GET", {_ANY: _Metrics(metrics)}, counts, keyed)
@@ -65,11 +77,13 @@ class Routes:
         return self.exact.get("/".join([*parts[:4], *parts[6:]]))
 
 
-def _of_service(service: Service, prefix: str, url: str) -> Mapping[str, Route]:
+def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[str, Route]:
     counts, callers = service.counts, service.callers
     documents = _Documents(service, url + prefix)
-    predict: Mapping[str, Endpoint] = {JSON_TYPE: Predict(service), NDJSON: LineStream(service)}
-    streams = frozenset({NDJSON})
+    predict: Mapping[str, Endpoint] = {
+        JSON_TYPE: Predict(service), NDJSON: LineStream(service), ARROW: ArrowStream(service, most),
+    }  # fmt: skip
+    streams = frozenset({NDJSON, ARROW})
     found = {
         "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, streams, lambda: service.full),
         "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),

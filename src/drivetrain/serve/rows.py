@@ -65,7 +65,8 @@ class RowForm:
         self._coders = [coder(field) for field in signature.inputs]
         self._integers = [at for at, field in enumerate(signature.inputs) if field.type is ColumnType.INTEGER]
         self._pack_all = RowPacker(signature).pack_all
-        self._known = (*signature.names, *([self.entity] if self.entity else []), "rows", "explain")
+        self.columns = (*signature.names, *([self.entity] if self.entity else []))
+        self._known = (*self.columns, "rows", "explain")
 
     def read(self, body: bytes) -> Rows:
         """The rows in the body of a request; raises InvalidInput that names the row and the field."""
@@ -127,7 +128,7 @@ class RowForm:
         width = len(self.signature.inputs)
         rows = packed.reshape(-1, width)
         for at, field in enumerate(self.signature.inputs):
-            for wrong in np.flatnonzero(~_possible(field, rows[:, at])):
+            for wrong in np.flatnonzero(~possible(field, rows[:, at])):
                 raise InvalidInput(
                     "field_range",
                     f"{field.name} cannot be packed as {rows[wrong, at]}",
@@ -180,8 +181,8 @@ def _request_type(row: type[msgspec.Struct]) -> type[msgspec.Struct]:
     return msgspec.defstruct("PredictRequest", fields, forbid_unknown_fields=True)
 
 
-def _possible(field: InputField, packed: Matrix) -> NDArray[np.bool_]:
-    """Which of the packed values of an input [n] stand for something."""
+def possible(field: InputField, packed: Matrix) -> NDArray[np.bool_]:
+    """Which of the packed values of an input [n] may stand there; NaN for missing ones where it is nullable."""
     whole = packed % 1 == 0
     if field.type is ColumnType.TEXT:
         good = whole & (packed >= UNKNOWN) & (packed < len(field.categories))

@@ -16,7 +16,6 @@ import sys
 import time
 import traceback
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Protocol
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
@@ -64,12 +63,8 @@ class Language(Protocol):
         """The answers to some rows."""
         ...
 
-    def ending(self) -> bytes:
-        """What stands behind the last answer."""
-        ...
-
-    def failing(self, error: DrivetrainError) -> tuple[bytes, bool]:
-        """What stands in its place when there is an error, and whether the answer is whole then."""
+    def ending(self, problem: DrivetrainError | None) -> tuple[bytes, bool]:
+        """What stands behind the last answer, and whether the answer is to be taken for whole."""
         ...
 
 
@@ -163,34 +158,40 @@ class Stream:
             raise too_late()
 
     async def _guarded(self, work: Coroutine[None, None, None]) -> None:
-        with suppress(ConnectionResetError):  # the caller has gone
-            try:
-                await work
-                self._require_rows()
-                await self.exchange.write(self._streams.language.ending())
-                self.exchange.end()
-            except DrivetrainError as error:
-                await self._fail(error)
-            except ConnectionResetError:
-                raise
-            except TimeoutError:
-                await self._fail(_too_slow())
-            except Exception:  # noqa: BLE001 - the process boundary: a defect of ours ends one request, not the server
-                traceback.print_exc(file=sys.stderr)
-                await self._fail(DEFECT)
+        try:
+            await self._end(await self._problem(work))
+        except ConnectionResetError:  # the caller has gone
+            pass
+        except Exception:  # noqa: BLE001 - the process boundary: a defect of ours ends one request, not the server
+            traceback.print_exc(file=sys.stderr)
+            if self.exchange.begun:
+                self.exchange.end(whole=False)
+            else:
+                self.exchange.answer(refusal(DEFECT))
+
+    async def _problem(self, work: Coroutine[None, None, None]) -> DrivetrainError | None:
+        """Why ``work`` did not come to its end, if it did not."""
+        try:
+            await work
+            self._require_rows()
+        except DrivetrainError as error:
+            return error
+        except TimeoutError:
+            return _too_slow()
+        return None
 
     def _require_rows(self) -> None:
         if not self.rows:
             raise InvalidInput("rows_missing", "there is no row to predict", where="rows", hint="send at least one")
 
-    async def _fail(self, error: DrivetrainError) -> None:
-        """A plain error answer, as long as nothing was said."""
-        if not self.exchange.begun:
-            self.exchange.answer(refusal(error))
-            return
-        last, whole = self._streams.language.failing(error)
-        await self.exchange.write(last)
-        self.exchange.end(whole=whole)
+    async def _end(self, problem: DrivetrainError | None) -> None:
+        """End the answer; as long as nothing was said, a problem is a plain error."""
+        last, whole = self._streams.language.ending(problem)
+        if self.exchange.begun:
+            await self.exchange.write(last)
+            self.exchange.end(whole=whole)
+        elif problem is not None:
+            self.exchange.answer(refusal(problem))
 
 
 class _Part(Request):

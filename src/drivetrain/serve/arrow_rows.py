@@ -1,0 +1,194 @@
+"""Record batches as rows of a model, predictions as record batches: the one file of the server that needs Arrow."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as kinds
+
+from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.core.model import InputField
+from drivetrain.core.schema import ColumnType
+from drivetrain.ops.packing import pack
+from drivetrain.serve.answers import told
+from drivetrain.serve.arrow_messages import BATCH, DICTIONARY, SCHEMA, Message, invalid
+from drivetrain.serve.complaints import unknown_field
+from drivetrain.serve.rows import Matrix, RowForm, Rows, entity_bytes, possible
+from drivetrain.serve.scoring import Scored
+
+TOGETHER = 8192
+"""Rows that are packed in one go."""
+END = b"\xff\xff\xff\xff\0\0\0\0"
+
+Is = Callable[[pa.DataType], bool]
+_ANSWER = pa.schema([("id", pa.string()), ("score", pa.float64()), ("decision", pa.bool_())])
+_TEXT: tuple[Is, ...] = (kinds.is_string, kinds.is_large_string, kinds.is_string_view)
+_NUMBER: tuple[Is, ...] = (kinds.is_floating, kinds.is_integer)
+_TAKEN: Mapping[ColumnType, tuple[pa.DataType, tuple[Is, ...]]] = {
+    ColumnType.INTEGER: (pa.float64(), _NUMBER),
+    ColumnType.NUMBER: (pa.float64(), (*_NUMBER, kinds.is_decimal)),
+    ColumnType.BOOLEAN: (pa.bool_(), (kinds.is_boolean,)),
+    ColumnType.TEXT: (pa.string(), _TEXT),
+    ColumnType.DATE: (pa.date32(), (kinds.is_date,)),
+    ColumnType.TIMESTAMP: (pa.timestamp("us"), (kinds.is_timestamp,)),
+}
+"""As which type a column is packed, and of which it may come."""
+
+
+class Decoder:
+    """Record batches from the messages of one stream, whose dictionaries may take ``most`` bytes together."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._schema = b""
+        self._dictionaries: list[bytes] = []
+
+    def batches(self, message: Message) -> Iterator[RowBatch]:
+        """The rows in a message, some thousands at a time. Raises InvalidInput for what Arrow cannot read."""
+        if (message.kind == SCHEMA) == bool(self._schema):
+            raise invalid("a stream begins with its schema, and has one")
+        if message.kind == SCHEMA:
+            self._schema = message.content
+        elif message.kind == DICTIONARY:
+            self._dictionaries.append(message.content)
+            if sum(map(len, self._dictionaries)) > self._most:
+                raise InvalidInput(
+                    "body_too_large",
+                    f"the dictionaries have more than {self._most} bytes",
+                    where="body",
+                    hint="send texts as strings",
+                )
+        elif message.kind == BATCH:
+            batch = self._decoded(message.content)
+            for start in range(0, batch.num_rows, TOGETHER):
+                yield RowBatch(batch.slice(start, TOGETHER))
+        else:
+            raise invalid("only schemas, dictionaries and record batches are taken")
+
+    def _decoded(self, content: bytes) -> pa.RecordBatch:
+        """A batch, read as a stream of its own: so that Arrow keeps no state, and checks everything each time."""
+        options = pa.ipc.IpcReadOptions(use_threads=False)
+        whole = pa.py_buffer(b"".join([self._schema, *self._dictionaries, content]))
+        try:
+            batch = pa.ipc.open_stream(whole, options=options).read_next_batch()
+            batch.validate(full=True)
+        except (pa.ArrowException, OSError, EOFError, StopIteration) as error:
+            raise invalid(str(error)[:200]) from None
+        return batch
+
+
+class RowBatch(NamedTuple):
+    """Some neighbouring rows of a record batch."""
+
+    batch: pa.RecordBatch
+
+    def read(self, form: RowForm) -> Rows:
+        """The rows as one release wants them; raises InvalidInput that names the column, and the row if it is one."""
+        names = self.batch.schema.names
+        for at, name in enumerate(names):
+            if name in names[:at]:
+                raise InvalidInput("column_twice", f"{name[:80]} comes twice", where="schema", hint="send it once")
+            if name not in form.columns:
+                raise unknown_field(name, "schema", form.columns)
+        columns = [self._column(field) for field in form.signature.inputs]
+        table = pa.RecordBatch.from_arrays(columns, names=form.signature.names)
+        packed = pack(form.signature, table)
+        for at, field in enumerate(form.signature.inputs):
+            _check(field, packed[:, at])
+        return Rows(packed.tobytes(), self._entities(form.entity), False)
+
+    def cut(self, start: int, end: int) -> RowBatch:
+        """Some of them."""
+        return RowBatch(self.batch.slice(start, end - start))
+
+    def _column(self, field: InputField) -> pa.Array:
+        wanted, taken = _TAKEN[field.type]
+        if field.name not in self.batch.schema.names:
+            if not field.nullable:
+                raise _missing(field.name, f"schema.{field.name}")
+            return pa.nulls(self.batch.num_rows, wanted)
+        column = self.batch.column(field.name)
+        kind = column.type.value_type if kinds.is_dictionary(column.type) else column.type
+        if not kinds.is_null(kind) and not any(fits(kind) for fits in taken):
+            raise InvalidInput(
+                "field_type",
+                f"{field.name} is {kind}, not {field.type}",
+                where=f"schema.{field.name}",
+                hint=f"send it as {wanted}",
+            )
+        return _cast(column, wanted, field.name)
+
+    def _entities(self, name: str | None) -> list[bytes]:
+        if name is None or name not in self.batch.schema.names:
+            return [b""] * self.batch.num_rows
+        column = self.batch.column(name)
+        if not any(fits(column.type) for fits in (*_TEXT, kinds.is_integer, kinds.is_null)):
+            raise InvalidInput(
+                "field_type", f"{name} is {column.type}", where=f"schema.{name}", hint="an entity is text or an integer"
+            )
+        return [
+            b"" if value is None else entity_bytes(value, f"rows[{at}].{name}")
+            for at, value in enumerate(column.to_pylist())
+        ]
+
+
+def opening(release: str) -> bytes:
+    """The schema of the answers."""
+    return bytes(_ANSWER.with_metadata({"release": release}).serialize())
+
+
+def answered(scored: Scored) -> bytes:
+    """The answers to some rows."""
+    values = (scored.ids, scored.scores, scored.decisions)
+    columns = [pa.array(each, kind) for each, kind in zip(values, _ANSWER.types, strict=True)]
+    return bytes(pa.RecordBatch.from_arrays(columns, schema=_ANSWER).serialize())
+
+
+def failed(error: DrivetrainError) -> bytes:
+    """A batch without rows, whose own metadata hold ``error`` as JSON."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, _ANSWER) as stream:
+        nothing = pa.RecordBatch.from_arrays([pa.array([], kind) for kind in _ANSWER.types], schema=_ANSWER)
+        stream.write_batch(nothing, custom_metadata={"error": msgspec.json.encode(told(error).error)})
+        whole = sink.tell()
+    schema = _ANSWER.serialize().size
+    return bytes(sink.getvalue())[schema:whole]
+
+
+def _cast(column: pa.Array, wanted: pa.DataType, name: str) -> pa.Array:
+    if kinds.is_timestamp(column.type) and column.type.unit == "ns":
+        return column.cast(wanted, safe=False)  # what is below a microsecond is cut off, as in JSON
+
+    def fails(end: int) -> bool:
+        try:
+            column.slice(0, end + 1).cast(wanted)
+        except pa.ArrowInvalid:
+            return True
+        return False
+
+    try:
+        return column.cast(wanted)
+    except pa.ArrowInvalid as error:
+        row = bisect_left(range(len(column)), True, key=fails)
+        raise InvalidInput(
+            "field_range", str(error)[:200], where=f"rows[{row}].{name}", hint=f"send what fits into {wanted}"
+        ) from None
+
+
+def _check(field: InputField, packed: Matrix) -> None:
+    wrong = np.flatnonzero(~possible(field, packed))
+    if not len(wrong):
+        return
+    value, where = packed[wrong[0]], f"rows[{wrong[0]}].{field.name}"
+    if np.isnan(value):
+        raise _missing(field.name, where)
+    raise InvalidInput("field_range", f"{field.name} cannot be {value}", where=where, hint=f"send {field.type}")
+
+
+def _missing(name: str, where: str) -> InvalidInput:
+    return InvalidInput("field_missing", f"{name} is missing", where=where, hint="it may not be null: give a value")
