@@ -90,6 +90,8 @@ class Connection(asyncio.Protocol):
             if self._awaited < math.inf:
                 self._awaited = now + limits.body_seconds
             self.due = self._awaited if self._exchange is not None else now + limits.idle_seconds
+            if self._closing:
+                self._linger()
             self._advance()
 
     def eof_received(self) -> bool:
@@ -103,7 +105,7 @@ class Connection(asyncio.Protocol):
 
     def overdue(self) -> None:
         """The caller was too slow: an idle one is let go, one in the middle of a request is told so."""
-        if self._writable is not None and (unsent := self._transport.get_write_buffer_size()) < self._unsent:
+        if (unsent := self._transport.get_write_buffer_size()) < self._unsent:  # slow, but the caller takes it
             self._unsent, self.due = unsent, self._wire.now + self._wire.limits.write_seconds
             return
         begun = self._exchange is not None or bool(self._buffer)
@@ -134,9 +136,9 @@ class Connection(asyncio.Protocol):
             if self._exchange is None:
                 if not self._read_head():
                     break
-            elif self._body is not None:
+            elif self._body is not None and not self._body.over:
                 self._read_body(self._exchange, self._body)
-            else:
+            else:  # what is here belongs to the next request
                 break
         self._hold()
 
@@ -162,6 +164,8 @@ class Connection(asyncio.Protocol):
         if end < len(END):
             if len(self._buffer) >= self._wire.limits.max_header_bytes:
                 self._break_off(431, f"the head is larger than {self._wire.limits.max_header_bytes} bytes")
+            elif not self._buffer[:1].isupper() and self._buffer != b"\r":
+                self._break_off(400, "this is not HTTP: a request begins with a method")
             elif self.due > (latest := self._wire.now + self._wire.limits.head_seconds):
                 self.due = latest
             return False
@@ -261,10 +265,8 @@ class Connection(asyncio.Protocol):
 
     def begin(self, exchange: Exchange, status: int, headers: Headers) -> None:
         """Begin an answer in chunks; to HTTP/1.0 it ends with the connection."""
-        if not exchange.head.lasting:
-            self._lasting = False
-        prefix = self._wire.prefix(status, headers, self._lasting)
-        self._transport.write(prefix + b"transfer-encoding: chunked\r\n\r\n")
+        coding = b"transfer-encoding: chunked\r\n" if exchange.head.chunks else b""
+        self._transport.write(self._wire.prefix(status, headers, self._lasting) + coding + b"\r\n")
 
     async def write(self, exchange: Exchange, part: bytes) -> None:
         """Send a part of the answer; waits while the caller is slow."""
@@ -273,13 +275,13 @@ class Connection(asyncio.Protocol):
         if exchange.gone or self._closing:
             raise ConnectionResetError
         if part:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(part), part))
+            self._transport.write(b"%x\r\n%b\r\n" % (len(part), part) if exchange.head.chunks else part)
 
     def end(self, exchange: Exchange, *, whole: bool) -> None:
         """End an answer that came in parts, and the connection when the body is not over or the answer not whole."""
         if exchange is not self._exchange or self._closing:
             return
-        if whole:
+        if whole and exchange.head.chunks:
             self._transport.write(b"0\r\n\r\n")
         if not whole or (self._body is not None and not self._body.over):
             self._lasting = False
@@ -338,7 +340,7 @@ class Connection(asyncio.Protocol):
         self._closing = True
         self._buffer.clear()
         self._body = None
-        self.due = self._wire.now + _LINGER_SECONDS
+        self._linger()
         if self._transport.can_write_eof():
             self._transport.write_eof()
             if not self._reading:
@@ -346,6 +348,11 @@ class Connection(asyncio.Protocol):
                 self._transport.resume_reading()
         else:
             self._transport.close()
+
+    def _linger(self) -> None:
+        """Wait for the caller to take what is left, and to close the connection."""
+        self._unsent = self._transport.get_write_buffer_size()
+        self.due = self._wire.now + (self._wire.limits.write_seconds if self._unsent else _LINGER_SECONDS)
 
     def _hold(self) -> None:
         """Read from the caller only what there is room for."""

@@ -28,6 +28,7 @@ class Head:
     """Method, path (decoded), query, headers by lower-case name, and how the body is framed.
 
     ``length`` is None when the body comes in chunks. ``lasting``: the connection may be used again after the answer.
+    ``chunks``: the answer may come in chunks too (HTTP/1.0 does not know them).
     ``plan`` is whatever the handler makes of the head: the same head comes again and again, and is the same object.
     """
 
@@ -38,6 +39,7 @@ class Head:
     length: int | None
     lasting: bool
     expects: bool
+    chunks: bool = True
     plan: object = None
 
 
@@ -100,7 +102,8 @@ def parse_head(raw: bytes) -> Head:
         headers=headers,
         length=_length(headers, version),
         lasting=version == "1.1" and "close" not in headers.get("connection", "").lower(),
-        expects=headers.get("expect", "").lower() == "100-continue",
+        expects=version == "1.1" and headers.get("expect", "").lower() == "100-continue",
+        chunks=version == "1.1",
     )
 
 
