@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.serve.mishaps import keep_log
 from drivetrain.serve.settings import ServerSettings, from_json
 from drivetrain.serve.supervisor import serve
 
@@ -38,4 +39,5 @@ def read_settings(arguments: Sequence[str]) -> ServerSettings:
 
 
 if __name__ == "__main__":
+    keep_log()
     sys.exit(main(sys.argv[1:]))

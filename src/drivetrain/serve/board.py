@@ -12,7 +12,8 @@ import mmap
 import os
 import struct
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,10 +29,10 @@ class Pulse:
     """The shared memory of one worker. ``scoring`` is 0, or the number of the release that is being scored with."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
-        if create:
-            path.write_bytes(bytes(_PULSE.size))
-        handle = os.open(path, os.O_RDWR)
+        handle = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
         try:
+            if create:  # over what an earlier worker left: there is room for that on a full disk too
+                os.pwrite(handle, bytes(_PULSE.size), 0)
             self._memory = mmap.mmap(handle, _PULSE.size)
         finally:
             os.close(handle)
@@ -112,6 +113,13 @@ class Board:
         new = path.with_suffix(".new")
         new.write_bytes(msgspec.msgpack.encode(note))  # not synced to the disk: it is of no use after a power cut
         new.replace(path)
+
+    def retire(self, worker: int, pid: int) -> None:
+        """A worker has ended: what it counted stays, but it serves no more."""
+        for note in self.notes():
+            if note.pid == pid and note.serving:
+                with suppress(OSError):
+                    self.write(worker, replace(note, serving=False, connections=0))
 
     def notes(self) -> list[Note]:
         """The notes of all workers since the server started, those of dead ones too."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 import traceback
+from contextlib import suppress
+from typing import TextIO
 
 _EVERY_SECONDS = 1.0
 
@@ -30,3 +33,26 @@ class Mishaps:
 
 MISHAPS = Mishaps()
 """Those of this process."""
+
+
+class Log(io.TextIOBase):
+    """A log that may be on a full disk, or nobody's any more: what it does not take is lost, and nothing else is."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Send on what waits, if it goes."""
+        with suppress(OSError):
+            self._file.flush()
+
+
+def keep_log() -> None:
+    """From now on this process survives a standard error that cannot be written."""
+    sys.stderr = Log(sys.stderr)

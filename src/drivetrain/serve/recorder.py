@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from drivetrain.serve.mishaps import keep_log
 from drivetrain.serve.settings import ServiceSettings, from_json
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.journal import roll
@@ -64,6 +65,7 @@ def record(recordings: Sequence[Recording], every: float, ended: int) -> None:
 
 def main() -> None:
     """Record until the standard input ends; the services are the only argument, as JSON."""
+    keep_log()
     services = from_json(sys.argv[1], tuple[ServiceSettings, ...])
     os.nice(_NICE)
     with ExitStack() as opened:

@@ -22,6 +22,7 @@ import msgspec
 
 from drivetrain.serve.board import Board, Note, Pulse
 from drivetrain.serve.listening import claim, url_of
+from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.order import Order
 from drivetrain.serve.recording import RecorderProcess
 from drivetrain.serve.settings import ServerSettings, ServiceSettings, to_json
@@ -103,9 +104,10 @@ class Supervisor:
         return 0
 
     def _is_silent(self, running: _Running) -> bool:
-        if running.serving:
-            return running.pulse.silent_seconds > self._settings.hang_seconds
-        return time.monotonic() - running.since > max(_START_WITHIN_SECONDS, self._settings.hang_seconds)
+        silent, age = running.pulse.silent_seconds, time.monotonic() - running.since
+        if silent < age:  # it has given a sign of life
+            return silent > self._settings.hang_seconds
+        return age > max(_START_WITHIN_SECONDS, self._settings.hang_seconds)
 
     def _died(self, number: int, running: _Running, how: str) -> None:
         release = self._scored_with(running)
@@ -115,6 +117,7 @@ class Supervisor:
             f"{f', while scoring with {release}' if release else ''}; starting another",
             file=sys.stderr, flush=True,
         )  # fmt: skip
+        self._board.retire(number, running.process.pid)
         now = time.monotonic()
         self._deaths = [(at, who) for at, who in self._deaths if now - at < FORGET_SECONDS]
         if release:
@@ -182,8 +185,14 @@ class Supervisor:
         for service in self._settings.services:
             content = msgspec.json.encode(self._state(service, notes))
             if self._said.get(service.name) != content:
+                try:
+                    write_file(_ready_file(service), content)
+                except OSError as error:
+                    if service.name not in self._said:
+                        raise
+                    MISHAPS.tell(error)  # a full disk; the next look tries again
+                    continue
                 self._said[service.name] = content
-                write_file(_ready_file(service), content)
 
     def _state(self, service: ServiceSettings, notes: list[Note]) -> Said:
         found = [note.services[service.name] for note in notes]

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from drivetrain.serve.door import Door
 from drivetrain.serve.http.listener import Listener
 from drivetrain.serve.http.tls import Certificate
 from drivetrain.serve.listening import shared
-from drivetrain.serve.mishaps import MISHAPS
+from drivetrain.serve.mishaps import MISHAPS, keep_log
 from drivetrain.serve.order import Order
 from drivetrain.serve.page import MetricsPage
 from drivetrain.serve.routes import Routes
@@ -80,7 +80,8 @@ class Worker:
         grpc = await self._listen_to_grpc()
         self._listen_for_the_end()
         self._pulse.beat()
-        self._note(serving=True)
+        with suppress(OSError):  # a full disk: upkeep tries again, and tells it
+            self._note(serving=True)
         follow = [partial(self._follow, service) for service in self.services]
         steps: list[Step] = [self._beat, self._upkeep, *follow]
         tasks = [asyncio.create_task(_again_and_again(step)) for step in steps]
@@ -91,7 +92,8 @@ class Worker:
             task.cancel()
         for service in self.services:
             service.close()
-        self._note(serving=False)
+        with suppress(OSError):
+            self._note(serving=False)
 
     def _service(self, settings: ServiceSettings) -> Service:
         home = settings.home
@@ -196,6 +198,7 @@ def main() -> int:
     """Be a worker until told to stop; the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the supervisor, who tells its workers
     order = from_json(sys.argv[1], Order)
+    keep_log()
 
     async def work() -> None:
         with ExitStack() as opened:
