@@ -80,7 +80,7 @@ def test_kills_at_random_moments_neither_lose_nor_double_a_row(home):
     chance, kills = random.Random(3), 0
     while True:
         process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE)
-        if kills < KILLS and wait_for_commits(process, output, chance.randint(1, 6), chance.uniform(0, 0.05)):
+        if kills < KILLS and wait_for_commits(process, output, chance.randint(0, 6), chance.uniform(0, 0.05)):
             process.send_signal(signal.SIGKILL)
             process.communicate()
             kills += 1

@@ -231,10 +231,11 @@ def test_bad_rows_whose_step_a_kill_prevented_are_not_doubled(world, form):
     outlet = open_outlet(out, form)
     assert outlet.cursor().rows == 4
     unfinished = pa.Table.from_pylist([{"load": "x", "portion": "a.csv", "row": 5, "reasons": []}], schema=SCHEMA)
+    outlet.quarantine.mkdir()
+    (outlet.quarantine / ".drivetrain-score").write_bytes(b"")
     if form == "delta":
         Quarantine(Table(outlet.quarantine), outlet._pin).add(unfinished.to_reader(), 1, "x")
     else:
-        outlet.quarantine.mkdir()
         pq.write_table(unfinished, outlet.quarantine / "rows-000000000004.parquet")
     scored = world.score("a.csv", out, max_bad_share=1, format=form)
     assert [(row["row"], row["reasons"]) for row in bad_rows(scored)] == [(5, ["age is missing"])]
@@ -274,7 +275,7 @@ def test_again_replaces_bad_rows_too(world, form):
     scored = world.score("a.csv", out, format=form, again=True)
     assert (scored.rows, scored.bad, scored.quarantine) == (3, 0, None)
     left = out.with_name("out-quarantine")
-    assert Table(left).read().num_rows == 0 if form == "delta" else not list(left.iterdir())
+    assert Table(left).read().num_rows == 0 if form == "delta" else not list(left.glob("rows-*"))
 
 
 def test_what_somebody_else_wrote_is_never_touched(world):
@@ -295,6 +296,20 @@ def test_what_somebody_else_wrote_is_never_touched(world):
                 with pytest.raises(Refused, match="did not write"):
                     world.score("a.csv", world.home / place, format=form, again=replace)
     assert Table(world.home / "theirs").read().num_rows == 1
+
+
+@BOTH
+def test_what_a_kill_leaves_of_the_very_first_step_is_known_as_ours(world, form):
+    rows = loans(3)
+    rows[0]["age"] = None
+    world.csv("a.csv", rows)
+    for name in ("out", "out-quarantine"):
+        (world.home / name).mkdir()
+        for left in (".drivetrain-score", ".new-x", *(("part-0.parquet",) if form == "delta" else ())):
+            (world.home / name / left).write_bytes(b"")
+    scored = world.score("a.csv", world.home / "out", format=form, max_bad_share=1)
+    assert (len(predictions(scored)), len(bad_rows(scored))) == (2, 1)
+    assert form == "delta" or not list((world.home / "out").glob(".new-*"))
 
 
 def test_a_parquet_output_with_a_gap_is_refused_until_it_is_made_anew(world):

@@ -26,6 +26,7 @@ from drivetrain.store.quarantine import Pin, Quarantine
 from drivetrain.store.tables import Commit, Table
 
 _OURS = b"drivetrain"
+_MARK = ".drivetrain-score"
 _NAME = re.compile(r"rows-(\d{12})\.parquet")
 
 
@@ -101,9 +102,7 @@ class DeltaOutlet:
 
     def cursor(self) -> Cursor | None:
         """See Outlet."""
-        for place in (self.path, self.quarantine):
-            if _holds_anything(place) and not (place.is_dir() and Table(place).state()):
-                raise _taken(place)
+        _check_ours(self.path, self.quarantine)
         if not self._table.exists():
             self._fresh = True
             return None
@@ -127,7 +126,9 @@ class DeltaOutlet:
         if self._fresh and table.exists():
             self._pin = waiting.replace(bad.to_reader(), bad.num_rows, digest)
         elif bad.num_rows:
+            _claim(self.quarantine)
             self._pin = waiting.add(bad.to_reader(), bad.num_rows, digest)
+        _claim(self.path)
         commit = Commit(msgspec.json.encode(_Standing(cursor, self._pin)).decode(), digest, cursor.scored)
         put = self._table.overwrite if self._fresh else self._table.append
         put(good, commit)
@@ -143,7 +144,8 @@ class ParquetOutlet:
 
     def cursor(self) -> Cursor | None:
         """See Outlet. Files of the quarantine that go with no step are taken away."""
-        files = self._files()
+        _check_ours(self.path, self.quarantine)
+        files = _numbered(self.path)
         cursors = [_cursor_in(file) for file in files]
         last = cursors[-1] if cursors else None
         if sum(pq.read_metadata(file).num_rows for file in files) != (last.scored if last else 0):
@@ -157,12 +159,14 @@ class ParquetOutlet:
         for file in _numbered(self.quarantine):
             if _position(file) >= self._rows:
                 file.unlink()
+        for place in (self.path, self.quarantine):
+            for unfinished in place.glob(".new-*"):
+                unfinished.unlink()
         return last
 
     def clear(self) -> None:
         """See Outlet. The newest file goes first: what a kill leaves is the beginning of the old output."""
-        for file in self._files():
-            _cursor_in(file)
+        _check_ours(self.path, self.quarantine)
         for file in reversed([*_numbered(self.quarantine), *_numbered(self.path)]):
             file.unlink()
         self._rows = 0
@@ -171,20 +175,24 @@ class ParquetOutlet:
         """See Outlet."""
         name = f"rows-{self._rows:012}.parquet"
         if bad.num_rows:
+            _claim(self.quarantine)
             write_file(self.quarantine / name, _parquet(bad, {}))
+        _claim(self.path)
         write_file(self.path / name, _parquet(good, {_OURS: msgspec.json.encode(cursor)}))
         self._rows = cursor.rows
 
-    def _files(self) -> list[Path]:
-        """Our files of predictions, in order; raises Refused when there are others, also in the quarantine."""
-        for place in (self.path, self.quarantine):
-            if _holds_anything(place) and not (place.is_dir() and set(place.glob("[!.]*")) == set(_numbered(place))):
-                raise _taken(place)
-        return _numbered(self.path)
+
+def _check_ours(*places: Path) -> None:
+    """Raise Refused when something lies in one of the places that was not put there by a job like this."""
+    for place in places:
+        if place.exists() and not (place.is_dir() and ((place / _MARK).exists() or not any(place.iterdir()))):
+            raise _taken(place)
 
 
-def _holds_anything(path: Path) -> bool:
-    return path.exists() and not (path.is_dir() and not any(path.glob("[!.]*")))
+def _claim(place: Path) -> None:
+    """Mark a place as ours before anything is written there, so that what a kill leaves is known as ours too."""
+    if not (place / _MARK).exists():
+        write_file(place / _MARK, b"")
 
 
 def _beside(path: Path) -> Path:
