@@ -22,7 +22,7 @@ from h2.events import (
     StreamReset,
 )
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 WIDE = 2**30
@@ -60,7 +60,7 @@ class Http2Caller:
             client_side=True, header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False
         )
         self.h2 = H2Connection(lax)
-        self.h2.local_settings[SettingCodes.INITIAL_WINDOW_SIZE] = window
+        self.h2.local_settings = Settings(client=True, initial_values={SettingCodes.INITIAL_WINDOW_SIZE: window})
         self.heard: dict[int, Heard] = {}
         self.goodbye: ErrorCodes | None = None
         self.closed = False

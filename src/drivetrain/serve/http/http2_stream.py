@@ -68,8 +68,8 @@ class Http2Stream:
 
     @property
     def held(self) -> int:
-        """Bytes of the body and of the answer that are kept for this stream."""
-        return self.body.held + len(self._unsent)
+        """Bytes that are kept of the answer, and of a body that does not stream: the window bounds those that do."""
+        return len(self._unsent) + (0 if self.exchange.streams else self.body.held)
 
     # --- the request -------------------------------------------------------------------------------------------
 
