@@ -317,7 +317,8 @@ class Connection(asyncio.Protocol):
         if not self._lasting:
             self._close()
             return
-        self.due = self._wire.now + self._wire.limits.idle_seconds
+        if self._writable is None:
+            self.due = self._wire.now + self._wire.limits.idle_seconds
         if self._buffer:
             self._wire.loop.call_soon(self._advance)
         elif not self._reading:
