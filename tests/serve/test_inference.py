@@ -118,3 +118,10 @@ def test_other_mistakes(server: Running) -> None:
     assert server.client.post(INFER, content=b"{", headers={"Content-Type": "application/json"}).status_code == 400
     unscorable = infer(server, tensor("age", 1, 1), tensor("income-per-month", 1, 1e10))
     assert (unscorable.status_code, unscorable.json()["where"]) == (400, "rows[1]")
+
+
+@pytest.mark.parametrize("shape", [[10**8], [2**61], [2**63 - 1], [2**62, 4]])
+def test_no_room_is_made_for_rows_that_are_only_said_to_be_there(server: Running, shape: list[int]) -> None:
+    for name in ("age", "row"):
+        answer = infer(server, tensor(name, 1.0, shape=shape, datatype="FP64"))
+        assert (answer.status_code, answer.json()["code"]) == (400, "tensor_shape")

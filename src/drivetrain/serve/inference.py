@@ -8,6 +8,7 @@ and timestamps are BYTES. The entity may come along as a tensor under its own na
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -178,7 +179,10 @@ def _rows(tensor: InputTensor) -> int:
         raise InvalidInput(
             "rows_missing", "there is no row to predict", where=f"inputs[{tensor.name}].shape", hint="send at least one"
         )
-    return tensor.shape[0]
+    rows = tensor.shape[0]
+    if rows > len(tensor.data) and rows > (given := len(_values(tensor))):  # before there is room made for them
+        raise _misshapen(tensor, given, [rows])
+    return rows
 
 
 def _flat(tensor: InputTensor, shape: list[int], accepted: tuple[str, ...]) -> list[Any]:
@@ -188,15 +192,23 @@ def _flat(tensor: InputTensor, shape: list[int], accepted: tuple[str, ...]) -> l
         raise InvalidInput(
             "tensor_type", f"{tensor.datatype[:20]} does not fit", where=where, hint=f"send {' or '.join(accepted[:2])}"
         )
-    flat = [value for part in tensor.data for value in (part if isinstance(part, list) else (part,))]
-    if tensor.shape not in (shape, [*shape, 1]) or len(flat) != np.prod(shape):
-        raise InvalidInput(
-            "tensor_shape",
-            f"shape {tensor.shape[:4]} with {len(flat)} values does not fit",
-            where=where,
-            hint=f"send shape {shape} and a value for each place",
-        )
+    flat = _values(tensor)
+    if tensor.shape not in (shape, [*shape, 1]) or len(flat) != math.prod(shape):
+        raise _misshapen(tensor, len(flat), shape)
     return flat
+
+
+def _values(tensor: InputTensor) -> list[Any]:
+    return [value for part in tensor.data for value in (part if isinstance(part, list) else (part,))]
+
+
+def _misshapen(tensor: InputTensor, given: int, wanted: list[int]) -> InvalidInput:
+    return InvalidInput(
+        "tensor_shape",
+        f"shape {tensor.shape[:4]} with {given} values does not fit",
+        where=f"inputs[{tensor.name}]",
+        hint=f"send shape {wanted} and a value for each place",
+    )
 
 
 def _unknown(what: str, name: str, known: Mapping[str, object] | tuple[str, ...], where: str) -> InvalidInput:

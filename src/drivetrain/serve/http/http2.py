@@ -38,6 +38,8 @@ _HEAD_BYTES = 4096
 _BODIES = 4
 """So many of the largest bodies may the streams of one connection hold together."""
 
+_TOGETHER = "all bodies and answers of this connection together are too large"
+
 Lines = tuple[tuple[str, str], ...]
 
 
@@ -209,7 +211,7 @@ class Http2Connection(asyncio.Protocol):
             return
         head, status, problem = self._head(cast("Lines", tuple(event.headers or ())))
         if self._full:
-            status, problem = 503, "the requests of this connection hold too much already"
+            status, problem = 413, _TOGETHER
         stream = self._streams[number] = Http2Stream(self, number, head)
         exchange = stream.exchange
         if status:
@@ -244,7 +246,7 @@ class Http2Connection(asyncio.Protocol):
             return
         stream.receive(event)
         if not stream.exchange.answered and self._full:
-            stream.refuse(503, "the requests of this connection hold too much already")
+            stream.refuse(413, _TOGETHER)
 
     @property
     def _full(self) -> bool:
