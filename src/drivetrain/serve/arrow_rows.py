@@ -53,7 +53,7 @@ class Decoder:
         if (message.kind == SCHEMA) == bool(self._schema):
             raise invalid("a stream begins with its schema, and has one")
         if message.kind == SCHEMA:
-            self._schema = message.content
+            self._schema = _checked(message.content)
         elif message.kind == DICTIONARY:
             self._dictionaries.append(message.content)
             if sum(map(len, self._dictionaries)) > self._most:
@@ -158,6 +158,15 @@ def failed(error: DrivetrainError) -> bytes:
         whole = sink.tell()
     schema = _ANSWER.serialize().size
     return bytes(sink.getvalue())[schema:whole]
+
+
+def _checked(schema: bytes) -> bytes:
+    """A schema that Arrow can read, and whose names are text."""
+    try:
+        _ = pa.ipc.read_schema(pa.py_buffer(schema)).names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise invalid(str(error)[:200]) from None
+    return schema
 
 
 def _cast(column: pa.Array, wanted: pa.DataType, name: str) -> pa.Array:

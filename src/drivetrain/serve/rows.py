@@ -183,7 +183,8 @@ def _request_type(row: type[msgspec.Struct]) -> type[msgspec.Struct]:
 
 def possible(field: InputField, packed: Matrix) -> NDArray[np.bool_]:
     """Which of the packed values of an input [n] may stand there; NaN for missing ones where it is nullable."""
-    whole = packed % 1 == 0
+    with np.errstate(invalid="ignore"):  # of infinity there is no rest
+        whole = packed % 1 == 0
     if field.type is ColumnType.TEXT:
         good = whole & (packed >= UNKNOWN) & (packed < len(field.categories))
     elif field.type is ColumnType.BOOLEAN:
