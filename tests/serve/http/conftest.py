@@ -56,7 +56,7 @@ class Tiny:
         return Answer(status, TEXT, reason.encode())
 
     async def _late(self, exchange: Exchange) -> None:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
         exchange.answer(Answer(200, TEXT, f"{exchange.head.method} {exchange.head.path} ".encode() + exchange.body))
 
     async def _streamed(self, exchange: Exchange) -> None:
@@ -141,6 +141,16 @@ class Peer:
         for part in parts:
             self.socket.sendall(part)
         return self
+
+    def fill(self, content: bytes) -> int:
+        """Send until nothing more goes out; how many bytes went."""
+        self.socket.setblocking(False)
+        sent = 0
+        with suppress(BlockingIOError):
+            while True:
+                sent += self.socket.send(content)
+        self.socket.settimeout(10)
+        return sent
 
     def reply(self, *, of_head: bool = False) -> Reply:
         """The next answer."""

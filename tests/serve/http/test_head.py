@@ -161,10 +161,9 @@ def test_headers_that_may_come_twice_are_joined() -> None:
 def test_whatever_comes_is_a_head_or_is_refused(content: bytes) -> None:
     try:
         found = parse_head(head(HOST + content))
-    except BadHead as error:
-        assert error.status in (400, 431, 501, 505)
-    else:
-        assert found.length is None or found.length >= 0
+    except BadHead:
+        return
+    assert found.length is None or found.length >= 0
 
 
 @given(
