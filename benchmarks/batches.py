@@ -121,15 +121,18 @@ def _run(arguments: Sequence[str], home: Path) -> tuple[Speed, float]:
     """The command, and its peak resident memory in MB."""
     command = [sys.executable, "-m", "drivetrain", *arguments, "--json", "--project", str(home)]
     environment = {**os.environ, "DRIVETRAIN_KEYS": str(home / "keys")}
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, cwd=home, env=environment, stdout=said)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        scored = json.load(said)
-    if process.returncode:
-        raise SystemExit(scored)
-    return Speed(scored["rows"], scored["seconds"], used.ru_utime + used.ru_stime), used.ru_maxrss / 1024
+    measured = [sys.executable, "-c", _MEASURE, *command]
+    scored, used = json.loads(subprocess.run(measured, cwd=home, env=environment, stdout=-1, check=True).stdout)
+    return Speed(scored["rows"], scored["seconds"], used["processor"]), used["peak"] / 1024
+
+
+# A small process in between: a process begins with the peak memory of the one that started it.
+_MEASURE = """\
+import json, resource, subprocess, sys
+said = subprocess.run(sys.argv[1:], stdout=-1, check=True).stdout
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([json.loads(said), {"processor": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss}]))
+"""
 
 
 if __name__ == "__main__":

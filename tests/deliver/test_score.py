@@ -232,7 +232,7 @@ def test_bad_rows_whose_step_a_kill_prevented_are_not_doubled(world, form):
     assert outlet.cursor().rows == 4
     unfinished = pa.Table.from_pylist([{"load": "x", "portion": "a.csv", "row": 5, "reasons": []}], schema=SCHEMA)
     outlet.quarantine.mkdir()
-    (outlet.quarantine / ".drivetrain-score").write_bytes(b"")
+    (outlet.quarantine / f".drivetrain-score-{form}").write_bytes(b"")
     if form == "delta":
         Quarantine(Table(outlet.quarantine), outlet._pin).add(unfinished.to_reader(), 1, "x")
     else:
@@ -296,6 +296,9 @@ def test_what_somebody_else_wrote_is_never_touched(world):
                 with pytest.raises(Refused, match="did not write"):
                     world.score("a.csv", world.home / place, format=form, again=replace)
     assert Table(world.home / "theirs").read().num_rows == 1
+    world.score("a.csv", world.home / "table", format="delta")
+    with pytest.raises(Refused, match="in another format"):
+        world.score("a.csv", world.home / "table", format="parquet", again=True)
 
 
 @BOTH
@@ -305,7 +308,7 @@ def test_what_a_kill_leaves_of_the_very_first_step_is_known_as_ours(world, form)
     world.csv("a.csv", rows)
     for name in ("out", "out-quarantine"):
         (world.home / name).mkdir()
-        for left in (".drivetrain-score", ".new-x", *(("part-0.parquet",) if form == "delta" else ())):
+        for left in (f".drivetrain-score-{form}", ".new-x", *(("part-0.parquet",) if form == "delta" else ())):
             (world.home / name / left).write_bytes(b"")
     scored = world.score("a.csv", world.home / "out", format=form, max_bad_share=1)
     assert (len(predictions(scored)), len(bad_rows(scored))) == (2, 1)
@@ -392,6 +395,18 @@ def test_a_model_that_answers_otherwise_than_when_it_was_validated_scores_nothin
     with pytest.raises(Refused, match="golden rows"):
         world.score("a.csv")
     assert not Table(world.catalog.table_path("scores", "a")).exists()
+
+
+@BOTH
+def test_what_is_there_stays_until_there_is_something_to_replace_it(world, form):
+    world.csv("a.csv", loans(3))
+    out = world.home / "out"
+    before = predictions(world.score("a.csv", out, format=form))
+    world.csv("a.csv", [{"age": 40}])
+    with pytest.raises(InvalidInput, match="no column"):
+        world.score("a.csv", out, format=form, again=True)
+    world.csv("a.csv", loans(3))
+    assert predictions(world.score("a.csv", out, format=form)) == before
 
 
 def test_the_cursor_counts_both_kinds_of_rows():

@@ -26,7 +26,6 @@ from drivetrain.store.quarantine import Pin, Quarantine
 from drivetrain.store.tables import Commit, Table
 
 _OURS = b"drivetrain"
-_MARK = ".drivetrain-score"
 _NAME = re.compile(r"rows-(\d{12})\.parquet")
 
 
@@ -102,7 +101,7 @@ class DeltaOutlet:
 
     def cursor(self) -> Cursor | None:
         """See Outlet."""
-        _check_ours(self.path, self.quarantine)
+        _check_ours((self.path, self.quarantine), "delta")
         if not self._table.exists():
             self._fresh = True
             return None
@@ -126,9 +125,9 @@ class DeltaOutlet:
         if self._fresh and table.exists():
             self._pin = waiting.replace(bad.to_reader(), bad.num_rows, digest)
         elif bad.num_rows:
-            _claim(self.quarantine)
+            _claim(self.quarantine, "delta")
             self._pin = waiting.add(bad.to_reader(), bad.num_rows, digest)
-        _claim(self.path)
+        _claim(self.path, "delta")
         commit = Commit(msgspec.json.encode(_Standing(cursor, self._pin)).decode(), digest, cursor.scored)
         put = self._table.overwrite if self._fresh else self._table.append
         put(good, commit)
@@ -141,10 +140,11 @@ class ParquetOutlet:
     def __init__(self, path: Path) -> None:
         self.path, self.quarantine = path, _beside(path)
         self._rows = 0
+        self._fresh = False
 
     def cursor(self) -> Cursor | None:
         """See Outlet. Files of the quarantine that go with no step are taken away."""
-        _check_ours(self.path, self.quarantine)
+        _check_ours((self.path, self.quarantine), "parquet")
         files = _numbered(self.path)
         cursors = [_cursor_in(file) for file in files]
         last = cursors[-1] if cursors else None
@@ -165,34 +165,45 @@ class ParquetOutlet:
         return last
 
     def clear(self) -> None:
-        """See Outlet. The newest file goes first: what a kill leaves is the beginning of the old output."""
-        _check_ours(self.path, self.quarantine)
+        """See Outlet."""
+        _check_ours((self.path, self.quarantine), "parquet")
+        self._fresh = True
+
+    def write(self, good: pa.Table, bad: pa.Table, cursor: Cursor) -> None:
+        """See Outlet."""
+        if self._fresh:
+            self._remove_all()
+            self._fresh = False
+        name = f"rows-{self._rows:012}.parquet"
+        if bad.num_rows:
+            _claim(self.quarantine, "parquet")
+            write_file(self.quarantine / name, _parquet(bad, {}))
+        _claim(self.path, "parquet")
+        write_file(self.path / name, _parquet(good, {_OURS: msgspec.json.encode(cursor)}))
+        self._rows = cursor.rows
+
+    def _remove_all(self) -> None:
+        """The newest file goes first: what a kill leaves is the beginning of the old output."""
         for file in reversed([*_numbered(self.quarantine), *_numbered(self.path)]):
             file.unlink()
         self._rows = 0
 
-    def write(self, good: pa.Table, bad: pa.Table, cursor: Cursor) -> None:
-        """See Outlet."""
-        name = f"rows-{self._rows:012}.parquet"
-        if bad.num_rows:
-            _claim(self.quarantine)
-            write_file(self.quarantine / name, _parquet(bad, {}))
-        _claim(self.path)
-        write_file(self.path / name, _parquet(good, {_OURS: msgspec.json.encode(cursor)}))
-        self._rows = cursor.rows
+
+def _mark(place: Path, form: Format) -> Path:
+    """A file that says what a place is for, there before anything else, so that what a kill leaves is known too."""
+    return place / f".drivetrain-score-{form}"
 
 
-def _check_ours(*places: Path) -> None:
-    """Raise Refused when something lies in one of the places that was not put there by a job like this."""
+def _claim(place: Path, form: Format) -> None:
+    if not _mark(place, form).exists():
+        write_file(_mark(place, form), b"")
+
+
+def _check_ours(places: tuple[Path, ...], form: Format) -> None:
+    """Raise Refused when something lies in one of the places that no job with that format of output put there."""
     for place in places:
-        if place.exists() and not (place.is_dir() and ((place / _MARK).exists() or not any(place.iterdir()))):
+        if place.exists() and not (place.is_dir() and (_mark(place, form).exists() or not any(place.iterdir()))):
             raise _taken(place)
-
-
-def _claim(place: Path) -> None:
-    """Mark a place as ours before anything is written there, so that what a kill leaves is known as ours too."""
-    if not (place / _MARK).exists():
-        write_file(place / _MARK, b"")
 
 
 def _beside(path: Path) -> Path:
@@ -224,7 +235,7 @@ def _cursor_in(file: Path) -> Cursor:
 def _taken(path: Path) -> Refused:
     return Refused(
         "output_taken",
-        "something lies there that `drivetrain score` did not write",
+        "something lies there that `drivetrain score` did not write, or wrote in another format",
         where=str(path),
         hint="name another place: --to PATH",
     )
