@@ -12,7 +12,7 @@ LAZY_ROOMS = ("cli", "engine")
 """Doors and the room behind them import a stage when it runs: `--help` and a run with nothing to do must not pay."""
 LAZY_PARTS = {
     "drivetrain.serve.grpc_server": "it stands on the extra grpc",
-    "drivetrain.serve.arrow_stream": "Arrow takes longer to load than the whole server, and most callers send JSON",
+    "drivetrain.serve.arrow_rows": "Arrow takes longer to load than the whole server, and most callers send JSON",
 }
 """Parts of a room that are loaded when they are first needed, and why."""
 PACKAGE = "src/drivetrain/__init__.py"

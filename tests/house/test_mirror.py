@@ -22,7 +22,7 @@ THROUGH = {
         "train/material", "train/memo", "train/race", "train/teller",
     ),
     "train/learners/test_hook.py": ("train/graph", "train/learner", "train/trees", "train/learners/imputer"),
-    "store/test_code_models.py": ("store/code_child", "store/code_process", "testing/code_models"),
+    "store/test_code_models.py": ("store/code_child", "testing/code_models"),
     "deliver/test_score.py": (
         "deliver/inputs", "deliver/job", "deliver/lanes", "deliver/options", "deliver/outlets", "deliver/parts",
         "deliver/step",

@@ -11,23 +11,17 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from drivetrain.core.errors import InvalidInput, Transient
-from drivetrain.ops.packing import pack
 from drivetrain.store import code_models
 from drivetrain.store.code_models import MOST_FAILURES, CodeScorer
-from drivetrain.store.code_process import CodeColumn, columns_of
 from drivetrain.store.models import Scorer, model_from, open_scorer
 from drivetrain.testing.code_models import CRASHES, FAILS, HANGS, LEAVES, bad_code, code_model, good_code
-from drivetrain.testing.graphs import SIGNATURE, draw, logistic_model
+from drivetrain.testing.graphs import draw, logistic_model
 
 ROWS = draw(100, seed=1)
 NOTHING = "import numpy as np\ndef score(columns):\n    return np.full(len(columns['age']), 0.5)\n"
@@ -129,29 +123,6 @@ def score(columns):
     rows = np.array([[40, 1.5, 1, 1, 315532800, 1.7e9 + 0.5], [40, 2, 0, -1, 0, 1e300], [40, nan, nan, nan, nan, nan]])
     with closing(open_scorer(code_model(source))) as scorer:
         assert scorer.score(rows).tolist() == [0, 0.25, 1]
-
-
-MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(9999, 12, 31))
-KINDS = {
-    "age": (pa.int64(), st.integers(-(2**53), 2**53)),
-    "income-per-month": (pa.float64(), st.floats(allow_nan=False, allow_infinity=False)),
-    "member": (pa.bool_(), st.booleans()),
-    "city": (pa.string(), st.sampled_from([*SIGNATURE.inputs[3].categories, "Zug", ""])),
-    "born": (pa.date32(), MOMENTS.map(datetime.date)),
-    "seen": (pa.timestamp("us"), MOMENTS.filter(lambda moment: moment.year < 2200)),
-}
-
-
-@given(st.fixed_dictionaries({name: st.none() | values for name, (_, values) in KINDS.items()}))
-def test_what_was_packed_comes_back_as_it_was(row):
-    table = pa.table({name: pa.array([row[name]], kind) for name, (kind, _) in KINDS.items()})
-    fields = [CodeColumn(field.name, field.type.value, field.categories) for field in SIGNATURE.inputs]
-    for name, column in columns_of(fields, pack(SIGNATURE, table)).items():
-        (found,) = column.tolist()
-        if row[name] is None:
-            assert found is None or np.isnan(found)
-        else:
-            assert found == ("<unknown>" if row[name] in ("Zug", "") else row[name])
 
 
 def test_code_finds_its_files_and_nothing_of_the_caller(monkeypatch):
