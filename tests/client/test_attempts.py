@@ -26,7 +26,7 @@ def test_a_refusal_that_asks_to_wait_is_waited_for(client, service, status):
 
 def test_a_service_that_says_a_time_of_day_is_waited_for_as_well(client, service):
     service.then(
-        503, refused("draining"), retry_after=format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+        503, refused("overloaded"), retry_after=format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
     )
     started = time.monotonic()
     assert client.predict(ROW).predictions[0].score == 0.5

@@ -15,6 +15,7 @@ drivetrain() {
         python "$DOCS/shrink.py" "$2"
         ;;
     serve)
+        end_server
         coproc SERVER { exec drivetrain serve --port 0; }
         PID=$SERVER_PID
         read -r line <&"${SERVER[0]}"           # waits for the line that says where it answers
@@ -33,11 +34,16 @@ curl() {
     if [[ $said =~ \"id\":\"([^\"]+)\" ]]; then LAST_ID=${BASH_REMATCH[1]}; fi
 }
 
-stop() {
-    local code=$?
+end_server() {
     if [ -n "${PID:-}" ]; then
         kill -TERM "$PID"
-        wait "$PID" || code=$?                  # a server that is told to stop ends well
+        wait "$PID"                             # a server that is told to stop ends well
+        PID=""
     fi
+}
+
+stop() {
+    local code=$?
+    end_server || code=$?
     exit "$code"
 }

@@ -17,7 +17,13 @@ from tests.house.conftest import ROOT
 from drivetrain.cli.main import cli
 
 HERE = Path(__file__).parent
-RUN = ["README.md", "docs/ml-engineer.md", "docs/ai-engineer.md", "docs/rolling-out.md"]
+WALKS = {
+    "README": ["README.md"],
+    "ml-engineer": ["docs/ml-engineer.md"],
+    "ai-engineer": ["docs/ai-engineer.md", "docs/operating.md", "docs/ways-in.md"],
+    "rolling-out": ["docs/rolling-out.md"],
+}
+RUN = [page for walk in WALKS.values() for page in walk]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -28,9 +34,10 @@ def blocks(page, *languages):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the pages call the service with curl")
-@pytest.mark.parametrize("page", RUN)
-def test_the_commands_of_a_page_run(page, tmp_path):
-    commands = blocks(page, "sh")
+@pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
+def test_the_commands_of_a_page_run(walk, tmp_path):
+    """Some pages go on in the project of the page before."""
+    commands = [block for page in walk for block in blocks(page, "sh")]
     assert len(commands) >= 4
     script = "\n".join([(HERE / "preamble.sh").read_text(), *commands])
     place = {

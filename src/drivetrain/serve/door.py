@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from drivetrain.access.caller import Caller
-from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.serve.answers import MethodUnknown, Overloaded, refusal
 from drivetrain.serve.callers import Callers
 from drivetrain.serve.cors import Cors
@@ -22,7 +22,7 @@ from drivetrain.serve.mishaps import MISHAPS
 
 Method = Literal["GET", "POST"]
 JSON_TYPE = "application/json"
-_CODES = {400: "http_invalid", 408: "request_too_slow", 413: "body_too_large", 431: "head_too_large", 503: "draining"}
+_CODES = {400: "http_invalid", 408: "request_too_slow", 413: "body_too_large", 431: "head_too_large"}
 
 
 class Endpoint(Protocol):
@@ -124,7 +124,10 @@ class Door:
     def refuse(self, status: int, reason: str) -> Answer:
         """The answer to what never became a request."""
         hint = "see RFC 9112" if status == 400 else "send less, or faster"
-        answer = refusal(InvalidInput(_CODES.get(status, "http_invalid"), reason, where="request", hint=hint))
+        error: DrivetrainError = InvalidInput(_CODES.get(status, "http_invalid"), reason, where="request", hint=hint)
+        if status == 503:
+            error = Transient("connections_too_many", reason, hint="connect again after Retry-After seconds")
+        answer = refusal(error)
         self._counts.answered("refused", status, 0.0)
         return answer._replace(status=status)
 
