@@ -180,12 +180,12 @@ def test_a_streamed_body_may_take_its_time_as_long_as_it_goes_on(listen: Listen)
         assert peer.send(bytes(2048)).socket.recv(12) == b"HTTP/1.1 200"
 
 
-def test_who_does_not_take_the_answer_is_cut_off_and_costs_one_answer(listen: Listen) -> None:
+def test_who_does_not_take_the_answer_is_cut_off_and_costs_few_answers(listen: Listen) -> None:
     server = listen(write_seconds=0.2)
     with server.peer(receive=4096) as peer:
         peer.fill(get("/large") * 100_000)
         until(lambda: server.listener.connections == 0)
-        assert server.handler.seen == ["/large"]
+        assert len(server.handler.seen) <= 3  # of 100,000: what the kernel takes off our hands is not ours to bound
         assert len(peer.rest()) < LARGE
 
 
