@@ -26,9 +26,14 @@ def claim(host: str, port: int, *, setting: str = "port") -> socket.socket:
         ) from None
 
 
+def authority(host: str, port: int) -> str:
+    """An address as callers write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def url_of(held: socket.socket, host: str, *, tls: bool = False) -> str:
-    """The address as callers write it."""
-    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{held.getsockname()[1]}"
+    """Where a server answers."""
+    return f"{'https' if tls else 'http'}://{authority(host, held.getsockname()[1])}"
 
 
 def shared(host: str, port: int) -> socket.socket:

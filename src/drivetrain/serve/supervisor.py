@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from drivetrain.serve.board import Board, Note, Pulse
-from drivetrain.serve.listening import claim, url_of
+from drivetrain.serve.listening import authority, claim, url_of
 from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.order import Order
 from drivetrain.serve.recording import RecorderProcess
@@ -199,7 +199,7 @@ class Supervisor:
         worst = min(found, key=lambda note: (note.state == "ready", note.deployment))
         return Said(
             os.getpid(), self._url, worst.release, worst.deployment, worst.state, worst.reason,
-            f"{self._settings.host}:{self._grpc_port}" if self._grpc_port else "",
+            authority(self._settings.host, self._grpc_port) if self._grpc_port else "",
             tuple(note.pid for note in notes),
         )  # fmt: skip
 

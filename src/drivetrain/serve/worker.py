@@ -63,9 +63,10 @@ class Worker:
         self._usages: dict[Path, UsageTable] = {}
         self.services = [self._service(service) for service in settings.services]
         page = MetricsPage(self.services, self._board, self._counts, lambda: self._listener.connections)
-        routes = Routes(self.services, self._counts, lambda: page.text(os.getpid()), order.url)
+        most = settings.limits.max_body_bytes
+        routes = Routes(self.services, self._counts, lambda: page.text(os.getpid()), order.url, most)
         cors = Cors(settings.cors_origins) if settings.cors_origins else None
-        self._door = Door(routes, self._counts, settings.limits.max_body_bytes, cors)
+        self._door = Door(routes, self._counts, most, cors)
         self._certificate = Certificate(settings.tls) if settings.tls else None
         self._ended = asyncio.Event()
 
@@ -124,7 +125,7 @@ class Worker:
             from drivetrain.serve.grpc_server import GrpcServer
         except ImportError:
             raise MissingExtra("grpcio", "grpc") from None
-        server = GrpcServer(self.services, self._order.settings)
+        server = GrpcServer(self.services, self._order.settings, self._certificate)
         await server.listen(self._order.grpc_port)
         return server
 
@@ -197,8 +198,8 @@ async def _again_and_again(step: Step) -> None:
 def main() -> int:
     """Be a worker until told to stop; the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the supervisor, who tells its workers
-    order = from_json(sys.argv[1], Order)
     keep_log()
+    order = from_json(sys.argv[1], Order)
 
     async def work() -> None:
         with ExitStack() as opened:

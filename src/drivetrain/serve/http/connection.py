@@ -330,7 +330,8 @@ class Connection(asyncio.Protocol):
         answer = self._wire.handler.refuse(status, reason)
         exchange, self._exchange = self._exchange, None
         if exchange is None or not exchange.begun:
-            prefix = self._wire.prefix(answer.status, answer.headers, False)
+            extra = exchange.extra if exchange is not None else ()
+            prefix = self._wire.prefix(answer.status, answer.headers + extra, False)
             self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (prefix, len(answer.body), answer.body))
         if exchange is not None:
             exchange.leave()

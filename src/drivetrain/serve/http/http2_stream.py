@@ -234,8 +234,9 @@ class Http2Stream:
 
     def refuse(self, status: int, reason: str) -> None:
         """Answer what is no proper request, and hear no more of it."""
+        answer = self._link.wire.handler.refuse(status, reason)
         self.exchange.answered = status
-        self.send(self.exchange, self._link.wire.handler.refuse(status, reason))
+        self.send(self.exchange, answer._replace(headers=answer.headers + self.exchange.extra))
         self.exchange.leave()
         self._discard()
 

@@ -1,0 +1,128 @@
+"""Tensors in protobuf messages: as lists of their type, or packed as bytes, which is what most clients send.
+
+Missing values are NaN, or the whole tensor is left out. Packed numbers are little-endian, one after the other; packed
+texts have their length before each (uint32). The answer is packed when the request was.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from drivetrain.core.errors import InvalidInput
+from drivetrain.serve.grpc_messages import message
+from drivetrain.serve.inference import wanted_outputs
+from drivetrain.serve.protocol import InferenceRequest, InputTensor, OutputRequest
+from drivetrain.serve.scoring import Scored
+
+_LISTS = {
+    "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
+    "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
+    "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
+}  # fmt: skip
+_PACKED = {
+    "BOOL": "?", "INT8": "<i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "UINT8": "<u1", "UINT16": "<u2",
+    "UINT32": "<u4", "UINT64": "<u8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8", "BYTES": "",
+}  # fmt: skip
+_LENGTH_BYTES = 4
+
+Message = Any  # protobuf makes the fields of its messages as it goes
+
+
+def read_inference(asked: Message) -> InferenceRequest:
+    """The same request as it would have come in JSON. Raises InvalidInput."""
+    packed = asked.raw_input_contents
+    if packed and len(packed) != len(asked.inputs):
+        raise InvalidInput(
+            "tensor_shape",
+            f"{len(packed)} raw contents for {len(asked.inputs)} inputs",
+            where="raw_input_contents",
+            hint="send one for each input, or none at all",
+        )
+    if not asked.inputs:
+        raise InvalidInput("rows_missing", "there is no input", where="inputs", hint="send a tensor for each input")
+    inputs = [_tensor(tensor, packed[at] if packed else None) for at, tensor in enumerate(asked.inputs)]
+    outputs = [OutputRequest(output.name) for output in asked.outputs]
+    return InferenceRequest(inputs, asked.id or None, None, outputs or None)
+
+
+def written_answer(service: str, request: InferenceRequest, scored: Scored, *, packed: bool) -> Message:
+    """The answer to a request whose rows were scored. The ids of the predictions are one more output."""
+    tensor, lists = message("InferOutputTensor"), message("InferTensorContents")
+    ids = [name.encode() for name in scored.ids]
+    known: dict[str, tuple[str, list[Any]]] = {
+        "score": ("FP64", scored.scores),
+        "decision": ("BOOL", scored.decisions),
+        "prediction_id": ("BYTES", ids),
+    }
+    outputs, contents = [], []
+    for name in [*(output.name for output in wanted_outputs(request)), "prediction_id"]:
+        kind, values = known[name]
+        made = tensor(name=name, datatype=kind, shape=[len(ids)])
+        if packed:
+            contents.append(_pack(kind, values))
+        else:
+            made.contents.CopyFrom(lists(**{_LISTS[kind]: values}))
+        outputs.append(made)
+    return message("ModelInferResponse")(
+        model_name=service,
+        model_version=scored.release.rpartition("@")[2],
+        id=request.id or "",
+        outputs=outputs,
+        raw_output_contents=contents,
+    )
+
+
+def _tensor(tensor: Message, packed: bytes | None) -> InputTensor:
+    where, shape, kind = f"inputs[{tensor.name[:80]}]", list(tensor.shape), tensor.datatype
+    if any(size < 0 for size in shape):
+        raise InvalidInput("tensor_shape", f"shape {shape[:4]} has a negative size", where=where, hint="send sizes")
+    known = _LISTS if packed is None else _PACKED
+    if kind not in known:
+        raise InvalidInput(
+            "tensor_type", f"{kind[:20]!r} is not known", where=where, hint=f"send one of {', '.join(known)}"
+        )
+    values = list(getattr(tensor.contents, _LISTS[kind])) if packed is None else _unpack(kind, packed, where)
+    if kind == "BYTES":
+        values = [_text(value, where) for value in values]
+    elif kind.startswith("FP"):
+        values = [None if value != value else value for value in values]  # noqa: PLR0124 - only NaN is not itself
+    return InputTensor(tensor.name, shape, kind, values)
+
+
+def _unpack(kind: str, packed: bytes, where: str) -> list[Any]:
+    if kind == "BYTES":
+        return _unpack_texts(packed, where)
+    number = np.dtype(_PACKED[kind])
+    if len(packed) % number.itemsize:
+        raise _cut_off(where)
+    return list(np.frombuffer(packed, number).tolist())
+
+
+def _unpack_texts(packed: bytes, where: str) -> list[bytes]:
+    values, at = [], 0
+    while at < len(packed):
+        begin = at + _LENGTH_BYTES
+        at = begin + int.from_bytes(packed[at:begin], "little")
+        if max(at, begin) > len(packed):
+            raise _cut_off(where)
+        values.append(packed[begin:at])
+    return values
+
+
+def _pack(kind: str, values: list[Any]) -> bytes:
+    if kind == "BYTES":
+        return b"".join(len(value).to_bytes(_LENGTH_BYTES, "little") + value for value in values)
+    return np.array(values, _PACKED[kind]).tobytes()
+
+
+def _text(value: bytes, where: str) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("field_type", "expected text in UTF-8", where=where, hint="encode it as UTF-8") from None
+
+
+def _cut_off(where: str) -> InvalidInput:
+    return InvalidInput("tensor_shape", "the raw contents end in the middle of a value", where=where, hint="send all")
