@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -81,13 +82,14 @@ def lake(home: Path, kind: str, service: str = SERVICE) -> list[dict[str, Any]]:
 
 @dataclass
 class Running:
-    """A server, and somebody with a key to ask it."""
+    """A server, somebody with a key to ask it, and somebody without."""
 
     process: subprocess.Popen[str]
     settings: ServerSettings
     url: str
     key: str
     client: httpx.Client
+    anyone: httpx.Client
     begun: set[int] = field(default_factory=set)
 
     @property
@@ -107,7 +109,7 @@ class Running:
         return self.client.post("/v1/predict", json={"rows": rows, **more})
 
     def health(self, service: str = SERVICE) -> dict[str, Any]:
-        services = httpx.get(f"{self.url}/health", verify=False).json()["services"]
+        services = self.anyone.get("/health").json()["services"]
         return next(found for found in services if found["service"] == service)
 
     def said(self, service: str = SERVICE) -> dict[str, Any]:
@@ -177,8 +179,9 @@ def running(settings: ServerSettings) -> Iterator[Running]:
         url = line.split(" answers at ")[1].split(",")[0]
         headers = {"Authorization": f"Bearer {key}"}
         try:
-            with httpx.Client(base_url=url, headers=headers, timeout=20, verify=False) as client:
-                server = Running(process, settings, url, key, client)
+            asking = partial(httpx.Client, base_url=url, timeout=20, verify=False)
+            with asking(headers=headers) as client, asking() as anyone:
+                server = Running(process, settings, url, key, client, anyone)
                 server.family()
                 yield server
                 server.finish()

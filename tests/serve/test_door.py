@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .conftest import ROW, Running
+from drivetrain.testing.graphs import ROW
+
+from .conftest import Running, Start
 
 PREDICT = json.dumps({"rows": [ROW]}).encode()
 
@@ -36,14 +38,14 @@ def raw(server: Running, content: bytes) -> bytes:
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"])
 def test_health_asks_for_no_key(server: Running, path: str) -> None:
-    answer = httpx.get(server.url + path)
+    answer = server.anyone.get(path)
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
 
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v1/labels", "/v2/models/loans/infer"])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer dt_wrong"}, {"X-API-Key": ""}])
 def test_everything_else_asks_for_a_key(server: Running, path: str, headers: dict[str, str]) -> None:
-    answer = httpx.post(server.url + path, json={"rows": [ROW]}, headers=headers)
+    answer = server.anyone.post(path, json={"rows": [ROW]}, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.json()["hint" if path.startswith("/v2") else "error"]
@@ -51,13 +53,13 @@ def test_everything_else_asks_for_a_key(server: Running, path: str, headers: dic
 
 @pytest.mark.parametrize("path", ["/metrics", "/v2", "/v2/models/loans"])
 def test_reading_asks_for_a_key_too(server: Running, path: str) -> None:
-    assert httpx.get(server.url + path).status_code == 401
+    assert server.anyone.get(path).status_code == 401
     assert server.client.get(path).status_code == 200
 
 
 def test_the_key_may_stand_in_either_header(server: Running) -> None:
     key = server.client.headers["authorization"].removeprefix("Bearer ")
-    assert httpx.post(f"{server.url}/v1/predict", json={"rows": [ROW]}, headers={"X-API-Key": key}).status_code == 200
+    assert server.anyone.post("/v1/predict", json={"rows": [ROW]}, headers={"X-API-Key": key}).status_code == 200
 
 
 def test_an_unknown_path_is_404_with_the_nearest_one(server: Running) -> None:
@@ -130,7 +132,7 @@ def test_a_head_without_end_is_cut_off(server: Running) -> None:
     except OSError:  # the connection was reset before all of it was sent
         answer = b""
     assert answer.startswith(b"HTTP/1.1 431 ") or not answer
-    assert httpx.get(f"{server.url}/health").status_code == 200
+    assert server.anyone.get("/health").status_code == 200
 
 
 def test_a_caller_who_hangs_up_leaves_no_trace_in_the_log(server: Running) -> None:
@@ -170,18 +172,52 @@ def test_garbage_gives_a_clear_error_and_never_a_5xx(server: Running, path: str,
         assert "Traceback" not in error(answer)["message"]
 
 
-def test_who_asks_too_often_is_told_when_to_come_back(start: Callable[..., Running]) -> None:
-    server = start("--requests-per-second", "2")
+def test_who_asks_too_often_is_told_when_to_come_back(start: Start) -> None:
+    server = start(requests_per_second=2)
     answers = [server.predict(ROW) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
     assert int(answers[-1].headers["retry-after"]) >= 1
     assert error(answers[-1])["code"] == "rate_limited"
-    assert httpx.get(f"{server.url}/health").status_code == 200
+    assert server.anyone.get("/health").status_code == 200
 
 
-def test_limits_are_settings(start: Callable[..., Running]) -> None:
-    server = start("--max-rows", "2", "--max-body-bytes", "1024", "--max-explained-rows", "1")
+def test_limits_are_settings(start: Start) -> None:
+    server = start(max_rows=2, max_body_bytes=1024, max_explained_rows=1, max_nesting=3, max_header_bytes=2000)
     assert server.predict(ROW, ROW).status_code == 200
     assert error(server.predict(ROW, ROW, ROW))["code"] == "rows_too_many"
     assert error(server.predict(ROW, ROW, explain=True))["code"] == "explained_rows_too_many"
     assert error(server.predict({**ROW, "city": "x" * 1024}))["code"] == "body_too_large"
+    assert error(server.predict({**ROW, "city": [[1]]}))["code"] == "nesting_too_deep"
+    assert error(server.client.get("/metrics", headers={"X": "x" * 2000}))["code"] == "head_too_large"
+
+
+def test_a_deadline_that_means_nothing_is_refused(server: Running) -> None:
+    for said in ("soon", "-1", "1.5", "1e3", "", "9999999999"):
+        answer = server.client.post("/v1/predict", json={"rows": [ROW]}, headers={"X-Deadline-Ms": said})
+        assert (answer.status_code, error(answer)["where"]) == (400, "X-Deadline-Ms")
+    in_time = server.client.post("/v1/predict", json={"rows": [ROW]}, headers={"X-Deadline-Ms": "999999999"})
+    assert in_time.status_code == 200
+
+
+def test_who_has_no_time_is_told_so_at_once(server: Running) -> None:
+    answer = server.client.post("/v1/predict", json={"rows": [ROW]}, headers={"X-Deadline-Ms": "0"})
+    assert (answer.status_code, error(answer)["code"]) == (503, "deadline_passed")
+    assert int(answer.headers["retry-after"]) >= 1
+    long = server.client.post("/v1/predict", json={"rows": [{"age": 40}] * 5000}, headers={"X-Deadline-Ms": "0"})
+    assert (long.status_code, error(long)["code"]) == (503, "deadline_passed")
+
+
+def test_more_connections_than_allowed_are_told_to_come_back(start: Start) -> None:
+    server = start(max_connections=1)
+    assert server.client.get("/health").status_code == 200  # stays connected
+    answer = server.anyone.get("/health")
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    assert error(answer)["code"] == "connections_too_many"
+
+
+def test_pages_of_other_origins_are_not_let_in_by_default(server: Running) -> None:
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    answer = server.anyone.options("/v1/predict", headers=asked)
+    assert answer.status_code == 405
+    assert not [name for name in answer.headers if name.startswith("access-control")]
