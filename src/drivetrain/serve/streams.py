@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 import time
-import traceback
 from collections.abc import Coroutine
 from typing import Protocol
 
@@ -22,6 +20,7 @@ from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.serve.answers import refusal
 from drivetrain.serve.door import DEFECT, caller_of
 from drivetrain.serve.http.messages import Exchange, Headers
+from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.predict import asks_to_explain
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import Request, Scored, too_late
@@ -162,8 +161,8 @@ class Stream:
             await self._end(await self._problem(work))
         except ConnectionResetError:  # the caller has gone
             pass
-        except Exception:  # noqa: BLE001 - the process boundary: a defect of ours ends one request, not the server
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # noqa: BLE001 - the process boundary: a defect of ours ends one request, no more
+            MISHAPS.tell(error)
             if self.exchange.begun:
                 self.exchange.end(whole=False)
             else:
