@@ -24,8 +24,7 @@ THROUGH = {
     "train/learners/test_hook.py": ("train/graph", "train/learner", "train/trees", "train/learners/imputer"),
     "store/test_code_models.py": ("store/code_child", "testing/code_models"),
     "deliver/test_score.py": (
-        "deliver/inputs", "deliver/job", "deliver/lanes", "deliver/options", "deliver/outlets", "deliver/parts",
-        "deliver/step",
+        "deliver/inputs", "deliver/job", "deliver/lanes", "deliver/options", "deliver/parts", "deliver/step",
     ),
     "deploy/test_deploy.py": ("deploy/targets",),
     "deploy/test_rollout.py": ("deploy/local_way_back",),
