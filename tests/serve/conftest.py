@@ -33,7 +33,7 @@ from drivetrain.store.tables import Table
 from drivetrain.testing.graphs import again, flipped, logistic_model
 from drivetrain.testing.releases import ReleaseMaker
 
-SERVICE = "loans"
+SERVICE, OTHER = "loans", "cards"
 _SERVER = {each.name for each in fields(ServerSettings)}
 _LIMITS = {each.name for each in fields(ConnectionLimits)}
 
@@ -70,6 +70,15 @@ def settings_of(home: Path, others: tuple[ServiceSettings, ...] = (), **changed:
     limits = {name: changed.pop(name) for name in list(changed) if name in _LIMITS}
     first = ServiceSettings(home, changed.pop("name", SERVICE), **changed)
     return ServerSettings((first, *others), **{"port": 0, "limits": ConnectionLimits(**limits), **server})
+
+
+def spoil(home: Path, release: Release, name: str) -> None:
+    """Flip a bit of a file of a release."""
+    with Catalog(home) as catalog:
+        path = catalog.folder(release.ref) / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
 
 def lake(home: Path, kind: str, service: str = SERVICE) -> list[dict[str, Any]]:
@@ -236,6 +245,15 @@ def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A server with the default settings that many tests ask."""
     home = Path(shutil.copytree(template.home, tmp_path_factory.mktemp("shared") / "project"))
     with running(settings_of(home)) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def pair(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Two services in one server with two workers: the loans, and cards, which decide the other way round."""
+    home = Path(shutil.copytree(template.home, tmp_path_factory.mktemp("pair") / "project"))
+    ReleaseMaker(home, OTHER, SERVICE).deploy(template.flipped)
+    with running(settings_of(home, (ServiceSettings(home, OTHER),), workers=2)) as found:
         yield found
 
 
