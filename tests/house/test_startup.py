@@ -18,7 +18,7 @@ HEAVY = DATA | {
     "jinja2",
     "plotly",
     "mlflow",
-    "granian",
+    "uvloop",
     "rich",
     "urllib3",
     "drivetrain.engine",
