@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from drivetrain.cli import output
 from drivetrain.cli.exits import NOT_LIVE, OUT_OF_BOUNDS, USAGE
 from drivetrain.cli.main import cli
 from drivetrain.engine import uptake
@@ -40,8 +42,9 @@ class Desk:
 
     def run(self, *words, code=0):
         """What a command says; it ends with that exit code."""
-        environment = {"DRIVETRAIN_KEYS": str(self.home / "keys"), "COLUMNS": "200"}
-        result = CliRunner().invoke(cli, [*map(str, words), "--project", str(self.home)], env=environment)
+        environment = {"DRIVETRAIN_KEYS": str(self.home / "keys")}
+        with patch.object(output.out, "_width", 200):  # whatever COLUMNS said when it was made
+            result = CliRunner().invoke(cli, [*map(str, words), "--project", str(self.home)], env=environment)
         assert result.exit_code == code, result.output
         return result.output
 
