@@ -20,6 +20,7 @@ _BY_CODE = {
     "rate_limited": 429,
     "quota_exceeded": 429,
     "overloaded": 503,
+    "model_code_failed": 500,  # the row is as the signature says: the model's own code is to blame
 }
 _BY_FAMILY: tuple[tuple[type[DrivetrainError], int], ...] = (
     (InvalidInput, 400),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.serve.board import Pulse
 from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.loading import LoadedRelease
+from drivetrain.serve.mishaps import Mishaps
 from drivetrain.serve.rows import RowForm
 from drivetrain.store.segments import PredictionLog
 
@@ -38,23 +41,48 @@ class Contender:
         self._room = np.empty(BLOCK, log.dtype)  # most turns fit in: nothing is allocated for them
         self._fresh: list[tuple[Matrix, Sequence[float]]] = []
         self._fresh_rows = 0
+        self._threads = ThreadPoolExecutor(self.processes, "score") if self.processes else None
+        self._probe: Future[None] | None = None
+        self._mishaps = Mishaps()
+        self.closed = False
 
     def score(self, rows: Matrix) -> Matrix:
-        """The probability of each packed row: [n, F] -> [n]; NaN where the model has none.
+        """The probability of each packed row: [n, F] -> [n]; NaN where the model has none. For the event loop.
+
+        Of a model in processes of its own: see ``ask``.
+        """
+        self._pulse.score_with(self.slot)
+        try:
+            return self.release.score(rows)
+        finally:
+            self._pulse.score_with(0)
+
+    def ask(self, rows: Matrix) -> asyncio.Future[Matrix]:
+        """What a model in processes of its own says, while the loop goes on. Raises Transient when it was closed."""
+        if self._threads is None or self.closed:
+            raise Transient("model_closed", "this model was closed", hint="ask the release that serves now")
+        return asyncio.get_running_loop().run_in_executor(self._threads, self.told, rows)
+
+    def told(self, rows: Matrix) -> Matrix:
+        """The scores [n], for whoever may wait in a thread: no pulse tells of it. Raises InvalidInput or Transient.
 
         What code says of its failure may hold rows of other callers: it goes to the log, and its code to the caller.
         """
-        if self.processes:
-            try:
-                return self.release.score(rows)
-            except DrivetrainError as error:
-                print(f"drivetrain serve: {self.name}: {error}", file=sys.stderr)  # noqa: T201 - a server's log
-                family = InvalidInput if isinstance(error, InvalidInput) else Transient
-                raise family(error.code, "the model failed", hint="the server's log says why") from None
-        self._pulse.score_with(self.slot)
-        scores = self.release.score(rows)
-        self._pulse.score_with(0)
-        return scores
+        try:
+            return self.release.score(rows)
+        except DrivetrainError as error:
+            self._mishaps.say(f"{self.name}: {error}")
+            family = InvalidInput if isinstance(error, InvalidInput) else Transient
+            raise family(error.code, "the model failed", hint="the server's log says why") from None
+
+    def probe(self) -> None:
+        """Ask a broken model for its typical row, beside everything else: one good answer mends it."""
+        if self._threads is not None and not self.closed and (self._probe is None or self._probe.done()):
+            self._probe = self._threads.submit(self._try)
+
+    def _try(self) -> None:
+        with suppress(DrivetrainError):  # broken it is, as everybody knows already
+            self.release.score(self.release.typical[None])
 
     def record(
         self,
@@ -100,5 +128,8 @@ class Contender:
 
     def close(self) -> None:
         """Let go of the log and of the model's processes."""
+        self.closed = True
         self._log.close()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
         self.release.close()

@@ -34,6 +34,7 @@ _BY_CODE = {
     "quota_exceeded": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "overloaded": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "deadline_passed": grpc.StatusCode.DEADLINE_EXCEEDED,
+    "model_code_failed": grpc.StatusCode.INTERNAL,
 }
 _BY_FAMILY: tuple[tuple[type[DrivetrainError], grpc.StatusCode], ...] = (
     (InvalidInput, grpc.StatusCode.INVALID_ARGUMENT),

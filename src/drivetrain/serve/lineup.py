@@ -26,6 +26,7 @@ class Lineup:
         self.trial = trial
         self.shadows = tuple(shadows)
         self._plain = trial is None and not shadows
+        self.elsewhere = bool(champion.contender.processes or (trial is not None and trial.challenger.processes))
 
     @property
     def contenders(self) -> tuple[Contender, ...]:

@@ -13,22 +13,31 @@ _EVERY_SECONDS = 1.0
 
 
 class Mishaps:
-    """Prints at most one traceback a second, and how many were left out before it."""
+    """Prints at most one a second, and how many were left out before it."""
 
     def __init__(self) -> None:
         self._last = -_EVERY_SECONDS
         self._left_out = 0
 
     def tell(self, error: BaseException) -> None:
-        """Print the error with its traceback, unless one was printed just now."""
+        """Print the error with its traceback, unless something was printed just now."""
+        if self._may():
+            traceback.print_exception(error, file=sys.stderr)
+
+    def say(self, what: str) -> None:
+        """Print a line, unless something was printed just now; from any thread."""
+        if self._may():
+            print(f"drivetrain serve: {what}", file=sys.stderr)  # noqa: T201 - the log
+
+    def _may(self) -> bool:
         now = time.monotonic()
         if now - self._last < _EVERY_SECONDS:
             self._left_out += 1
-            return
-        if self._left_out:
-            print(f"drivetrain serve: {self._left_out} more mishaps were left out", file=sys.stderr)  # noqa: T201 - the log
-        traceback.print_exception(error, file=sys.stderr)
-        self._last, self._left_out = now, 0
+            return False
+        left_out, self._last, self._left_out = self._left_out, now, 0
+        if left_out:
+            print(f"drivetrain serve: {left_out} more mishaps were left out", file=sys.stderr)  # noqa: T201 - the log
+        return True
 
 
 MISHAPS = Mishaps()

@@ -31,8 +31,8 @@ _REFUSALS = {
     "413": "The body is too large, or has too many rows.",
     "415": "The body is not JSON.",
     "429": "Too many requests with this API key; see Retry-After.",
-    "500": "The server made a mistake.",
-    "503": "Overloaded, or the journal cannot be written; see Retry-After.",
+    "500": "The server, or the model's own code, made a mistake.",
+    "503": "Overloaded, the model does not answer, or the journal cannot be written; see Retry-After.",
 }
 _OF_OPEN = ("405", "500")
 _OF_GET = ("401", "405", "429", "500")

@@ -18,10 +18,10 @@ from drivetrain.core.model import UNKNOWN, InputField
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.explain import shapley
 from drivetrain.serve.answers import JSON, refusal
+from drivetrain.serve.contender import Contender
 from drivetrain.serve.door import defect
 from drivetrain.serve.http.messages import Answer, Exchange, Headers
 from drivetrain.serve.lineup import Lineup
-from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import Request, Scored
@@ -101,14 +101,18 @@ class _Named(Request):
     async def _explain(self, scored: Scored) -> None:
         """Find the reasons in a thread of their own, then answer."""
         loop = asyncio.get_running_loop()
-        reasons = await loop.run_in_executor(self.endpoint.explainer, self._reasons, scored)
+        try:
+            reasons = await loop.run_in_executor(self.endpoint.explainer, self._reasons, scored)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
+            self.exchange.answer(failure(error))
+            return
         self.exchange.answer(predicted(scored, map(Prediction, scored.ids, scored.scores, scored.decisions, reasons)))
 
     def _reasons(self, scored: Scored) -> list[tuple[Reason, ...]]:
         assert self.lineup is not None
-        release = next(each.release for each in self.lineup.contenders if each.name == scored.release)
-        packed = np.frombuffer(self.read(RowForm(release.signature)).packed).reshape(len(scored.ids), -1)
-        return [_explain(release, row) for row in packed]
+        contender = next(each for each in self.lineup.contenders if each.name == scored.release)
+        packed = np.frombuffer(self.read(RowForm(contender.release.signature)).packed).reshape(len(scored.ids), -1)
+        return [_explain(contender, row) for row in packed]
 
 
 def predicted(scored: Scored, predictions: Iterable[Prediction]) -> Answer:
@@ -132,10 +136,10 @@ def failure(error: Exception, *, inference: bool = False) -> Answer:
 _ENCODE = msgspec.json.Encoder().encode
 
 
-def _explain(release: LoadedRelease, row: NDArray[np.float64]) -> tuple[Reason, ...]:
-    effects = shapley(release.score, row, release.typical)
+def _explain(contender: Contender, row: NDArray[np.float64]) -> tuple[Reason, ...]:
+    effects = shapley(contender.told, row, contender.release.typical)
     strongest = np.argsort(-np.abs(effects), kind="stable")[:TOP]
-    fields = release.signature.inputs
+    fields = contender.release.signature.inputs
     return tuple(
         Reason(fields[at].name, readable(fields[at], row[at]), readable(fields[at], fields[at].typical), effect)
         for at in strongest.tolist()

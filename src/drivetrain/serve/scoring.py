@@ -1,8 +1,8 @@
 """Scores together whatever arrived in one turn of the event loop, and records it before anybody hears of it.
 
 There is no timer: a request never waits for others. While a turn is scored, the requests of the next one arrive, so
-turns grow with the load by themselves. A long request is scored in slices, one a turn, so that it delays nobody. A
-model that runs in processes of its own gets the same batches, as many at a time as it has processes.
+turns grow with the load by themselves. A long request is scored in slices, one a turn, so that it delays nobody.
+(A model that runs in processes of its own has another queue: ``calls``.)
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.serve.answers import Overloaded
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
+from drivetrain.serve.pace import Pace
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.settings import ServiceSettings
 
@@ -56,6 +56,8 @@ class Request(ABC):
     scores: list[Matrix]
     """Of a long request: those of the slices so far."""
     copies: Sequence[Copy] = ()
+    alarm: asyncio.TimerHandle | None = None
+    """What ends the request at ``late``, where the loop goes on while it is scored."""
 
     @abstractmethod
     def read(self, form: RowForm) -> Rows:
@@ -70,6 +72,8 @@ class Request(ABC):
         if not self.ended:
             self.tell(result)
             self.ended = True
+            if self.alarm is not None:
+                self.alarm.cancel()
             for copy in self.copies:
                 copy(self, result)
 
@@ -89,21 +93,14 @@ class Scoring:
         self._loop = asyncio.get_running_loop()
         self._short: list[Request] = []
         self._long: deque[Request] = deque()
-        self._alone: deque[Request] = deque()
         self._scheduled = False
         self._retired = False
-        self._seconds_a_row = 0.0
-        workers = contender.processes
-        self._pool = ThreadPoolExecutor(workers, "score") if workers else None
-        self._free = workers or 1
+        self._pace = Pace(settings.deadline_seconds, contender.processes)
 
     @property
     def full(self) -> bool:
         """Whether a request that comes now would have to be refused."""
-        return (
-            self.waiting_requests >= self._settings.max_waiting_requests
-            or self.waiting_rows * self._seconds_a_row > self._settings.deadline_seconds
-        )
+        return self.waiting_requests >= self._settings.max_waiting_requests or self._pace.is_late(self.waiting_rows)
 
     def has_room(self, rows: int) -> bool:
         """Whether so many rows could be queued now."""
@@ -133,91 +130,56 @@ class Scoring:
         """Let go of the release once nothing waits for it any more."""
         self._retired = True
         if not self.waiting_requests:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
-        self.contender.close()
+            self.contender.close()
 
     # --- turns -------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if self._free and not self._scheduled:
+        if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         self._scheduled = False
-        if self._alone:
-            requests = [self._alone.popleft()]
-        elif self._pool is None:
-            requests, self._short = self._short, []
-        else:
-            requests, self._short = self._short[:SLICE], self._short[SLICE:]
-        requests = self._in_time(requests)
-        if requests:
+        requests, self._short = self._short, []
+        if requests := self._in_time(requests):
             self._score(requests, None)
-        if self._long and self._free:
+        if self._long:
             for request in self._in_time([self._long.popleft()]):
                 self._score([request], len(request.scores))
-        if self._short or self._long or self._alone:
+        if self._short or self._long:
             self._schedule()
 
     def _in_time(self, requests: list[Request]) -> list[Request]:
+        """Those who still wait for their answer; the others are told, unless they were."""
         now = time.perf_counter()
-        if all(request.late > now for request in requests):
+        if all(request.late > now and not request.ended for request in requests):
             return requests
+        kept = []
         for request in requests:
-            if request.late <= now:
-                self._counts.happened("late")
+            if request.late > now and not request.ended:
+                kept.append(request)
+            else:
+                if not request.ended:
+                    self._counts.happened("late")
                 self._end(request, too_late())
-        return [request for request in requests if request.late > now]
+        return kept
 
     def _score(self, requests: list[Request], part: int | None) -> None:
         """Score all rows of the requests, or slice number ``part`` of the only one."""
         rows = self._matrix(requests)
         wanted = rows if part is None else rows[part * SLICE :][:SLICE]
-        if self._pool is not None:
-            self._free -= 1
-            future = self._loop.run_in_executor(self._pool, self.contender.score, wanted)
-            future.add_done_callback(lambda done: self._scored_elsewhere(requests, part, rows, done))
-            return
         began = time.perf_counter()
         try:
             self._settle(requests, part, rows, self.contender.score(wanted))
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
             self._fail(requests, error)
-        self._learn(len(wanted), time.perf_counter() - began)
-
-    def _scored_elsewhere(
-        self, requests: list[Request], part: int | None, rows: Matrix, done: asyncio.Future[Matrix]
-    ) -> None:
-        self._free += 1
-        try:
-            self._settle(requests, part, rows, done.result())
-        except InvalidInput as error:
-            self._part_company(requests, error)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(requests, error)
-        if self._short or self._long or self._alone:
-            self._schedule()
-
-    def _part_company(self, requests: list[Request], error: InvalidInput) -> None:
-        """One row that a model cannot take must not cost the others of its turn: each is asked for alone."""
-        if len(requests) == 1:
-            self._fail(requests, error)
-        else:
-            self._alone.extend(requests)
+        self._pace.learn(len(wanted), time.perf_counter() - began)
 
     def _matrix(self, requests: list[Request]) -> Matrix:
         packed = [request.rows.packed for request in requests]
         content = packed[0] if len(packed) == 1 else b"".join(packed)
         return np.frombuffer(content, dtype=np.float64).reshape(-1, self.contender.width)
-
-    def _learn(self, rows: int, seconds: float) -> None:
-        """How long a row takes, the newest turns counting most; for the estimate of ``full``."""
-        self._seconds_a_row += 0.1 * (seconds / rows - self._seconds_a_row)
 
     # --- answers -----------------------------------------------------------------------------------------------
 
@@ -272,7 +234,7 @@ class Scoring:
         self.waiting_requests -= 1
         self.waiting_rows -= len(request.rows.entities)
         if self._retired and not self.waiting_requests:
-            self._let_go()
+            self.contender.close()
 
 
 def _unscored(row: int) -> DrivetrainError:

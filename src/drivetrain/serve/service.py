@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -23,6 +24,7 @@ from drivetrain.ops.canary import Alarm, CanaryJudge
 from drivetrain.serve.answers import Overloaded
 from drivetrain.serve.board import Pulse, ServiceNote
 from drivetrain.serve.callers import Callers
+from drivetrain.serve.calls import Calls
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.door import caller_of
@@ -30,7 +32,7 @@ from drivetrain.serve.http.messages import Exchange
 from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease, load
-from drivetrain.serve.scoring import Request, Scoring
+from drivetrain.serve.scoring import Request, Scoring, too_late
 from drivetrain.serve.settings import ServiceSettings
 from drivetrain.serve.shadow import Shadow
 from drivetrain.serve.shares import Slice
@@ -101,7 +103,15 @@ class Service:
         caller.charge(count)
         request.caller = caller.name
         request.late = late
+        if lineup.elsewhere:  # the loop goes on while a process scores: nobody waits longer than they want to
+            loop = asyncio.get_running_loop()
+            request.alarm = loop.call_later(late - time.perf_counter(), self._give_up, request)
         lineup.submit(request)
+
+    def _give_up(self, request: Request) -> None:
+        if not request.ended:
+            self.counts.happened("late")
+            request.end(too_late())
 
     def check(self, rows: int, *, explain: bool = False) -> None:
         """Raise InvalidInput when one request brings too many rows."""
@@ -242,7 +252,7 @@ class Service:
         return self.lineup is not None and self.lineup.champion.full
 
     def watch(self) -> None:
-        """Quarantine the service while the champion's own processes end again and again; then it is tried anew."""
+        """Quarantine the service while the champion's own processes end again and again, and try whether they do."""
         lineup = self.lineup or self._resting
         if lineup is None:
             return
@@ -252,6 +262,8 @@ class Service:
             self.reason = f"the processes of {champion.name} ended again and again"
         elif not champion.release.broken and self.lineup is None:
             self._resting, self.lineup, self.reason = None, lineup, ""
+        if champion.release.broken:
+            champion.probe()
 
     def quarantine(self, reason: str) -> None:
         """Nothing answers any more until another deployment can be taken up."""
@@ -280,7 +292,8 @@ class Service:
             log.caller(name)
         contender = Contender(release, log, self._ids, self._pulse, self._slots.number(release.ref))
         self._contenders[release.ref] = contender
-        self._scorings[release.ref] = Scoring(contender, self.settings, self.counts)
+        queue = Calls if contender.processes else Scoring
+        self._scorings[release.ref] = queue(contender, self.settings, self.counts)
 
     def _line_up(self, deployment: Deployment) -> Lineup:
         champion = self._scorings[deployment.champion]

@@ -10,6 +10,8 @@ import asyncio
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.rows import Rows
-from drivetrain.serve.scoring import Request, Scored
+from drivetrain.serve.scoring import Matrix, Request, Scored
 from drivetrain.serve.shares import Slice
 from drivetrain.store.segments import PAIR, PairLog
 
@@ -25,6 +27,7 @@ _BATCH = 32
 _MOST_WAITING_ROWS = 4096
 _SAVED_SECONDS = 0.1
 """Unused time is kept for a burst of at most this many seconds of scoring."""
+_NOTHING: Matrix = np.empty((0, 0))
 
 
 class Shadow:
@@ -70,21 +73,37 @@ class Shadow:
 
     def _work(self) -> None:
         """Score what the time allows, then wait until there is time again."""
-        self._scheduled = None
         if self._closed:
             return
         now = time.perf_counter()
         self._credit = min(_SAVED_SECONDS, self._credit + (now - self._since) * self._load)
         self._since = now
-        if self._credit > 0:
-            self._batch()
-            self._credit -= time.perf_counter() - now
+        answers, rows = self._batch() if self._credit > 0 else ([], _NOTHING)
+        if answers and self.contender.processes:
+            self.contender.ask(rows).add_done_callback(partial(self._told, answers, now))
+            return
+        if answers:
+            self._compare(answers, partial(self.contender.score, rows))
+        self._pay(now)
+
+    def _told(self, answers: list[Scored], began: float, asked: asyncio.Future[Matrix]) -> None:
+        """The same of a model in processes of its own: the loop went on, and its time counts all the same."""
+        if not self._closed:
+            self._compare(answers, asked.result)
+            self._pay(began)
+
+    def _pay(self, began: float) -> None:
+        self._credit -= time.perf_counter() - began
+        self._scheduled = None
         if self._waiting:
             wait = max(0.0, -self._credit / self._load)
             self._scheduled = self._loop.call_later(wait, self._work) if wait else self._loop.call_soon(self._work)
 
-    def _batch(self) -> None:
-        packed, answers, rows = [], [], 0
+    def _batch(self) -> tuple[list[Scored], Matrix]:
+        """What the champion has answered to some requests, and their rows as this release reads them."""
+        packed: list[bytes] = []
+        answers: list[Scored] = []
+        rows = 0
         while self._waiting and rows < _BATCH:
             request, answered = self._waiting.popleft()
             self._waiting_rows -= len(answered.ids)
@@ -94,16 +113,16 @@ class Shadow:
                 answers.append(answered)
             except InvalidInput:  # the champion can read what this release cannot
                 self._counts.happened("shadow_unreadable", len(answered.ids))
-        if not answers:
-            return
-        matrix = np.frombuffer(b"".join(packed)).reshape(-1, self.contender.width)
+        return answers, np.frombuffer(b"".join(packed)).reshape(-1, self.contender.width)
+
+    def _compare(self, answers: list[Scored], score: Callable[[], Matrix]) -> None:
         try:
-            self._record(answers, self.contender.score(matrix))
+            self._record(answers, score())
         except DrivetrainError as error:  # of the model or of the journal: nobody waits for a shadow
-            self._counts.happened("shadow_failed", len(matrix))
+            self._counts.happened("shadow_failed", sum(len(answered.ids) for answered in answers))
             print(f"drivetrain serve: shadow {self.contender.name}: {error}", file=sys.stderr)  # noqa: T201 - the log
 
-    def _record(self, answers: list[Scored], scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+    def _record(self, answers: list[Scored], scores: Matrix) -> None:
         records = np.empty(len(scores), PAIR)
         records["id"] = [name.encode() for answered in answers for name in answered.ids]
         records["at"] = time.time_ns() // 1000

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.ops.canary import Alarm, CanaryJudge, Pairs
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
@@ -108,7 +108,11 @@ class Trial:
     async def _answer(self, asked: list[_Asked]) -> None:
         ours = _matrix([one.request.rows for one in asked], self._champion.contender.width)
         began = time.perf_counter()
-        champion = await self._score(self._champion.contender, ours)
+        try:
+            champion = await self._score(self._champion.contender, ours)
+        except InvalidInput:  # one row is to blame, and nobody can be judged by the others
+            self._hand_over(asked)
+            return
         middle = time.perf_counter()
         challenger = await self._challenge(asked, len(ours))
         ended = time.perf_counter()
@@ -135,9 +139,7 @@ class Trial:
         return scores
 
     async def _score(self, contender: Contender, rows: Matrix) -> Matrix:
-        if contender.processes:
-            return await self._loop.run_in_executor(None, contender.score, rows)
-        return contender.score(rows)
+        return await contender.ask(rows) if contender.processes else contender.score(rows)
 
     def _settle(self, asked: list[_Asked], pairs: Pairs) -> None:
         """Record and answer: by the challenger where it has all scores of a request, by the champion elsewhere."""
@@ -147,13 +149,12 @@ class Trial:
         for one in asked:
             end = start + len(one.request.rows.entities)
             good = bool(np.isfinite(pairs.challenger_score[start:end]).all())
-            if good:
+            if good and not one.request.ended and not self.challenger.closed:
                 mine.append((one, slice(start, end)))
             else:
                 others.append(one)
             start = end
-        for one in others:
-            self._champion.submit(one.request)
+        self._hand_over(others)
         if not mine:
             return
         places = np.concatenate([np.arange(place.start, place.stop) for _, place in mine])
@@ -175,6 +176,14 @@ class Trial:
             )
             one.request.end(scored)
             start = end
+
+    def _hand_over(self, asked: list[_Asked]) -> None:
+        """Let the champion answer."""
+        for one in asked:
+            try:
+                self._champion.submit(one.request)
+            except Transient as error:  # there is no room
+                one.request.end(error)
 
     def _pair(self, ids: list[str], pairs: Pairs, places: NDArray[np.int64]) -> None:
         records = np.empty(len(ids), PAIR)

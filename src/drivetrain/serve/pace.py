@@ -1,0 +1,45 @@
+"""How fast a release scores, learned from what it did lately: how long its queue is, and how large a call may be."""
+
+from __future__ import annotations
+
+import math
+
+from drivetrain.store.code_models import MOST_ROWS
+
+_OF_A_TURN, _OF_A_CALL = 0.1, 0.5
+"""What the newest turn of the loop counts, or the newest call of another process: a slow model makes few of them."""
+
+
+class Pace:
+    """What was learned of one release that is scored with in so many ``processes`` of its own; 0: in this one."""
+
+    def __init__(self, deadline_seconds: float, processes: int) -> None:
+        self.most_rows = 2
+        self._seconds_a_row = 0.0
+        self._quickest = math.inf
+        self._deadline = deadline_seconds
+        self._processes = max(1, processes)
+        self._weight = _OF_A_CALL if processes else _OF_A_TURN
+
+    def is_late(self, waiting_rows: int) -> bool:
+        """Whether a row that comes now, behind so many others, would probably be answered after the deadline."""
+        return (waiting_rows + 1) * self._seconds_a_row > self._deadline
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """So many rows took so long in one go."""
+        self._seconds_a_row += self._weight * (seconds / rows / self._processes - self._seconds_a_row)
+
+    def learn_call(self, rows: int, seconds: float, *, lost: bool) -> None:
+        """The same of a call of another process, and how many rows may be in the next; ``lost``: the process was.
+
+        The rows may grow, twofold at most, while a call takes less than half of the deadline: whoever came when it had
+        just begun is answered in time by the one after it. When it takes longer they are halved, unless that is what a
+        call takes however few its rows are.
+        """
+        self._quickest = min(self._quickest * 1.01, seconds)
+        if lost or seconds > max(self._deadline / 2, 2 * self._quickest):
+            self.most_rows = max(1, rows // 2)
+        else:
+            self.most_rows = max(self.most_rows, min(2 * rows, MOST_ROWS))
+        if not lost:
+            self.learn(rows, seconds)
