@@ -36,5 +36,5 @@ def _pack_column(field: InputField, column: pa.ChunkedArray) -> NDArray[np.float
         micros = column.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64(), safe=False)
         numbers = pc.divide(micros, 1e6)
     else:
-        numbers = column.cast(pa.float64())
+        numbers = column if column.type == pa.float64() else column.cast(pa.float64())
     return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)  # a null is NaN

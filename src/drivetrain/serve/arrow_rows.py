@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.types as kinds
 
@@ -18,7 +18,7 @@ from drivetrain.ops.packing import pack
 from drivetrain.serve.answers import told
 from drivetrain.serve.arrow_messages import BATCH, DICTIONARY, SCHEMA, Message, invalid
 from drivetrain.serve.complaints import unknown_field
-from drivetrain.serve.rows import Matrix, RowForm, Rows, entity_bytes, possible
+from drivetrain.serve.rows import RowForm, Rows, entity_bytes
 from drivetrain.serve.scoring import Scored
 
 TOGETHER = 8192
@@ -89,52 +89,27 @@ class RowBatch(NamedTuple):
 
     def read(self, form: RowForm) -> Rows:
         """The rows as one release wants them; raises InvalidInput that names the column, and the row if it is one."""
-        names = self.batch.schema.names
-        for at, name in enumerate(names):
-            if name in names[:at]:
-                raise InvalidInput("column_twice", f"{name[:80]} comes twice", where="schema", hint="send it once")
-            if name not in form.columns:
-                raise unknown_field(name, "schema", form.columns)
-        columns = [self._column(field) for field in form.signature.inputs]
-        table = pa.RecordBatch.from_arrays(columns, names=form.signature.names)
-        packed = pack(form.signature, table)
-        for at, field in enumerate(form.signature.inputs):
-            _check(field, packed[:, at])
-        return Rows(packed.tobytes(), self._entities(form.entity), False)
+        given = self._given(form)
+        columns = [_column(field, given.get(field.name), self.batch.num_rows) for field in form.signature.inputs]
+        packed = pack(form.signature, pa.RecordBatch.from_arrays(columns, names=form.signature.names))
+        if wrong := form.possible.first_wrong(packed):
+            raise _impossible(form.signature.inputs[wrong[1]], wrong[0], packed[wrong])
+        entities = given.get(form.entity) if form.entity else None
+        return Rows(packed.tobytes(), _entities(entities, form.entity or "", self.batch.num_rows), False)
 
     def cut(self, start: int, end: int) -> RowBatch:
         """Some of them."""
         return RowBatch(self.batch.slice(start, end - start))
 
-    def _column(self, field: InputField) -> pa.Array:
-        wanted, taken = _TAKEN[field.type]
-        if field.name not in self.batch.schema.names:
-            if not field.nullable:
-                raise _missing(field.name, f"schema.{field.name}")
-            return pa.nulls(self.batch.num_rows, wanted)
-        column = self.batch.column(field.name)
-        kind = column.type.value_type if kinds.is_dictionary(column.type) else column.type
-        if not kinds.is_null(kind) and not any(fits(kind) for fits in taken):
-            raise InvalidInput(
-                "field_type",
-                f"{field.name} is {kind}, not {field.type}",
-                where=f"schema.{field.name}",
-                hint=f"send it as {wanted}",
-            )
-        return _cast(column, wanted, field.name)
-
-    def _entities(self, name: str | None) -> list[bytes]:
-        if name is None or name not in self.batch.schema.names:
-            return [b""] * self.batch.num_rows
-        column = self.batch.column(name)
-        if not any(fits(column.type) for fits in (*_TEXT, kinds.is_integer, kinds.is_null)):
-            raise InvalidInput(
-                "field_type", f"{name} is {column.type}", where=f"schema.{name}", hint="an entity is text or an integer"
-            )
-        return [
-            b"" if value is None else entity_bytes(value, f"rows[{at}].{name}")
-            for at, value in enumerate(column.to_pylist())
-        ]
+    def _given(self, form: RowForm) -> Mapping[str, pa.Array]:
+        given: dict[str, pa.Array] = {}
+        for name, column in zip(self.batch.schema.names, self.batch.columns, strict=True):
+            if name in given:
+                raise InvalidInput("column_twice", f"{name[:80]} comes twice", where="schema", hint="send it once")
+            if name not in form.columns:
+                raise unknown_field(name, "schema", form.columns)
+            given[name] = column
+        return given
 
 
 def opening(release: str) -> bytes:
@@ -169,6 +144,38 @@ def _checked(schema: bytes) -> bytes:
     return schema
 
 
+def _column(field: InputField, column: pa.Array | None, rows: int) -> pa.Array:
+    wanted, taken = _TAKEN[field.type]
+    if column is None:
+        if not field.nullable:
+            raise _missing(field.name, f"schema.{field.name}")
+        return pa.nulls(rows, wanted)
+    if column.type == wanted:
+        return column
+    kind = column.type.value_type if kinds.is_dictionary(column.type) else column.type
+    if not kinds.is_null(kind) and not any(fits(kind) for fits in taken):
+        raise InvalidInput(
+            "field_type",
+            f"{field.name} is {kind}, not {field.type}",
+            where=f"schema.{field.name}",
+            hint=f"send it as {wanted}",
+        )
+    return _cast(column, wanted, field.name)
+
+
+def _entities(column: pa.Array | None, name: str, rows: int) -> list[bytes]:
+    if column is None:
+        return [b""] * rows
+    if not any(fits(column.type) for fits in (*_TEXT, kinds.is_integer, kinds.is_null)):
+        raise InvalidInput(
+            "field_type", f"{name} is {column.type}", where=f"schema.{name}", hint="an entity is text or an integer"
+        )
+    return [
+        b"" if value is None else entity_bytes(value, f"rows[{at}].{name}")
+        for at, value in enumerate(column.to_pylist())
+    ]
+
+
 def _cast(column: pa.Array, wanted: pa.DataType, name: str) -> pa.Array:
     if kinds.is_timestamp(column.type) and column.type.unit == "ns":
         return column.cast(wanted, safe=False)  # what is below a microsecond is cut off, as in JSON
@@ -189,14 +196,11 @@ def _cast(column: pa.Array, wanted: pa.DataType, name: str) -> pa.Array:
         ) from None
 
 
-def _check(field: InputField, packed: Matrix) -> None:
-    wrong = np.flatnonzero(~possible(field, packed))
-    if not len(wrong):
-        return
-    value, where = packed[wrong[0]], f"rows[{wrong[0]}].{field.name}"
-    if np.isnan(value):
-        raise _missing(field.name, where)
-    raise InvalidInput("field_range", f"{field.name} cannot be {value}", where=where, hint=f"send {field.type}")
+def _impossible(field: InputField, row: int, value: float) -> InvalidInput:
+    where = f"rows[{row}].{field.name}"
+    if math.isnan(value):
+        return _missing(field.name, where)
+    return InvalidInput("field_range", f"{field.name} cannot be {value}", where=where, hint=f"send {field.type}")
 
 
 def _missing(name: str, where: str) -> InvalidInput:

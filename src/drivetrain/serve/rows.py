@@ -7,7 +7,6 @@ entity may be sent along, under its own name, and is recorded with the predictio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from types import GenericAlias
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -17,15 +16,13 @@ from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.model import UNKNOWN, InputField, Signature
+from drivetrain.core.model import Signature
 from drivetrain.core.schema import ColumnType
-from drivetrain.ops.rows import LARGEST_INTEGER, RowPacker, annotation, coder, row_type
+from drivetrain.ops.rows import RowPacker, annotation, coder, row_type
 from drivetrain.serve.complaints import complaint, parsed
 from drivetrain.serve.nesting import check_nesting
+from drivetrain.serve.possible import Possible
 from drivetrain.store.segments import ENTITY_BYTES
-
-_EARLIEST = datetime(1, 1, 1, tzinfo=UTC).timestamp()
-_LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 Matrix = NDArray[np.float64]
 
@@ -64,6 +61,7 @@ class RowForm:
         self._lists = [GenericAlias(list, (annotation(field, lenient=True),)) for field in signature.inputs]
         self._coders = [coder(field) for field in signature.inputs]
         self._integers = [at for at, field in enumerate(signature.inputs) if field.type is ColumnType.INTEGER]
+        self.possible = Possible(signature)
         self._pack_all = RowPacker(signature).pack_all
         self.columns = (*signature.names, *([self.entity] if self.entity else []))
         self._known = (*self.columns, "rows", "explain")
@@ -127,14 +125,14 @@ class RowForm:
             raise complaint(error, (), where) from None
         width = len(self.signature.inputs)
         rows = packed.reshape(-1, width)
-        for at, field in enumerate(self.signature.inputs):
-            for wrong in np.flatnonzero(~possible(field, rows[:, at])):
-                raise InvalidInput(
-                    "field_range",
-                    f"{field.name} cannot be packed as {rows[wrong, at]}",
-                    where=f"{where}[{wrong * width + at}]",
-                    hint="see how values are packed in core.model.InputField, or send a tensor for each input",
-                )
+        if wrong := self.possible.first_wrong(rows):
+            row, at = wrong
+            raise InvalidInput(
+                "field_range",
+                f"{self.signature.inputs[at].name} cannot be packed as {rows[row, at]}",
+                where=f"{where}[{row * width + at}]",
+                hint="see how values are packed in core.model.InputField, or send a tensor for each input",
+            )
         return rows
 
     def _packed_request(self, request: PredictRequest) -> Rows:
@@ -179,23 +177,6 @@ def _decoder(request: type[msgspec.Struct]) -> msgspec.json.Decoder[PredictReque
 def _request_type(row: type[msgspec.Struct]) -> type[msgspec.Struct]:
     fields: list[Any] = [("rows", GenericAlias(list, (row,))), ("explain", bool, False)]
     return msgspec.defstruct("PredictRequest", fields, forbid_unknown_fields=True)
-
-
-def possible(field: InputField, packed: Matrix) -> NDArray[np.bool_]:
-    """Which of the packed values of an input [n] may stand there; NaN for missing ones where it is nullable."""
-    with np.errstate(invalid="ignore"):  # of infinity there is no rest
-        whole = packed % 1 == 0
-    if field.type is ColumnType.TEXT:
-        good = whole & (packed >= UNKNOWN) & (packed < len(field.categories))
-    elif field.type is ColumnType.BOOLEAN:
-        good = (packed == 0) | (packed == 1)
-    elif field.type is ColumnType.INTEGER:
-        good = whole & (np.abs(packed) <= LARGEST_INTEGER)
-    elif field.type in (ColumnType.DATE, ColumnType.TIMESTAMP):
-        good = (packed >= _EARLIEST) & (packed <= _LATEST)
-    else:
-        good = np.isfinite(packed)
-    return np.asarray(good | np.isnan(packed) if field.nullable else good)
 
 
 def _not_an_integer(value: float, where: str) -> InvalidInput:
