@@ -1,12 +1,15 @@
 """The prediction server as a process: ready or told why not, stopped on leaving."""
 
 import sys
+from dataclasses import fields
 
 import pytest
 
-from drivetrain.core.errors import Transient
-from drivetrain.core.project import ServiceSpec
-from drivetrain.engine.serving import Server, server_command
+from drivetrain.core.errors import InvalidInput, Transient
+from drivetrain.core.rollout import CanaryRule
+from drivetrain.core.service import CanarySpec, ServiceSpec, TlsSpec
+from drivetrain.engine.serving import Server, server_command, server_settings
+from drivetrain.serve.settings import Tls
 
 STAND_IN = """
 import json, os, pathlib, signal, sys
@@ -15,11 +18,51 @@ signal.pause()
 """
 
 
-def test_command_line_carries_the_limits():
-    command = server_command("home", "risk", ServiceSpec(requests_per_second=5), host=None, port=0)
-    assert command[1:3] == ["-m", "drivetrain.serve"]
-    assert command[command.index("--port") + 1] == "0"
-    assert command[command.index("--requests-per-second") + 1] == "5.0"
+UNLIKE = ServiceSpec(
+    name="loans", host="127.0.0.2", port=9000, workers=3, grpc_port=9001,
+    tls=TlsSpec(certificate="pem/a.pem", key="pem/a.key"), cors_origins=("https://desk.example",), max_connections=2,
+    max_header_bytes=2048, max_body_bytes=4096, max_nesting=5, max_rows=6, max_explained_rows=7, max_waiting_rows=8,
+    max_waiting_requests=9, deadline_seconds=0.1, head_seconds=0.2, body_seconds=0.3, idle_seconds=0.4,
+    write_seconds=0.5, requests_per_second=0.6, rows_per_day=10, durability="power", roll_seconds=0.7,
+    drain_seconds=0.8, hang_seconds=0.9, shadow_load=0.01, canary=CanarySpec(rows=11),
+)  # fmt: skip
+
+
+def flat(settings):
+    """Every setting by its name, wherever it belongs."""
+    found = {}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name == "services":
+            found |= flat(value[0])
+        elif field.name == "limits":
+            found |= flat(value)
+        else:
+            found[field.name] = value
+    return found
+
+
+def test_every_setting_of_the_project_file_reaches_the_server(project):
+    told = {name: getattr(UNLIKE, name) for name in ServiceSpec.model_fields}
+    assert [name for name, field in ServiceSpec.model_fields.items() if told[name] == field.default] == []
+    spec = project.spec.model_copy(update={"service": UNLIKE})
+    settings = flat(server_settings([(project.home, spec)], host=None, port=None))
+    assert settings.pop("tls") == Tls(project.home / "pem" / "a.pem", project.home / "pem" / "a.key")
+    assert settings.pop("canary") == CanaryRule(rows=11)
+    assert settings.pop("home") == project.home
+    assert settings == {name: value for name, value in told.items() if name not in ("tls", "canary")}
+
+
+def test_the_command_line_stands_before_the_file(project):
+    settings = server_settings([(project.home, project.spec)], host="127.0.0.3", port=0, workers=2)
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.3", 0, 2)
+    assert server_command(settings)[1:3] == ["-m", "drivetrain.serve"]
+
+
+def test_two_services_of_one_name_are_refused(project, tmp_path):
+    with pytest.raises(InvalidInput, match="two services of this server are called small-risk") as refused:
+        server_settings([(project.home, project.spec), (tmp_path, project.spec)], host=None, port=None)
+    assert refused.value.code == "service_twice"
 
 
 def test_server_is_ready_on_entering_and_gone_on_leaving(tmp_path):

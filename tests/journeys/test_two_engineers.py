@@ -6,7 +6,7 @@ import sys
 
 import httpx
 import pytest
-from tests.conftest import write_small_project
+from tests.conftest import with_identities, write_small_project
 
 from drivetrain.engine.serving import Server
 
@@ -79,6 +79,21 @@ def test_serve_refuses_a_changed_release(released, drivetrain):
     graph.write_bytes(graph.read_bytes()[:-1] + b"!")
     done = drivetrain("serve", cwd=released.home, code=7)
     assert "model.onnx" in done.stderr
+
+
+def test_a_server_of_several_services_starts_although_one_of_them_cannot_serve(released, tmp_path):
+    released.approve()
+    released.deploy()
+    other = write_small_project(tmp_path / "other")
+    file = other / "drivetrain.yaml"
+    file.write_text(file.read_text().replace("project: small-risk", "project: other-risk"))
+    with_identities(other).catalog.close()
+    command = [sys.executable, "-m", "drivetrain", "serve", "--project", str(released.home), "--port", "0"]
+    with Server([*command, "--also", str(other)], released.catalog.state / "run" / "small-risk.json") as server:
+        health = httpx.get(f"{server.url}/v2/health/ready").raise_for_status().json()
+    states = {service["service"]: service["state"] for service in health["services"]}
+    assert states == {"small-risk": "ready", "other-risk": "quarantined"}
+    assert health["status"] == "degraded"
 
 
 def test_python_does_the_same(folder):

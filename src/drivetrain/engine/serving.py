@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from drivetrain.core.errors import Transient
+from drivetrain.core.errors import InvalidInput, Transient, examples
 from drivetrain.core.project import ProjectSpec
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import ServiceSpec
@@ -33,8 +33,17 @@ def server_settings(
 ) -> ServerSettings:
     """One server for the services of these projects (home, spec); what belongs to the whole server is the first one's.
 
-    ``host``, ``port`` and ``workers`` stand in for those of the project file.
+    ``host``, ``port`` and ``workers`` stand in for those of the project file. Raises InvalidInput when two services
+    have one name: their paths would be the same.
     """
+    names = [spec.service_name for _, spec in services]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise InvalidInput(
+            "service_twice",
+            f"two services of this server are called {examples(twice)}",
+            where="service.name",
+            hint="give one of them another `name` under `service` in its project file, then deploy it again",
+        )
     home, first = services[0][0], services[0][1].service
     tls = Tls(home / first.tls.certificate, home / first.tls.key) if first.tls else None
     return ServerSettings(
