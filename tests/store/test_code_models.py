@@ -17,10 +17,18 @@ import numpy as np
 import pytest
 
 from drivetrain.core.errors import InvalidInput, Transient
-from drivetrain.store import code_models
 from drivetrain.store.code_models import MOST_FAILURES, CodeScorer
 from drivetrain.store.models import Scorer, model_from, open_scorer
-from drivetrain.testing.code_models import CRASHES, FAILS, HANGS, LEAVES, bad_code, code_model, good_code
+from drivetrain.testing.code_models import (
+    CRASHES,
+    FAILS,
+    HANGS,
+    LEAVES,
+    bad_code,
+    code_model,
+    good_code,
+    soon_tried_again,
+)
 from drivetrain.testing.graphs import draw, logistic_model
 
 ROWS = draw(100, seed=1)
@@ -266,9 +274,8 @@ def test_memory_that_is_not_there_is_an_error_of_the_code():
         scorer.score(ROWS[:1])
 
 
-def test_after_crash_upon_crash_it_rests_and_recovers(monkeypatch):
-    monkeypatch.setattr(code_models, "REST_SECONDS", 0.3)
-    with closing(open_scorer(bad_code())) as scorer:
+def test_after_crash_upon_crash_it_rests_and_recovers():
+    with closing(open_scorer(soon_tried_again(bad_code(), 0.3))) as scorer:
         for _ in range(MOST_FAILURES):
             with pytest.raises(Transient, match="exit code 3"):
                 scorer.score(at_age(LEAVES))

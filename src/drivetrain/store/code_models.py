@@ -31,8 +31,6 @@ MOST_ROWS = 512
 """Rows of one call of the code: what the time limit is for. More are asked for one call after the other."""
 MOST_FAILURES = 5
 """Calls in a row that lose their process; then the model is ``broken`` and gets a rest."""
-REST_SECONDS = 10.0
-"""How long a broken model is not tried again."""
 Numbers = NDArray[np.float64]
 
 
@@ -41,13 +39,14 @@ class CodeEntry:
     """``entry.json``: the function that scores (``file.py:name``), and what it may take.
 
     ``processes`` run side by side, a call of at most 512 rows may take ``seconds``, a process ``memory_mb`` MiB of
-    address space.
+    address space. A model that is broken is not tried again for ``rest_seconds``.
     """
 
     function: str
     processes: int = 1
     seconds: float = 2.0
     memory_mb: int | None = None
+    rest_seconds: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,7 @@ class CodeScorer:
     ) -> None:
         self.processes = processes or code.entry.processes
         self._seconds = seconds or code.entry.seconds
+        self._rest = code.entry.rest_seconds
         self._width = len(signature.inputs)
         self._lock = threading.Lock()
         self._failures = 0
@@ -165,7 +165,7 @@ class CodeScorer:
                 "model_broken",
                 f"the model's code lost its process {self._failures} times in a row, so it is not asked now",
                 where=self._order.function,
-                hint=f"it is tried again within {REST_SECONDS:g} s; drivetrain rollback goes back to another release",
+                hint=f"it is tried again within {self._rest:g} s; drivetrain rollback goes back to another release",
             )
 
     def _give_back(self, child: CodeChild) -> None:
@@ -176,7 +176,7 @@ class CodeScorer:
                 self._idle.put(child)
                 return
             self._failures += 1
-            self._rest_until = time.monotonic() + REST_SECONDS
+            self._rest_until = time.monotonic() + self._rest
             self._children.discard(child)
         child.end()
         fresh = None

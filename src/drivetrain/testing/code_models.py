@@ -70,3 +70,9 @@ def code_model(
     entry = CodeEntry(FUNCTION, processes, seconds, memory_mb)
     code = ModelCode(entry, {"scoring.py": source.encode(), **(files or {})})
     return replace(model_of(b"", signature, rows), code=code)
+
+
+def soon_tried_again(content: ModelContent, seconds: float) -> ModelContent:
+    """The same model, which rests only so long when it is broken."""
+    assert content.code is not None
+    return replace(content, code=replace(content.code, entry=replace(content.code.entry, rest_seconds=seconds)))
