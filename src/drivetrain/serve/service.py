@@ -41,6 +41,8 @@ from drivetrain.serve.trial import Trial
 from drivetrain.store.catalog import Catalog, now
 from drivetrain.store.segments import LabelLog, PairLog, PredictionLog
 
+_AGAIN_SECONDS = 10.0
+"""So long after a release could not be loaded for a passing reason it is tried again."""
 JUDGE = "canary"
 """The actor in the history of deployments that the live judge wrote."""
 
@@ -70,6 +72,7 @@ class Service:
         self._contenders: dict[Ref, Contender] = {}
         self._scorings: dict[Ref, Scoring] = {}
         self._looked_at = 0
+        self._look_again_at = math.inf
         self._changed: Callable[[], None] = lambda: None
 
     # --- answering ---------------------------------------------------------------------------------------------
@@ -155,11 +158,10 @@ class Service:
     async def follow(self) -> bool:
         """Take up a newer deployment, if there is one; whether the lineup changed. A bad one leaves all as it is."""
         newest = self.catalog.latest(Deployment, self.name)
-        if newest is None or newest.version == self._looked_at:
+        if newest is None or (newest.version == self._looked_at and time.monotonic() < self._look_again_at):
             return False
-        self._looked_at = newest.version
         try:
-            await self.take_up(newest)
+            await self._take_up(newest)
         except DrivetrainError as error:
             self.reason = f"{newest.ref} is not taken up: {error.message}"
             print(f"drivetrain serve: {newest.ref} is not taken up: {error}", file=sys.stderr)  # noqa: T201 - the log
@@ -177,8 +179,15 @@ class Service:
                 where=str(self.catalog.home),
                 hint="drivetrain deploy",
             )
-        self._looked_at = newest.version
-        await self.take_up(newest)
+        await self._take_up(newest)
+
+    async def _take_up(self, newest: Deployment) -> None:
+        self._looked_at, self._look_again_at = newest.version, math.inf
+        try:
+            await self.take_up(newest)
+        except Transient:
+            self._look_again_at = time.monotonic() + _AGAIN_SECONDS
+            raise
 
     async def take_up(self, deployment: Deployment) -> None:
         """Load what is not loaded, then switch. Raises what ``load`` raises; then nothing has changed."""
@@ -246,10 +255,10 @@ class Service:
             trial.judge.labels if trial else 0,
         )
 
-    @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether a request that comes now would have to be refused."""
-        return self.lineup is not None and self.lineup.champion.full
+        lineup = self.lineup
+        return lineup is not None and lineup.champion.full
 
     def watch(self) -> None:
         """Quarantine the service while the champion's own processes end again and again, and try whether they do."""
