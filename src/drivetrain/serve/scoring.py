@@ -103,8 +103,10 @@ class Scoring:
         return self.waiting_requests >= self._settings.max_waiting_requests or self._pace.is_late(self.waiting_rows)
 
     def has_room(self, rows: int) -> bool:
-        """Whether so many rows could be queued now."""
-        return not self.full and self.waiting_rows + rows <= self._settings.max_waiting_rows
+        """Whether so many rows of something long could be queued now; where nothing waits they always can."""
+        return not self.waiting_requests or (
+            not self.full and self.waiting_rows + rows <= self._settings.max_waiting_rows
+        )
 
     def submit(self, request: Request) -> None:
         """Queue a request for the next turn; it hears in ``tell``.
