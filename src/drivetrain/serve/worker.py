@@ -73,11 +73,11 @@ class Worker:
         self._door = Door(routes, self._counts, most, cors)
         self._certificate = Certificate(settings.tls) if settings.tls else None
         self._starts: dict[str, asyncio.Task[None]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
         """Answer until told to stop. Raises what keeps the worker from starting."""
-        tasks = [asyncio.create_task(_again_and_again(self._beat))]
         await self._load()
         gc.collect()
         gc.freeze()  # what was loaded stays; the collector need not look at it again and again
@@ -89,13 +89,11 @@ class Worker:
         self._listen_for_the_end()
         with suppress(OSError):  # a full disk: upkeep tries again, and tells it
             self._note(serving=True)
-        follow = [partial(self._follow, service) for service in self.services]
-        steps: list[Step] = [self._upkeep, *follow]
-        tasks += [asyncio.create_task(_again_and_again(step)) for step in steps]
+        self._keep_on(self._upkeep, *(partial(self._follow, service) for service in self.services))
         await self._ended.wait()
         seconds = self._order.settings.drain_seconds
         await asyncio.gather(self._listener.drain(seconds), *([grpc.drain(seconds)] if grpc else []))
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
         for service in self.services:
             service.close()
@@ -116,7 +114,9 @@ class Worker:
         """Take up what is deployed. The only service of a new server must come up; others are quarantined alone."""
         if len(self.services) == 1 and not self._order.again:
             await self.services[0].start()
+            self._keep_on(self._beat)
             return
+        self._keep_on(self._beat)  # what hangs while it loads holds up nobody else
         self._starts = {service.name: asyncio.create_task(self._start(service)) for service in self.services}
         await asyncio.wait(self._starts.values(), timeout=_START_SECONDS)
         for service in self.services:
@@ -141,6 +141,9 @@ class Worker:
         server = GrpcServer(self.services, self._order.settings, self._certificate)
         await server.listen(self._order.grpc_port)
         return server
+
+    def _keep_on(self, *steps: Step) -> None:
+        self._tasks += [asyncio.create_task(_again_and_again(step)) for step in steps]
 
     def _listen_for_the_end(self) -> None:
         loop = asyncio.get_running_loop()
