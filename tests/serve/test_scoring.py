@@ -224,6 +224,19 @@ def test_what_would_wait_longer_than_anybody_does_is_refused(run: Run, loaded: L
     run(steps, replace(loaded, scorer=scorer), deadline_seconds=0.0005)
 
 
+def test_what_is_long_lets_short_requests_in(run: Run, loaded: LoadedRelease) -> None:
+    async def steps(bench: Bench) -> None:
+        for _ in range(40):
+            await bench.submit(*people(1))
+        long = bench.submit(*people(SLICE * 20)), bench.submit(*people(100), long=True)
+        assert not bench.scoring.full
+        assert bench.scoring.waiting_rows == SLICE * 20 + 100
+        assert len((await bench.submit(*people(1))).ids) == 1
+        assert [len(answer.ids) for answer in await asyncio.gather(*long)] == [SLICE * 20, 100]
+
+    run(steps, replace(loaded, scorer=open_scorer(slow(200))))
+
+
 def test_who_waited_too_long_is_told_and_not_scored(run: Run) -> None:
     async def steps(bench: Bench) -> None:
         asked = bench.submit(*people(1), patience=0), bench.submit(*people(1)), bench.submit(*people(1000), patience=0)

@@ -8,6 +8,8 @@ from drivetrain.store.code_models import MOST_ROWS
 
 _OF_A_TURN, _OF_A_CALL = 0.1, 0.5
 """What the newest turn of the loop counts, or the newest call of another process: a slow model makes few of them."""
+_MANY = 32
+"""So many rows in one go tell what a row costs; with fewer most of the time is the turn's."""
 
 
 class Pace:
@@ -15,7 +17,8 @@ class Pace:
 
     def __init__(self, deadline_seconds: float, processes: int) -> None:
         self.most_rows = 2
-        self._seconds_a_row = 0.0
+        self._among_few = 0.0  # seconds a row
+        self._among_many: float | None = None
         self._quickest = math.inf
         self._deadline = deadline_seconds
         self._processes = max(1, processes)
@@ -23,11 +26,17 @@ class Pace:
 
     def is_late(self, waiting_rows: int) -> bool:
         """Whether a row that comes now, behind so many others, would probably be answered after the deadline."""
-        return (waiting_rows + 1) * self._seconds_a_row > self._deadline
+        a_row = self._among_few if self._among_many is None else self._among_many
+        return self._among_few + waiting_rows * a_row > self._deadline
 
     def learn(self, rows: int, seconds: float) -> None:
         """So many rows took so long in one go."""
-        self._seconds_a_row += self._weight * (seconds / rows / self._processes - self._seconds_a_row)
+        a_row = seconds / rows / self._processes
+        if rows < _MANY:
+            self._among_few += self._weight * (a_row - self._among_few)
+        else:
+            before = a_row if self._among_many is None else self._among_many
+            self._among_many = before + self._weight * (a_row - before)
 
     def learn_call(self, rows: int, seconds: float, *, lost: bool) -> None:
         """The same of a call of another process, and how many rows may be in the next; ``lost``: the process was.

@@ -93,14 +93,16 @@ class Scoring:
         self._loop = asyncio.get_running_loop()
         self._short: list[Request] = []
         self._long: deque[Request] = deque()
+        self._long_rows = 0
         self._scheduled = False
         self._retired = False
         self._pace = Pace(settings.deadline_seconds, contender.processes)
 
     @property
     def full(self) -> bool:
-        """Whether a request that comes now would have to be refused."""
-        return self.waiting_requests >= self._settings.max_waiting_requests or self._pace.is_late(self.waiting_rows)
+        """Whether a request that comes now would have to be refused. Of what is long it waits for one slice at most."""
+        before_it = self.waiting_rows - self._long_rows + min(self._long_rows, SLICE)
+        return self.waiting_requests >= self._settings.max_waiting_requests or self._pace.is_late(before_it)
 
     def has_room(self, rows: int) -> bool:
         """Whether so many rows of something long could be queued now; where nothing waits they always can."""
@@ -120,11 +122,12 @@ class Scoring:
             raise Overloaded
         self.waiting_rows += rows
         self.waiting_requests += 1
-        if rows <= SLICE and not request.long:
-            self._short.append(request)
-        else:
+        if _is_long(request):
             request.scores = []
             self._long.append(request)
+            self._long_rows += rows
+        else:
+            self._short.append(request)
         if not self._scheduled:
             self._schedule()
 
@@ -235,8 +238,14 @@ class Scoring:
         request.end(result)
         self.waiting_requests -= 1
         self.waiting_rows -= len(request.rows.entities)
+        if _is_long(request):
+            self._long_rows -= len(request.rows.entities)
         if self._retired and not self.waiting_requests:
             self.contender.close()
+
+
+def _is_long(request: Request) -> bool:
+    return request.long or len(request.rows.entities) > SLICE
 
 
 def _unscored(row: int) -> DrivetrainError:
