@@ -167,7 +167,10 @@ async def _infer(service: Service, asked: Message, context: Context, began: floa
     remaining, patience = context.time_remaining(), service.settings.deadline_seconds
     call = _Call(request)
     service.queue(call, caller, began + (patience if remaining is None else min(patience, remaining)))
-    scored = await call.answer
+    try:
+        scored = await call.answer
+    finally:
+        call.ended = True  # whoever has gone need not be scored
     await context.send_initial_metadata((("x-drivetrain-release", scored.release),))
     return written_answer(service.name, request, scored, packed=bool(asked.raw_input_contents))
 
