@@ -1,0 +1,52 @@
+"""A deployment is taken up whole, or not at all: then the one before goes on, and everybody can read why."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+
+from drivetrain.store.catalog import Catalog
+from drivetrain.store.golden import Golden
+from drivetrain.testing.graphs import ROW, draw, logistic_model
+from drivetrain.testing.releases import ReleaseMaker
+
+from .conftest import Running, Start, Template, spoil, until
+
+
+def refused(server: Running, version: int, why: str) -> None:
+    """Wait until a deployment is known not to be taken up, and see that the first one still stands."""
+    until(lambda: f"@{version} is not taken up" in server.said()["reason"])
+    said, health = server.said(), server.health()
+    assert why in said["reason"]
+    assert (said["state"], said["deployment"]) == ("ready", 1)
+    assert (health["state"], health["deployment"], health["reason"]) == ("ready", 1, said["reason"])
+    assert health["release"] == said["release"] == server.predict(ROW).json()["release"]
+
+
+def test_a_deployment_that_cannot_be_taken_up_leaves_the_one_before_in_place(
+    start: Start, maker: ReleaseMaker, template: Template
+) -> None:
+    server = start()
+    weak = [-0.04, -0.0005, -0.4, 0.3, 1e-10, 1e-10]
+    tampered = maker.release(logistic_model(weak, no_score=1e8))
+    spoil(server.home, tampered, "model/model.onnx")
+    maker.deploy(tampered)
+    refused(server, 2, "model.onnx")
+    other = Golden(draw(16), np.full(16, 0.123))
+    maker.deploy(maker.release(logistic_model(weak), golden=other))
+    refused(server, 3, "golden")
+    maker.deploy(maker.release(logistic_model(weak, no_score=1e7), approved=False))
+    refused(server, 4, "approve")
+    gone = maker.release(logistic_model(weak, no_score=1e6))
+    with Catalog(server.home) as catalog:
+        shutil.rmtree(catalog.folder(gone.ref))
+    maker.deploy(gone)
+    refused(server, 5, "no release here")
+    maker.deploy(template.good, tampered, 0.5)
+    refused(server, 6, "model.onnx")
+    maker.deploy(template.flipped)
+    server.deployed(7)
+    assert server.health()["reason"] == server.said()["reason"] == ""
+    assert server.predict(ROW).json()["release"] == str(template.flipped.ref)
+    assert server.metrics()["drivetrain_switches_total", "loans"] == 1

@@ -1,0 +1,86 @@
+"""A challenger on trial: its share, its judge, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drivetrain.core.artifacts import Deployment
+from drivetrain.core.rollout import CanaryRule
+from drivetrain.store.catalog import Catalog
+from drivetrain.testing.graphs import as_json, draw, without_scores
+from drivetrain.testing.releases import ReleaseMaker
+
+from .conftest import SERVICE, Running, Start, Template, lake, until
+
+PEOPLE = as_json(draw(400, seed=5))
+
+
+def ask(server: Running, number: int) -> dict[str, Any]:
+    """What is said of one of the people, who always comes under the same name."""
+    answer = server.predict({**PEOPLE[number % len(PEOPLE)], "case": f"c-{number}"})
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+def standing(server: Running) -> Deployment:
+    with Catalog(server.home) as catalog:
+        found = catalog.latest(Deployment, SERVICE)
+    assert found is not None
+    return found
+
+
+def test_a_flipped_challenger_goes_within_500_of_its_requests_and_an_equal_one_is_promoted(
+    start: Start, maker: ReleaseMaker, template: Template
+) -> None:
+    server = start(canary=CanaryRule(rows=300))
+    maker.deploy(template.good, template.flipped, 0.4)
+    server.deployed(2)
+    met: dict[int, str] = {}
+    for number in range(2000):
+        met[number] = ask(server, number)["release"]
+        if server.client.get("/v1/deployment").json()["challenger"] == "":
+            break
+    met_challenger = [release for release in met.values() if release == str(template.flipped.ref)]
+    assert 0 < len(met_challenger) < 500
+    assert all(ask(server, number)["release"] == str(template.good.ref) for number in range(50))
+    server.deployed(3)
+    judged = standing(server)
+    assert (judged.version, judged.actor, judged.champion, judged.challenger) == (
+        3, "canary", template.good.ref, None
+    )  # fmt: skip
+    assert judged.reason.startswith("rolled back by the live judge after ")
+    assert any(word in judged.reason for word in ("decision", "flipped", "score", "segment"))
+
+    maker.deploy(template.good, template.same, 0.5)
+    server.deployed(4)
+    releases = {number: ask(server, number)["release"] for number in range(100)}
+    share = sum(release == str(template.same.ref) for release in releases.values())
+    assert 25 < share < 75
+    assert {number: ask(server, number)["release"] for number in range(100)} == releases, "stable by entity"
+    number = 100
+    while standing(server).version == 4:
+        ask(server, number := number + 1)
+        assert number < 2000
+    server.deployed(5)
+    promoted = standing(server)
+    assert (promoted.actor, promoted.champion, promoted.challenger) == ("canary", template.same.ref, None)
+    assert promoted.reason.startswith("promoted by the live judge: no alarm on 3")
+    assert all(ask(server, number)["release"] == str(template.same.ref) for number in range(20))
+
+    pairs = [row for row in lake(server.home, "pairs") if row["release"] == str(template.flipped.ref)]
+    assert len(pairs) == len(met_challenger)
+    assert all(abs(row["score"] + row["champion_score"] - 1) < 1e-9 for row in pairs)
+    assert {row["champion"] for row in pairs} == {str(template.good.ref)}
+
+
+def test_what_the_challenger_has_no_score_for_the_champion_answers(
+    start: Start, maker: ReleaseMaker, template: Template
+) -> None:
+    server = start(canary=CanaryRule(max_errors=0.99, rows=10**6))
+    maker.deploy(template.good, maker.release(without_scores(5000.0)), 1.0)
+    server.deployed(2)
+    for number, income in ((1, 100.0), (2, 5500.0), (3, 200.0), (4, 1e5)):
+        answer = server.predict({"age": 40, "income-per-month": income, "case": f"c-{number}"}).json()
+        assert (answer["release"] == str(template.good.ref)) == (income >= 5000)
+    assert len(lake(server.home, "predictions")) == 4
+    until(lambda: server.metrics()["drivetrain_trial_rows_total", SERVICE] == 2)
