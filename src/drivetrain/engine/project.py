@@ -224,14 +224,12 @@ class Project:
     ) -> NoReturn:
         """Become the prediction server of what is deployed here, and in ``others``, until it is told to stop.
 
-        Raises what ``verify`` raises when a release is not what was signed and approved; the server looks again. With
-        ``others`` it starts all the same: the server quarantines what cannot be served, and the rest goes on.
+        Alone it raises what ``verify`` raises; with ``others`` the server quarantines what it cannot serve.
         """
         for project in (self, *others):
             project.signer("serve")
-        if not others:
-            for ref in self.deployment().releases:
-                self.verify(ref)
+        for ref in self.deployment().releases if not others else ():
+            self.verify(ref)
         command = self.server_command(host=host, port=port, workers=workers, others=others)
         os.execv(command[0], command)  # noqa: S606 - our own interpreter and module, no shell
 
