@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivetrain.serve.line_stream import LONGEST_LINE, Lines
+from drivetrain.serve.line_stream import LONGEST_LINE, TOGETHER, Lines
 from drivetrain.serve.settings import ServiceSettings
-from drivetrain.serve.streams import PART
+from drivetrain.serve.streams import FIRST_PART
 from drivetrain.testing.graphs import NO_SCORE, ROW, as_json, draw, expected_score
 from drivetrain.testing.releases import ReleaseMaker
 
@@ -215,7 +215,7 @@ def test_who_stops_in_the_middle_is_told(start: Start) -> None:
 def test_a_wrong_row_ends_the_answer_and_those_before_it_are_answered(
     server: Running, line: bytes, code: str, where: str
 ) -> None:
-    place = PART + 17
+    place = TOGETHER + 17
     answer = stream(server, b"".join([*LINES[:place], line, b"\n", *LINES[:40]]))
     assert answer.status_code == 200
     assert len(told(answer)) == place + 1
@@ -259,14 +259,14 @@ def test_a_deadline_holds_for_the_whole_stream(server: Running) -> None:
 
 
 def test_quota_and_rate_hold_for_streams(start: Start) -> None:
-    server = start(rows_per_day=PART + 10, requests_per_second=2.0)
-    answer = stream(server, b"".join(LINES[: 2 * PART]))
-    assert len(told(answer)) == PART + 1
+    server = start(rows_per_day=FIRST_PART + 10, requests_per_second=2.0)
+    answer = stream(server, b"".join(LINES[: 2 * FIRST_PART]))
+    assert len(told(answer)) == FIRST_PART + 1
     assert (failure(answer)["code"], failure(answer)["status"]) == ("quota_exceeded", 429)
-    codes = [stream(server, b"".join(LINES[:PART])) for _ in range(2)]
-    assert [answer.status_code for answer in codes] == [429, 429]
-    assert [failure(answer)["code"] for answer in codes] == ["quota_exceeded", "rate_limited"]
-    assert all(int(answer.headers["retry-after"]) >= 1 for answer in codes)
+    refused = [stream(server, b"".join(LINES[:FIRST_PART])) for _ in range(2)]
+    assert [answer.status_code for answer in refused] == [429, 429]
+    assert [failure(answer)["code"] for answer in refused] == ["quota_exceeded", "rate_limited"]
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
 
 
 def test_who_finds_no_room_waits_for_it(start: Start) -> None:

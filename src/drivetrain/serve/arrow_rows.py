@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.types as kinds
 
@@ -119,8 +120,10 @@ def opening(release: str) -> bytes:
 
 def answered(scored: Scored) -> bytes:
     """The answers to some rows."""
-    values = (scored.ids, scored.scores, scored.decisions)
-    columns = [pa.array(each, kind) for each, kind in zip(values, _ANSWER.types, strict=True)]
+    count, size = len(scored.ids), len(scored.ids[0])  # ids have all the same length
+    offsets = np.arange(0, (count + 1) * size, size, dtype=np.int32)
+    ids = pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer("".join(scored.ids).encode()))
+    columns = [ids, pa.array(np.array(scored.scores)), pa.array(np.array(scored.decisions))]
     return bytes(pa.RecordBatch.from_arrays(columns, schema=_ANSWER).serialize())
 
 

@@ -20,7 +20,7 @@ from drivetrain.serve.rows import RowForm
 from drivetrain.store.segments import PredictionLog
 
 Matrix = NDArray[np.float64]
-BLOCK = 512
+BLOCK = 1024
 """Rows that are counted for drift together; one at a time would cost more than scoring them."""
 
 

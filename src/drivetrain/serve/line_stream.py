@@ -18,10 +18,12 @@ from drivetrain.serve.predict import Prediction
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import Scored
 from drivetrain.serve.service import Service
-from drivetrain.serve.streams import PART, Stream, Streams
+from drivetrain.serve.streams import Stream, Streams
 
 NDJSON = "application/x-ndjson"
 LONGEST_LINE = 256 * 1024
+TOGETHER = 512
+"""Lines that are read in one go."""
 
 
 class LineStream:
@@ -56,9 +58,9 @@ class Lines:
     def feed(self, part: bytes) -> Iterator[list[bytes]]:
         """The lines that end in ``part``, at most a few hundred at a time."""
         self.rest += part
-        found = PART
-        while found == PART:
-            *lines, self.rest = self.rest.split(b"\n", PART)
+        found = TOGETHER
+        while found == TOGETHER:
+            *lines, self.rest = self.rest.split(b"\n", TOGETHER)
             found = len(lines)
             if filled := _filled(lines):
                 yield filled

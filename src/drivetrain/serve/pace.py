@@ -6,6 +6,7 @@ import math
 
 from drivetrain.store.code_models import MOST_ROWS
 
+_QUICKEST_ROW = 1e-7
 _OF_A_TURN, _OF_A_CALL = 0.1, 0.5
 """What the newest turn of the loop counts, or the newest call of another process: a slow model makes few of them."""
 _MANY = 32
@@ -24,10 +25,17 @@ class Pace:
         self._processes = max(1, processes)
         self._weight = _OF_A_CALL if processes else _OF_A_TURN
 
+    @property
+    def _a_row(self) -> float:
+        return self._among_few if self._among_many is None else self._among_many
+
     def is_late(self, waiting_rows: int) -> bool:
         """Whether a row that comes now, behind so many others, would probably be answered after the deadline."""
-        a_row = self._among_few if self._among_many is None else self._among_many
-        return self._among_few + waiting_rows * a_row > self._deadline
+        return self._among_few + waiting_rows * self._a_row > self._deadline
+
+    def rows_within(self, seconds: float) -> int:
+        """How many rows are probably scored in so many seconds; at least 1."""
+        return max(1, int(seconds / max(self._a_row, _QUICKEST_ROW)))
 
     def learn(self, rows: int, seconds: float) -> None:
         """So many rows took so long in one go."""

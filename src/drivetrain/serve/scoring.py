@@ -28,6 +28,7 @@ from drivetrain.serve.settings import ServiceSettings
 
 SLICE = 512
 """Rows of a long request that are scored in one turn; a request with more rows is long."""
+_PART_SECONDS = 0.02
 
 Matrix = NDArray[np.float64]
 
@@ -109,6 +110,10 @@ class Scoring:
         return not self.waiting_requests or (
             not self.full and self.waiting_rows + rows <= self._settings.max_waiting_rows
         )
+
+    def part(self, most: int) -> int:
+        """Rows that something long had better bring at a time: so many that nobody waits long behind them."""
+        return min(most, self._settings.max_waiting_rows, self._pace.rows_within(_PART_SECONDS))
 
     def submit(self, request: Request) -> None:
         """Queue a request for the next turn; it hears in ``tell``.

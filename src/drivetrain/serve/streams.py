@@ -26,8 +26,8 @@ from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import Request, Scored, too_late
 from drivetrain.serve.service import Service
 
-PART = 256
-"""Rows of a stream that are scored in one turn of the loop."""
+FIRST_PART, PART = 64, 2048
+"""Rows of a stream that are recorded and answered together: the first are few, then twice as many each time."""
 _AT_A_TIME = 4
 """Parts of all streams of a service that may be in the queue: the other places are for those who ask shortly."""
 _AGAIN_SECONDS = 0.005
@@ -90,6 +90,7 @@ class Stream:
     def __init__(self, streams: Streams, exchange: Exchange) -> None:
         self.exchange = exchange
         self.rows = 0
+        self._part = FIRST_PART
         self._streams = streams
         self._service = streams.service
         self._lineup = self._service.standing()
@@ -114,9 +115,11 @@ class Stream:
             if wrong := _row(error):
                 await self.answer(block.cut(0, wrong))
             raise _moved(error, self.rows - wrong) from None
-        size = min(PART, self._service.settings.max_waiting_rows)
-        for start in range(0, len(rows.entities), size):
-            await self._answer_part(rows.cut(start, start + size), block.cut(start, start + size))
+        start, count = 0, len(rows.entities)
+        while start < count:
+            end = min(count, start + self._champion.part(self._part))
+            await self._answer_part(rows.cut(start, end), block.cut(start, end))
+            start, self._part = end, min(2 * self._part, PART)
 
     async def _answer_part(self, rows: Rows, block: Block) -> None:
         try:
