@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from zlib import crc32
+from hashlib import blake2b
 
 from drivetrain.core.refs import Ref
 from drivetrain.serve.rows import Rows
 
-_WHOLE = 2**32
+_BYTES = 4
+_WHOLE = 256**_BYTES
 
 
 class Slice:
-    """A share (0 to 1) of the entities; another release gets another part of them."""
+    """A share (0 to 1) of the entities; what another release gets is drawn anew.
+
+    A keyed hash: a checksum with another start value differs by the same bits for all entities of one length, so that
+    two releases would meet the same customers, or never the same.
+    """
 
     def __init__(self, release: Ref, share: float) -> None:
-        self._salt = crc32(str(release).encode())
+        self._key = blake2b(str(release).encode(), digest_size=16).digest()
         self._end = share * _WHOLE
 
     def has(self, rows: Rows) -> bool:
-        """Whether a request belongs to it: by its first row's entity, or by the row itself when it names none."""
-        return crc32(rows.entities[0] or rows.packed, self._salt) < self._end
+        """Whether a request belongs to it: by its first row's entity, or by that row itself when it names none."""
+        name = rows.entities[0] or rows.packed[: len(rows.packed) // len(rows.entities)]
+        return int.from_bytes(blake2b(name, digest_size=_BYTES, key=self._key).digest()) < self._end
