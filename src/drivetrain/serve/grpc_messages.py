@@ -6,9 +6,10 @@ the protocol's; what Drivetrain never sets (parameters of tensors) is left to pr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import Message
 
 PACKAGE = "inference"
 SERVICE = "GRPCInferenceService"
@@ -81,7 +82,23 @@ _POOL = descriptor_pool.DescriptorPool()
 _POOL.Add(_described())
 
 
-def message(name: str) -> type[Any]:
-    """The class of a message; protobuf makes its fields as it goes, so nobody can say their types here."""
-    found: type[Any] = message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+class MessageClass(Protocol):
+    """The class of a message, with the names that protobuf gives its methods."""
+
+    def __call__(self, **fields: object) -> Message:
+        """A message with these fields; protobuf makes them as it goes, so nobody can say their types here."""
+        ...
+
+    def FromString(self, content: bytes) -> Message:  # noqa: N802 - protobuf's name
+        """The message in these bytes."""
+        ...
+
+    def SerializeToString(self, message: Message) -> bytes:  # noqa: N802 - protobuf's name
+        """The bytes of a message."""
+        ...
+
+
+def message(name: str) -> MessageClass:
+    """The class of the message of that name."""
+    found: MessageClass = message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))
     return found
