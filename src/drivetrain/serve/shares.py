@@ -8,7 +8,7 @@ from drivetrain.core.refs import Ref
 from drivetrain.serve.rows import Rows
 
 _BYTES = 4
-_WHOLE = 256**_BYTES
+_WHOLE = 2**32  # what so many bytes can say
 
 
 class Slice:
