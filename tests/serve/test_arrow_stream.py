@@ -22,7 +22,6 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.serve.arrow_messages import BATCH, DICTIONARY, SCHEMA, Messages
 from drivetrain.serve.arrow_rows import Decoder
 from drivetrain.serve.rows import RowForm
-from drivetrain.serve.streams import FIRST_PART
 from drivetrain.testing.graphs import NO_SCORE, ROW, SIGNATURE, as_json, draw, expected_score
 
 from .conftest import Running, Start, Template, lake, until
@@ -192,7 +191,7 @@ def test_a_misspelt_column_is_told_the_right_name(server: Running) -> None:
 def test_a_wrong_row_breaks_the_answer_off_and_those_before_it_are_answered(
     server: Running, name: str, value: object, code: str
 ) -> None:
-    place = FIRST_PART + 17
+    place = 517
     rows = TABLE.to_pylist()
     rows[place] = {**rows[place], name: value}
     with Duplex(server, ARROW) as caller:

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from drivetrain.serve.line_stream import LONGEST_LINE, TOGETHER, Lines
 from drivetrain.serve.settings import ServiceSettings
-from drivetrain.serve.streams import FIRST_PART
 from drivetrain.testing.graphs import NO_SCORE, ROW, as_json, draw, expected_score
 from drivetrain.testing.releases import ReleaseMaker
 
@@ -259,11 +258,15 @@ def test_a_deadline_holds_for_the_whole_stream(server: Running) -> None:
 
 
 def test_quota_and_rate_hold_for_streams(start: Start) -> None:
-    server = start(rows_per_day=FIRST_PART + 10, requests_per_second=2.0)
-    answer = stream(server, b"".join(LINES[: 2 * FIRST_PART]))
-    assert len(told(answer)) == FIRST_PART + 1
-    assert (failure(answer)["code"], failure(answer)["status"]) == ("quota_exceeded", 429)
-    refused = [stream(server, b"".join(LINES[:FIRST_PART])) for _ in range(2)]
+    server = start(rows_per_day=2, requests_per_second=2.0)
+    with Duplex(server) as caller:
+        answers = caller.parts()
+        for line in LINES[:2]:
+            assert len(told(next(caller.send(line).parts()))) == 1
+        error = failure(caller.send(LINES[2]).answer())
+        assert (error["code"], error["status"], error["where"]) == ("quota_exceeded", 429, "")
+        assert list(answers) == []
+    refused = [stream(server, b"".join(LINES[:100])) for _ in range(2)]
     assert [answer.status_code for answer in refused] == [429, 429]
     assert [failure(answer)["code"] for answer in refused] == ["quota_exceeded", "rate_limited"]
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)

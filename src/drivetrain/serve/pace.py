@@ -25,17 +25,16 @@ class Pace:
         self._processes = max(1, processes)
         self._weight = _OF_A_CALL if processes else _OF_A_TURN
 
-    @property
-    def _a_row(self) -> float:
-        return self._among_few if self._among_many is None else self._among_many
-
     def is_late(self, waiting_rows: int) -> bool:
         """Whether a row that comes now, behind so many others, would probably be answered after the deadline."""
-        return self._among_few + waiting_rows * self._a_row > self._deadline
+        a_row = self._among_few if self._among_many is None else self._among_many
+        return self._among_few + waiting_rows * a_row > self._deadline
 
     def rows_within(self, seconds: float) -> int:
-        """How many rows are probably scored in so many seconds; at least 1."""
-        return max(1, int(seconds / max(self._a_row, _QUICKEST_ROW)))
+        """How many rows are probably scored in so many seconds; at least 1, and not many before that is known."""
+        if self._among_many is None:
+            return _MANY
+        return max(1, int(seconds / max(self._among_many, _QUICKEST_ROW)))
 
     def learn(self, rows: int, seconds: float) -> None:
         """So many rows took so long in one go."""

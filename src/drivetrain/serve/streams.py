@@ -26,8 +26,8 @@ from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import Request, Scored, too_late
 from drivetrain.serve.service import Service
 
-FIRST_PART, PART = 64, 2048
-"""Rows of a stream that are recorded and answered together: the first are few, then twice as many each time."""
+PART = 2048
+"""Rows of a stream that are recorded and answered together at most."""
 _AT_A_TIME = 4
 """Parts of all streams of a service that may be in the queue: the other places are for those who ask shortly."""
 _AGAIN_SECONDS = 0.005
@@ -90,7 +90,6 @@ class Stream:
     def __init__(self, streams: Streams, exchange: Exchange) -> None:
         self.exchange = exchange
         self.rows = 0
-        self._part = FIRST_PART
         self._streams = streams
         self._service = streams.service
         self._lineup = self._service.standing()
@@ -117,9 +116,9 @@ class Stream:
             raise _moved(error, self.rows - wrong) from None
         start, count = 0, len(rows.entities)
         while start < count:
-            end = min(count, start + self._champion.part(self._part))
+            end = min(count, start + self._champion.part(PART))
             await self._answer_part(rows.cut(start, end), block.cut(start, end))
-            start, self._part = end, min(2 * self._part, PART)
+            start = end
 
     async def _answer_part(self, rows: Rows, block: Block) -> None:
         try:
