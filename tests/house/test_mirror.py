@@ -47,6 +47,7 @@ THROUGH = {
     "prepare/test_prepare.py": ("prepare/cases", "store/cases"),
     "release/test_release.py": ("release/bundle",),
     "serve/test_door.py": ("serve/answers", "serve/health", "serve/service"),
+    "serve/test_grpc_server.py": ("serve/grpc_tensors",),
     "serve/test_predict.py": ("serve/complaints",),
     "serve/test_openapi.py": ("serve/docs",),
     "serve/test_inference.py": ("serve/protocol",),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.serve.grpc_messages import message
+from drivetrain.serve.grpc_messages import Message, message
 from drivetrain.serve.inference import wanted_outputs
 from drivetrain.serve.protocol import InferenceRequest, InputTensor, OutputRequest
 from drivetrain.serve.scoring import Scored
@@ -26,8 +26,6 @@ _PACKED = {
     "UINT32": "<u4", "UINT64": "<u8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8", "BYTES": "",
 }  # fmt: skip
 _LENGTH_BYTES = 4
-
-Message = Any  # protobuf makes the fields of its messages as it goes
 
 
 def read_inference(asked: Message) -> InferenceRequest:
