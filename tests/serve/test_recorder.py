@@ -9,11 +9,16 @@ import pytest
 
 from drivetrain.serve import recorder
 from drivetrain.serve.loading import LoadedRelease
+from drivetrain.serve.recorder import Recording
+from drivetrain.serve.settings import ServiceSettings
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.segments import PredictionLog
 from drivetrain.store.tables import Table
+from drivetrain.testing.graphs import TYPICAL
 
-from .conftest import SERVICE, TYPICAL
+from .conftest import OTHER, SERVICE
+
+SETTINGS = ServiceSettings(Path(), SERVICE)
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def ids(catalog: Catalog) -> list[str]:
 
 def test_it_rolls_at_once_and_ends_with_its_server(catalog: Catalog, ended: int, write: Callable[[str], None]) -> None:
     write("p1")
-    recorder.record(catalog, SERVICE, 1000, ended)
+    recorder.record([Recording(SETTINGS, catalog)], 1000, ended)
     assert ids(catalog) == ["p1"]
 
 
@@ -60,17 +65,31 @@ def test_a_damaged_journal_does_not_end_it(
     write("p1")
     damaged = catalog.journal_path(SERVICE) / "predictions-0"
     damaged.write_bytes(b"JFIF\n")
-    recorder.record(catalog, SERVICE, 1000, ended)
+    recorder.record([Recording(SETTINGS, catalog)], 1000, ended)
     assert ids(catalog) == ["p1"]
     assert str(damaged) in capfd.readouterr().err
+
+
+def test_every_service_is_recorded_whatever_is_wrong_with_another(
+    catalog: Catalog, ended: int, write: Callable[[str], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    write("p1")
+    damaged = catalog.journal_path(OTHER)
+    damaged.mkdir(parents=True)
+    (damaged / "predictions-0").write_bytes(b"JFIF\n")
+    others = Recording(ServiceSettings(Path(), OTHER), catalog), Recording(ServiceSettings(Path(), "none"), catalog)
+    recorder.record([*others, Recording(SETTINGS, catalog)], 1000, ended)
+    assert ids(catalog) == ["p1"]
+    assert "journal_damaged" in capfd.readouterr().err
 
 
 def test_many_small_files_become_one(
     catalog: Catalog, ended: int, write: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "COMPACT_EVERY", 1)
+    monkeypatch.setattr(recorder, "COMPACT_EVERY", 3)
+    recording = Recording(SETTINGS, catalog)
     for name in ("p1", "p2", "p3"):
         write(name)
-        recorder.record(catalog, SERVICE, 1000, ended)
+        recording.step()
     assert sorted(ids(catalog)) == ["p1", "p2", "p3"]
     assert len(Table(catalog.table_path("predictions", SERVICE)).dataset().files) == 1
