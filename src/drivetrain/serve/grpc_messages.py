@@ -11,9 +11,6 @@ from typing import Protocol
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 
-Message = Any
-"""A message: protobuf makes its fields as it goes, so nobody can say their types here."""
-
 PACKAGE = "inference"
 SERVICE = "GRPCInferenceService"
 _KIND = descriptor_pb2.FieldDescriptorProto

@@ -9,13 +9,13 @@ from importlib.metadata import version
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from drivetrain.access.caller import Caller
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Refused, Transient, examples
 from drivetrain.serve.answers import status
 from drivetrain.serve.door import DEFECT
-from drivetrain.serve.grpc_messages import PACKAGE, SERVICE, Message, message
+from drivetrain.serve.grpc_messages import PACKAGE, SERVICE, message
 from drivetrain.serve.grpc_tensors import read_inference, written_answer
 from drivetrain.serve.http.tls import Certificate
 from drivetrain.serve.inference import metadata, read_tensors, wanted_outputs

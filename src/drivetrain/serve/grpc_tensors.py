@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+from google.protobuf.message import Message
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.serve.grpc_messages import Message, message
+from drivetrain.serve.grpc_messages import message
 from drivetrain.serve.inference import wanted_outputs
 from drivetrain.serve.protocol import InferenceRequest, InputTensor, OutputRequest
 from drivetrain.serve.scoring import Scored
@@ -21,11 +21,6 @@ _LISTS = {
     "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
     "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
 }  # fmt: skip
-_PACKED = {
-    "BOOL": "?", "INT8": "<i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "UINT8": "<u1", "UINT16": "<u2",
-    "UINT32": "<u4", "UINT64": "<u8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8", "BYTES": "",
-}  # fmt: skip
-_LENGTH_BYTES = 4
 
 
 def read_inference(asked: Message) -> InferenceRequest:
@@ -87,40 +82,3 @@ def _tensor(tensor: Message, packed: bytes | None) -> InputTensor:
     elif kind.startswith("FP"):
         values = [None if value != value else value for value in values]  # noqa: PLR0124 - only NaN is not itself
     return InputTensor(tensor.name, shape, kind, values)
-
-
-def _unpack(kind: str, packed: bytes, where: str) -> list[Any]:
-    if kind == "BYTES":
-        return _unpack_texts(packed, where)
-    number = np.dtype(_PACKED[kind])
-    if len(packed) % number.itemsize:
-        raise _cut_off(where)
-    return list(np.frombuffer(packed, number).tolist())
-
-
-def _unpack_texts(packed: bytes, where: str) -> list[bytes]:
-    values, at = [], 0
-    while at < len(packed):
-        begin = at + _LENGTH_BYTES
-        at = begin + int.from_bytes(packed[at:begin], "little")
-        if max(at, begin) > len(packed):
-            raise _cut_off(where)
-        values.append(packed[begin:at])
-    return values
-
-
-def _pack(kind: str, values: list[Any]) -> bytes:
-    if kind == "BYTES":
-        return b"".join(len(value).to_bytes(_LENGTH_BYTES, "little") + value for value in values)
-    return np.array(values, _PACKED[kind]).tobytes()
-
-
-def _text(value: bytes, where: str) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise InvalidInput("field_type", "expected text in UTF-8", where=where, hint="encode it as UTF-8") from None
-
-
-def _cut_off(where: str) -> InvalidInput:
-    return InvalidInput("tensor_shape", "the raw contents end in the middle of a value", where=where, hint="send all")
