@@ -9,7 +9,8 @@ from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import CanarySpec, ServiceSpec, TlsSpec
 from drivetrain.engine.serving import Server, server_command, server_settings
-from drivetrain.serve.settings import Tls
+from drivetrain.serve.__main__ import read_settings
+from drivetrain.serve.settings import ServerSettings, ServiceSettings, Tls
 
 STAND_IN = """
 import json, os, pathlib, signal, sys
@@ -53,10 +54,28 @@ def test_every_setting_of_the_project_file_reaches_the_server(project):
     assert settings == {name: value for name, value in told.items() if name not in ("tls", "canary")}
 
 
+def test_defaults_of_the_project_file_are_those_of_the_server(project):
+    spec = project.spec.model_copy(update={"service": ServiceSpec()})
+    settings = server_settings([(project.home, spec)], host=None, port=None)
+    assert settings == ServerSettings((ServiceSettings(project.home, "small-risk"),))
+
+
 def test_the_command_line_stands_before_the_file(project):
     settings = server_settings([(project.home, project.spec)], host="127.0.0.3", port=0, workers=2)
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.3", 0, 2)
-    assert server_command(settings)[1:3] == ["-m", "drivetrain.serve"]
+    command = server_command(settings)
+    assert command[1:3] == ["-m", "drivetrain.serve"]
+    assert read_settings(command[3:]) == settings
+
+
+def test_several_services_share_what_the_first_one_says_of_the_server(project, tmp_path):
+    first = project.spec.model_copy(update={"service": ServiceSpec(port=7, max_rows=1)})
+    second = project.spec.model_copy(update={"service": ServiceSpec(name="cards", port=8, max_rows=2)})
+    settings = server_settings([(project.home, first), (tmp_path, second)], host=None, port=None)
+    assert settings.port == 7
+    assert [(each.home, each.name, each.max_rows) for each in settings.services] == [
+        (project.home, "small-risk", 1), (tmp_path, "cards", 2)
+    ]  # fmt: skip
 
 
 def test_two_services_of_one_name_are_refused(project, tmp_path):
