@@ -17,7 +17,7 @@ ROWS = as_json(draw(200, seed=3))
 def test_a_shadow_is_recorded_and_compared_and_never_heard(
     start: Start, maker: ReleaseMaker, template: Template
 ) -> None:
-    server = start(shadow_load=1.0)
+    server = start(shadow_load=0.5)
     maker.deploy(template.good, shadows=[template.flipped])
     server.deployed(2)
     answers = [server.predict(*ROWS[at : at + 10]).json() for at in range(0, 200, 10)]
