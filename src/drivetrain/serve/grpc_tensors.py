@@ -1,7 +1,6 @@
 """Tensors in protobuf messages: as lists of their type, or packed as bytes, which is what most clients send.
 
-Missing values are NaN, or the whole tensor is left out. Packed numbers are little-endian, one after the other; packed
-texts have their length before each (uint32). The answer is packed when the request was.
+Missing values are NaN, or the whole tensor is left out. The answer is packed when the request was.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from google.protobuf.message import Message
 from drivetrain.core.errors import InvalidInput
 from drivetrain.serve.grpc_messages import message
 from drivetrain.serve.inference import wanted_outputs
+from drivetrain.serve.packed_tensors import KINDS, known, pack, text_of, unpack
 from drivetrain.serve.protocol import InferenceRequest, InputTensor, OutputRequest
 from drivetrain.serve.scoring import Scored
 
@@ -44,17 +44,17 @@ def written_answer(service: str, request: InferenceRequest, scored: Scored, *, p
     """The answer to a request whose rows were scored. The ids of the predictions are one more output."""
     tensor, lists = message("InferOutputTensor"), message("InferTensorContents")
     ids = [name.encode() for name in scored.ids]
-    known: dict[str, tuple[str, list[Any]]] = {
+    answers: dict[str, tuple[str, list[Any]]] = {
         "score": ("FP64", scored.scores),
         "decision": ("BOOL", scored.decisions),
         "prediction_id": ("BYTES", ids),
     }
     outputs, contents = [], []
     for name in [*(output.name for output in wanted_outputs(request)), "prediction_id"]:
-        kind, values = known[name]
+        kind, values = answers[name]
         made = tensor(name=name, datatype=kind, shape=[len(ids)])
         if packed:
-            contents.append(_pack(kind, values))
+            contents.append(pack(kind, values))
         else:
             made.contents.CopyFrom(lists(**{_LISTS[kind]: values}))
         outputs.append(made)
@@ -71,14 +71,13 @@ def _tensor(tensor: Message, packed: bytes | None) -> InputTensor:
     where, shape, kind = f"inputs[{tensor.name[:80]}]", list(tensor.shape), tensor.datatype
     if any(size < 0 for size in shape):
         raise InvalidInput("tensor_shape", f"shape {shape[:4]} has a negative size", where=where, hint="send sizes")
-    known = _LISTS if packed is None else _PACKED
-    if kind not in known:
+    kinds = tuple(_LISTS) if packed is None else KINDS
+    if kind not in kinds:
         raise InvalidInput(
-            "tensor_type", f"{kind[:20]!r} is not known", where=where, hint=f"send one of {', '.join(known)}"
+            "tensor_type", f"{kind[:20]!r} is not known", where=where, hint=f"send one of {', '.join(kinds)}"
         )
-    values = list(getattr(tensor.contents, _LISTS[kind])) if packed is None else _unpack(kind, packed, where)
-    if kind == "BYTES":
-        values = [_text(value, where) for value in values]
-    elif kind.startswith("FP"):
-        values = [None if value != value else value for value in values]  # noqa: PLR0124 - only NaN is not itself
+    if packed is not None:
+        return InputTensor(tensor.name, shape, kind, unpack(kind, packed, where))
+    values = list(getattr(tensor.contents, _LISTS[kind]))
+    values = [text_of(value, where) for value in values] if kind == "BYTES" else known(values)
     return InputTensor(tensor.name, shape, kind, values)

@@ -17,11 +17,11 @@ import numpy as np
 
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.schema import ColumnType
-from drivetrain.serve.answers import json
+from drivetrain.serve.binary_tensors import binary_outputs, filled, json_bytes, packed
 from drivetrain.serve.complaints import parsed
-from drivetrain.serve.http.messages import Exchange
+from drivetrain.serve.http.messages import Answer, Exchange
 from drivetrain.serve.nesting import check_nesting
-from drivetrain.serve.predict import failure
+from drivetrain.serve.predict import failure, headers_of
 from drivetrain.serve.protocol import (
     AnswerParameters,
     InferenceAnswer,
@@ -61,8 +61,10 @@ class Inference:
 
     def __call__(self, exchange: Exchange) -> None:
         """Queue the rows of the tensors; they are recorded before the answer. Raises what refuses them."""
-        check_nesting(exchange.body, self._service.settings.max_nesting)
-        request = parsed(self._decoder.decode, exchange.body, ("inputs", "outputs", "id", "parameters"))
+        body, end = exchange.body, json_bytes(exchange)
+        check_nesting(body[:end], self._service.settings.max_nesting)
+        request = parsed(self._decoder.decode, body[:end], ("inputs", "outputs", "id", "parameters"))
+        request = filled(request, body[end:])
         self._service.submit(exchange, _Tensors(self._service.name, exchange, request))
 
 
@@ -80,7 +82,10 @@ class _Tensors(Request):
 
     def tell(self, result: Scored | Exception) -> None:
         if isinstance(result, Scored):
-            self._exchange.answer(json(inferred(self._service, self._request, self._wanted, result)))
+            answer = inferred(self._service, self._request, self._wanted, result)
+            told = Answer(200, headers_of(result.release), msgspec.json.encode(answer))
+            names = binary_outputs(self._request)
+            self._exchange.answer(told if names == frozenset() else packed(told, answer, names))
         else:
             self._exchange.answer(failure(result, inference=True))
 
@@ -95,8 +100,8 @@ def read_tensors(request: InferenceRequest, form: RowForm) -> Rows:
     """The rows in the tensors of a request; raises InvalidInput that names the tensor and the place."""
     tensors = _by_name(request, form)
     count = _rows(request.inputs[0])
-    packed = _is_packed(tensors, form)
-    matrix = _packed_row(tensors[ROW], count, form) if packed else _columns(tensors, count, form)
+    whole = _is_packed(tensors, form)
+    matrix = _packed_row(tensors[ROW], count, form) if whole else _columns(tensors, count, form)
     return Rows(matrix.tobytes(), _entities(tensors, count, form), False)
 
 

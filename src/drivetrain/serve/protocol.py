@@ -46,7 +46,7 @@ class InputTensor(msgspec.Struct, frozen=True):
     name: str
     shape: list[Annotated[int, msgspec.Meta(ge=0)]]
     datatype: str
-    data: list[Any]
+    data: list[Any] = []
     parameters: dict[str, Any] | None = None
 
 
@@ -66,13 +66,14 @@ class InferenceRequest(msgspec.Struct, frozen=True):
     outputs: list[OutputRequest] | None = None
 
 
-class OutputTensor(msgspec.Struct, frozen=True):
-    """The values of one output, row by row."""
+class OutputTensor(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The values of one output, row by row; behind the JSON when ``parameters`` say how many bytes they have."""
 
     name: str
     shape: list[int]
     datatype: str
-    data: list[Any]
+    data: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    parameters: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
 
 
 class AnswerParameters(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from drivetrain.core.errors import NotFound
 from drivetrain.serve.answers import json
 from drivetrain.serve.arrow_stream import ARROW, ArrowStream
+from drivetrain.serve.binary_tensors import EXTENSION
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.docs import HEADERS, docs_page
 from drivetrain.serve.door import JSON_TYPE, Endpoint, Route
@@ -99,15 +100,13 @@ def _of_model(service: Service) -> Iterator[tuple[str, Route]]:
     model = f"/v2/models/{service.name}"
     described = Route("/v2/models", "GET", {_ANY: _Metadata(service)}, counts, callers)
     ready = Route("/v2/models/ready", "GET", {_ANY: _Ready(service)}, counts)
-    infer = Route(
-        "/v2/models/infer", "POST", {JSON_TYPE: Inference(service)}, counts, callers, full=service.is_full
-    )
+    infer = Route("/v2/models/infer", "POST", {JSON_TYPE: Inference(service)}, counts, callers, full=service.is_full)
     yield from ((model, described), (f"{model}/ready", ready), (f"{model}/infer", infer))
 
 
 class _Server:
     def __call__(self, exchange: Exchange) -> None:
-        exchange.answer(json(ServerMetadata("drivetrain", version("drivetrain"), [])))
+        exchange.answer(json(ServerMetadata("drivetrain", version("drivetrain"), [EXTENSION])))
 
 
 class _Metrics:
