@@ -31,6 +31,10 @@ class Calls(Scoring):
         self._parts: deque[list[Request]] = deque()  # of calls that failed: one row of theirs is to blame
         self._long_last = False
 
+    def part(self, most: int) -> int:
+        """Rows that something long had better bring at a time: those of a call."""
+        return min(most, self._settings.max_waiting_rows, self._pace.most_rows)
+
     def _schedule(self) -> None:
         if self._free and (self._short or self._long or self._parts):
             super()._schedule()

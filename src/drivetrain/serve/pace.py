@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from drivetrain.store.code_models import MOST_ROWS
 
 _QUICKEST_ROW = 1e-7
@@ -20,7 +18,8 @@ class Pace:
         self.most_rows = 2
         self._among_few = 0.0  # seconds a row
         self._among_many: float | None = None
-        self._quickest = math.inf
+        self._last: tuple[int, float] | None = None  # rows and seconds of the last call
+        self._by_the_row = True  # what a call takes; or it is much the same for many rows
         self._deadline = deadline_seconds
         self._processes = max(1, processes)
         self._weight = _OF_A_CALL if processes else _OF_A_TURN
@@ -52,10 +51,20 @@ class Pace:
         just begun is answered in time by the one after it. When it takes longer they are halved, unless that is what a
         call takes however few its rows are.
         """
-        self._quickest = min(self._quickest * 1.01, seconds)
-        if lost or seconds > max(self._deadline / 2, 2 * self._quickest):
+        if lost:
             self.most_rows = max(1, rows // 2)
-        else:
+            return
+        self._compare(rows, seconds)
+        if seconds <= self._deadline / 2 or not self._by_the_row:
             self.most_rows = max(self.most_rows, min(2 * rows, MOST_ROWS))
-        if not lost:
-            self.learn(rows, seconds)
+        else:
+            self.most_rows = max(1, rows // 2)
+        self._among_few += self._weight * (seconds / rows / self._processes - self._among_few)
+        self._among_many = self._among_few
+
+    def _compare(self, rows: int, seconds: float) -> None:
+        """Whether time goes by the row: twice as many take more than one and a half times as long."""
+        (few, short), (many, long) = sorted((self._last or (rows, seconds), (rows, seconds)))
+        if many >= 1.5 * few:
+            self._by_the_row = long > short * (1 + many / few) / 2
+        self._last = rows, seconds
