@@ -31,7 +31,7 @@ def output(answer: httpx.Response, name: str) -> list[object]:
 
 def test_the_server_and_the_model_describe_themselves(server: Running, ref: Ref) -> None:
     said = server.client.get("/v2").json()
-    assert (said["name"], said["extensions"]) == ("drivetrain", [])
+    assert (said["name"], said["extensions"]) == ("drivetrain", ["binary_tensor_data"])
     for path in ("/v2/models/loans", f"/v2/models/loans/versions/{ref.version}"):
         model = server.client.get(path).json()
         assert (model["name"], model["versions"]) == ("loans", [ref.version])
