@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from drivetrain.serve.http.messages import Exchange
 from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease, load
+from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.scoring import Request, Scoring, too_late
 from drivetrain.serve.settings import ServiceSettings
 from drivetrain.serve.shadow import Shadow
@@ -43,6 +45,7 @@ from drivetrain.store.segments import LabelLog, PairLog, PredictionLog
 
 _AGAIN_SECONDS = 10.0
 """So long after a release could not be loaded for a passing reason it is tried again."""
+_TRY_AGAIN_SECONDS = 1.0
 JUDGE = "canary"
 """The actor in the history of deployments that the live judge wrote."""
 
@@ -72,6 +75,7 @@ class Service:
         self._contenders: dict[Ref, Contender] = {}
         self._scorings: dict[Ref, Scoring] = {}
         self._looked_at = 0
+        self._verdict: asyncio.Task[None] | None = None  # being written into the history
         self._look_again_at = math.inf
         self._changed: Callable[[], None] = lambda: None
 
@@ -226,13 +230,22 @@ class Service:
         self._write_down(partial(promoted, self.lineup.deployment, JUDGE, now(), reason))
 
     def _write_down(self, step: Callable[[], Deployment]) -> None:
-        def write() -> None:
-            try:
-                self.catalog.follow(step(), actor=JUDGE)
-            except DrivetrainError as error:  # another worker, or a person, was faster: theirs counts
-                print(f"drivetrain serve: {error}", file=sys.stderr)  # noqa: T201 - the log
+        """Enter the verdict into the history, in the background; it is tried again until the catalog can be written."""
 
-        asyncio.get_running_loop().run_in_executor(None, write)
+        async def write() -> None:
+            loop = asyncio.get_running_loop()
+            while True:
+                try:
+                    await loop.run_in_executor(None, lambda: self.catalog.follow(step(), actor=JUDGE))
+                except DrivetrainError as error:  # another worker, or a person, was faster: theirs counts
+                    print(f"drivetrain serve: {error}", file=sys.stderr)  # noqa: T201 - the log
+                except (OSError, sqlite3.Error) as error:  # the disk is full, or the catalog is held
+                    MISHAPS.tell(error)
+                    await asyncio.sleep(_TRY_AGAIN_SECONDS)
+                    continue
+                return
+
+        self._verdict = asyncio.get_running_loop().create_task(write())
 
     # --- upkeep ------------------------------------------------------------------------------------------------
 
