@@ -83,6 +83,13 @@ def test_errors_are_told_as_ever(server: Running, client: httpx.Client) -> None:
     assert client.head("/health").headers["content-length"] == str(len(client.get("/health").content))
 
 
+@pytest.mark.parametrize(
+    "path", ["/docs", "/openapi.json", "/metrics", "/health", "/v2", "/v2/models/loans", "/v1/deployment"]
+)
+def test_every_page_can_be_had(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
 def test_large_bodies_and_answers_pass_the_windows(client: httpx.Client) -> None:
     rows = [{"age": 18 + at % 80} for at in range(9000)]
     answer = client.post("/v1/predict", json={"rows": rows})

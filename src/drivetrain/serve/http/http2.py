@@ -43,6 +43,14 @@ _TOGETHER = "all bodies and answers of this connection together are too large"
 Lines = tuple[tuple[str, str], ...]
 
 
+_CONFIGURATION = H2Configuration(
+    client_side=False,
+    header_encoding="latin-1",
+    normalize_outbound_headers=False,  # those are ours, and in lower case
+    validate_outbound_headers=False,
+)
+
+
 class _Framing(H2Connection):
     MAX_CLOSED_STREAMS = 1000  # remembered; 65,536 would be megabytes for each connection that lasts
 
@@ -58,7 +66,7 @@ class Http2Connection(asyncio.Protocol):
             SettingCodes.MAX_HEADER_LIST_SIZE: most,
         }
         self.wire = wire
-        self.h2: H2Connection = _Framing(H2Configuration(client_side=False, header_encoding="latin-1"))
+        self.h2: H2Connection = _Framing(_CONFIGURATION)
         self.h2.local_settings = Settings(client=False, initial_values=told)
         self.h2.decoder.max_header_list_size = 4 * most  # what is larger ends the connection, not only the request
         self.writable = True
@@ -71,6 +79,7 @@ class Http2Connection(asyncio.Protocol):
         self._write_due = math.inf
         self._untaken = 0
         self._busy = False
+        self._flushing = False
         self._draining = wire.draining
         self._ending = False
 
@@ -264,9 +273,16 @@ class Http2Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Send what h2 has made of the answers."""
+        self._flushing = False
         data = self.h2.data_to_send()
         if data and not self._ending:
             self._transport.write(data)
+
+    def flush_soon(self) -> None:
+        """The same, together with whatever is answered in this turn of the loop: each write is a call of the system."""
+        if not self._flushing:
+            self._flushing = True
+            self.wire.loop.call_soon(self.flush)
 
     def forget(self, stream: Http2Stream) -> None:
         """Nothing more will come of a stream."""

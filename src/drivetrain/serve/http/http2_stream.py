@@ -32,6 +32,10 @@ class Link(Protocol):
         """Send what h2 has made of the answers."""
         ...
 
+    def flush_soon(self) -> None:
+        """The same, together with whatever is answered in this turn of the loop."""
+        ...
+
     def forget(self, stream: Http2Stream) -> None:
         """Nothing more will come of a stream."""
         ...
@@ -143,12 +147,12 @@ class Http2Stream:
         else:
             self._unsent += answer.body
             self.pump()
-        self._link.flush()
+        self._link.flush_soon()
 
     def begin(self, exchange: Exchange, status: int, headers: Headers) -> None:
         """Begin an answer that comes in parts."""
         self._send_head(status, headers)
-        self._link.flush()
+        self._link.flush_soon()
 
     def go_on(self) -> None:
         """Tell the caller, who waits for that before they send the body."""
@@ -172,7 +176,7 @@ class Http2Stream:
             self.pump()
         else:
             self.reset(ErrorCodes.INTERNAL_ERROR)
-        self._link.flush()
+        self._link.flush_soon()
 
     def pump(self) -> None:
         """Send as much of the answer as the caller's window lets through."""
