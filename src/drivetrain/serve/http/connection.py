@@ -121,8 +121,9 @@ class Connection(asyncio.Protocol):
     def drain(self) -> None:
         """Take no more requests; close once the answer is out."""
         self._lasting = False
-        if self._exchange is None and not self._buffer:
-            self._close()
+        if self._exchange is None and not self._buffer:  # nothing is on its way that a reset could overtake
+            self._closing = True
+            self._transport.close()
 
     def abort(self) -> None:
         """Cut the connection."""
