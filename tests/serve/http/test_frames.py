@@ -30,7 +30,7 @@ def begun() -> Frames:
 ANY = st.builds(frame, st.just(DATA), st.integers(2, 255), st.binary(max_size=50))
 
 
-@given(st.lists(ANY, max_size=200), st.lists(st.integers(1, 60), min_size=1))
+@given(st.lists(ANY, max_size=80), st.lists(st.integers(1, 60), min_size=1))
 def test_all_that_is_added_is_taken_in_whole_frames(sent: list[bytes], cuts: list[int]) -> None:
     frames, taken = Frames(1000), []
     stream, turn = PREFACE + b"".join(sent), 0
@@ -54,9 +54,9 @@ def test_a_turn_has_a_bounded_number_of_frames() -> None:
     frames.add(frame(DATA, 0, b"x") * 1000)
     turns = 0
     while frames.ready:
-        assert len(frames.take(0.0)) <= 128 * 10
+        assert len(frames.take(0.0)) <= 32 * 10
         turns += 1
-    assert turns >= 8
+    assert turns >= 31
 
 
 def test_a_frame_that_is_too_large_is_refused_before_it_is_here() -> None:
@@ -81,7 +81,7 @@ def test_heads_that_end_do_not_add_up() -> None:
     frames = begun()
     for _ in range(5):
         frames.add(frame(HEADERS, 0, bytes(400)) + frame(CONTINUATION, END_HEADERS, bytes(600)))
-    assert len(frames.take(0.0)) == 5 * 1018
+    assert sum(len(frames.take(0.0)) for _ in range(2)) == 5 * 1018
 
 
 @pytest.mark.parametrize("kind", [2, 3, 4, PING, 7, 10, 99])
@@ -90,7 +90,8 @@ def test_frames_that_ask_for_nothing_are_counted_by_the_second(kind: int) -> Non
     for second in range(3):
         for turn in range(10):
             frames.add(frame(kind, 0, b"12345678") * 100)
-            frames.take(10.0 * second + turn / 100)
+            while frames.ready:
+                frames.take(10.0 * second + turn / 100)
     frames.add(frame(kind, 0, b"12345678"))
     with pytest.raises(FrameRefused) as refused:
         frames.take(20.5)
