@@ -26,7 +26,7 @@ _TYPES: Mapping[ColumnType, Any] = {
     ColumnType.BOOLEAN: bool,
     ColumnType.TEXT: str,
     ColumnType.DATE: date,
-    ColumnType.TIMESTAMP: datetime,
+    ColumnType.TIMESTAMP: Annotated[datetime, msgspec.Meta(extra_json_schema={"format": "date-time"})],
 }
 _FIRST_DAY = date(1970, 1, 1)
 _FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)

@@ -24,7 +24,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     prediction_id: PredictionId
     label: bool
-    at: datetime | None = None
+    at: Annotated[datetime, msgspec.Meta(extra_json_schema={"format": "date-time"})] | None = None
 
 
 class LabelsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -10,37 +9,49 @@ import msgspec
 
 from drivetrain.core.model import InputField
 from drivetrain.core.schema import ColumnType
-from drivetrain.serve.answers import ErrorAnswer, InferenceErrorAnswer
+from drivetrain.serve.answers import ErrorAnswer, InferenceErrorAnswer, StreamErrorAnswer
+from drivetrain.serve.arrow_stream import ARROW
+from drivetrain.serve.binary_tensors import BINARY
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, DeploymentState, Health
 from drivetrain.serve.labels import LabelsAnswer, LabelsRequest
+from drivetrain.serve.line_stream import NDJSON
+from drivetrain.serve.operations import (
+    DEADLINE,
+    EXPLAIN,
+    HTML,
+    INFERENCE_REFUSED,
+    JSON_TYPE,
+    NOTHING,
+    REFUSED,
+    TEXT,
+    Json,
+    content,
+    get,
+    headers,
+    one_of,
+    post,
+    refusals,
+    refused,
+    schema,
+)
 from drivetrain.serve.predict import PredictAnswer, Value, readable
 from drivetrain.serve.protocol import InferenceAnswer, InferenceRequest, ModelMetadata, Ready, ServerMetadata
 from drivetrain.serve.rows import RowForm
+from drivetrain.store.segments import ENTITY_BYTES
 
-Json = Mapping[str, object]
-_REF = "#/components/schemas/{name}"
 _TYPES = (
-    PredictAnswer, LabelsRequest, LabelsAnswer, InferenceRequest, InferenceAnswer, ModelMetadata, ServerMetadata, Ready,
-    Health, DeploymentState, ErrorAnswer, InferenceErrorAnswer,
+    PredictAnswer, StreamErrorAnswer, LabelsRequest, LabelsAnswer, InferenceRequest, InferenceAnswer, ModelMetadata,
+    ServerMetadata, Ready, Health, DeploymentState, ErrorAnswer, InferenceErrorAnswer,
 )  # fmt: skip
-_REFUSALS = {
-    "400": "The request is not as it should be; the body says where.",
-    "401": "No API key, or one that is not known.",
-    "405": "This path is not answered to this method.",
-    "413": "The body is too large, or has too many rows.",
-    "415": "The body is not JSON.",
-    "429": "Too many requests with this API key; see Retry-After.",
-    "500": "The server, or the model's own code, made a mistake.",
-    "503": "Overloaded, the model does not answer, or the journal cannot be written; see Retry-After.",
-}
-_OF_OPEN = ("405", "500")
-_OF_GET = ("401", "405", "429", "500")
-_OF_POST = ("400", "401", "405", "413", "415", "429", "500", "503")
+_STREAMS = (
+    f"As `{NDJSON}` any number of rows, one object a line, and one answer a line; as `{ARROW}` the same in record "
+    "batches, with the columns id, score and decision in the answer. The answer has the form of the request."
+)
 
 
-def openapi(service: str, champion: Contender) -> bytes:
-    """The document of a service, as JSON, for the release that answers."""
+def openapi(service: str, prefix: str, champion: Contender) -> bytes:
+    """The document of a service whose own paths begin with ``prefix``, as JSON, for the release that answers."""
     form, release = champion.form, champion.release
     document = {
         "openapi": "3.1.0",
@@ -50,9 +61,23 @@ def openapi(service: str, champion: Contender) -> bytes:
             "description": f"The probability of `{release.signature.target}`, and a decision: true when the score is "
             f"at least {release.threshold:g}. Served by Drivetrain {version('drivetrain')}.",
         },
-        "paths": _paths(service, champion),
+        "paths": {
+            **{prefix + path: operations for path, operations in _of_service(form).items()},
+            **_of_model(f"/v2/models/{service}"),
+            **_of_model(
+                f"/v2/models/{service}/versions/{release.ref.version}",
+                "_of_version",
+                refusals([404], INFERENCE_REFUSED),
+            ),
+            **_of_server(),
+        },
         "components": {
             "schemas": _schemas(form),
+            "headers": headers(),
+            "responses": {
+                **refused(REFUSED, schema("ErrorAnswer")),
+                **refused(INFERENCE_REFUSED, one_of("InferenceErrorAnswer", "ErrorAnswer")),
+            },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -68,80 +93,90 @@ def example_row(form: RowForm) -> dict[str, Value]:
     return {field.name: readable(field, field.typical) for field in form.signature.inputs}
 
 
-def _paths(service: str, champion: Contender) -> Json:
-    form = champion.form
-    model = f"/v2/models/{service}"
-    at_version = f"{model}/versions/{champion.release.ref.version}"
-    infer = _post("Score tensors", "InferenceRequest", "InferenceAnswer", None, inference=True)
-    metadata = _get("What the model takes and gives", "ModelMetadata")
-    predict = _post("Score rows of named columns", "PredictRequest", "PredictAnswer", {"rows": [example_row(form)]})
-    labels = {"labels": [{"prediction_id": "019a...", "label": True}]}
+def _of_service(form: RowForm) -> dict[str, Json]:
+    row = example_row(form)
+    asked = {
+        JSON_TYPE: {"schema": schema("PredictRequest"), "example": {"rows": [row]}},
+        NDJSON: {"schema": schema("Row"), "example": row},
+        ARROW: content({ARROW: None})[ARROW],
+    }
+    told = {JSON_TYPE: schema("PredictAnswer"), NDJSON: one_of("Prediction", "StreamErrorAnswer"), ARROW: None}
+    predict = post("predict", "Score rows of named columns", asked, told, parameters=(EXPLAIN, DEADLINE))
+    labels = {
+        JSON_TYPE: {
+            "schema": schema("LabelsRequest"),
+            "example": {"labels": [{"prediction_id": "019a62f41c7f3b2d9c1e00000000", "label": True}]},
+        }
+    }
+    recorded = {JSON_TYPE: schema("LabelsAnswer")}
+    deployed = {JSON_TYPE: schema("DeploymentState")}
     return {
-        "/v1/predict": {"post": {**predict, "parameters": [_EXPLAIN]}},
-        "/v1/labels": {"post": _post("Tell outcomes of earlier predictions", "LabelsRequest", "LabelsAnswer", labels)},
-        "/v2": {"get": _get("Open Inference Protocol: the server", "ServerMetadata")},
-        model: {"get": metadata},
-        at_version: {"get": metadata},
-        f"{model}/infer": {"post": infer},
-        f"{at_version}/infer": {"post": infer},
-        f"{model}/ready": {"get": _get("Whether the model answers", "Ready", is_open=True)},
-        f"{at_version}/ready": {"get": _get("Whether the model answers", "Ready", is_open=True)},
-        **{path: {"get": _get("Whether the server runs", "Health", is_open=True)} for path in LIVE_PATHS},
-        **{path: {"get": _get("Whether a service answers", "Health", is_open=True)} for path in READY_PATHS},
-        "/v1/deployment": {"get": _get("What serves, and how a challenger does", "DeploymentState")},
-        "/metrics": {"get": _get("Metrics in the text format of Prometheus", None, media="text/plain")},
-        "/openapi.json": {"get": _get("This document", None, is_open=True)},
-        "/docs": {"get": _get("This document as a page", None, media="text/html", is_open=True)},
+        "/v1/predict": {"post": {**predict, "description": _STREAMS}},
+        "/v1/labels": {"post": post("labels", "Tell outcomes of earlier predictions", labels, recorded)},
+        "/v1/deployment": {"get": get("deployment", "What serves, and how a challenger does", deployed)},
+        "/openapi.json": {"get": get("document", "This document", {JSON_TYPE: {"type": "object"}}, is_open=True)},
+        "/docs": {"get": get("page", "This document as a page", {HTML: {"type": "string"}}, is_open=True)},
     }
 
 
-_EXPLAIN = {
-    "name": "explain",
-    "in": "query",
-    "description": "Give the top reasons of each decision; the same as `explain` in the body.",
-    "schema": {"type": "string", "enum": ["true", "false"], "default": "false"},
-}
+def _of_model(path: str, name: str = "", more: Json = NOTHING) -> dict[str, Json]:
+    """What the Open Inference Protocol says of a model; ``name`` is part of the names of the operations."""
+    asked = {JSON_TYPE: {"schema": schema("InferenceRequest")}, BINARY: content({BINARY: None})[BINARY]}
+    scored = {JSON_TYPE: schema("InferenceAnswer"), BINARY: None}
+    infer = post(
+        f"infer{name}", "Score tensors; they may stand behind the JSON (binary tensor data extension)", asked, scored,
+        parameters=(DEADLINE,), family=INFERENCE_REFUSED, more=more,
+    )  # fmt: skip
+    takes = {JSON_TYPE: schema("ModelMetadata")}
+    described = get(f"model{name}", "What the model takes and gives", takes, family=INFERENCE_REFUSED, more=more)
+    no = _no("Ready", "InferenceErrorAnswer", "ErrorAnswer")
+    answers = {JSON_TYPE: schema("Ready")}
+    ready = get(
+        f"ready{name}",
+        "Whether the model answers",
+        answers,
+        is_open=True,
+        family=INFERENCE_REFUSED,
+        more={**more, **no},
+    )
+    return {path: {"get": described}, f"{path}/ready": {"get": ready}, f"{path}/infer": {"post": infer}}
 
 
-def _get(summary: str, answer: str | None, *, media: str = "application/json", is_open: bool = False) -> Json:
-    schema = {"$ref": _REF.format(name=answer)} if answer else {"type": "object" if "json" in media else "string"}
-    operation: dict[str, object] = {
-        "summary": summary,
-        "responses": {
-            "200": {"description": "The answer.", "content": {media: {"schema": schema}}},
-            **_refusals(_OF_OPEN if is_open else _OF_GET, "ErrorAnswer"),
+def _of_server() -> dict[str, Json]:
+    who, health = {JSON_TYPE: schema("ServerMetadata")}, {JSON_TYPE: schema("Health")}
+    live, ready = ("Whether the server runs", NOTHING), ("Whether a service answers", _no("Health", "ErrorAnswer"))
+    return {
+        "/v2": {"get": get("server", "Open Inference Protocol: the server", who, family=INFERENCE_REFUSED)},
+        "/metrics": {"get": get("metrics", "Metrics in the text format of Prometheus", {TEXT: {"type": "string"}})},
+        **{
+            path: {"get": get(path[1:].replace("/", "_"), summary, health, is_open=True, more=more)}
+            for paths, (summary, more) in ((LIVE_PATHS, live), (READY_PATHS, ready))
+            for path in paths
         },
     }
-    return {**operation, "security": []} if is_open else operation
 
 
-def _post(summary: str, request: str, answer: str, example: Json | None, *, inference: bool = False) -> Json:
-    body: dict[str, object] = {"schema": {"$ref": _REF.format(name=request)}}
-    if example is not None:
-        body["example"] = example
-    schema = {"$ref": _REF.format(name=answer)}
-    return {
-        "summary": summary,
-        "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {
-            "200": {"description": "The answer.", "content": {"application/json": {"schema": schema}}},
-            **_refusals(_OF_POST, "InferenceErrorAnswer" if inference else "ErrorAnswer"),
-        },
-    }
-
-
-def _refusals(statuses: tuple[str, ...], answer: str) -> Json:
-    content = {"application/json": {"schema": {"$ref": _REF.format(name=answer)}}}
-    return {status: {"description": _REFUSALS[status], "content": content} for status in statuses}
+def _no(*bodies: str) -> Json:
+    return {"503": {"description": "Nothing answers now.", "content": content({JSON_TYPE: one_of(*bodies)})}}
 
 
 def _schemas(form: RowForm) -> Json:
-    _, schemas = msgspec.json.schema_components([form.request_type, *_TYPES], ref_template=_REF)
+    template = "#/components/schemas/{name}"
+    _, schemas = msgspec.json.schema_components([form.request_type, *_TYPES], ref_template=template)
+    schemas["PredictRequest"]["properties"]["rows"]["minItems"] = 1
     row: dict[str, Any] = schemas["Row"]["properties"]
     for field in form.signature.inputs:
         row[field.name] = {**row[field.name], "description": _usual(field), "examples": _examples(field)}
     if form.entity is not None:
-        row[form.entity] = {**row[form.entity], "description": "Your own name of the case; recorded, not scored."}
+        row[form.entity] = {
+            "anyOf": [
+                {"type": "string", "minLength": 1, "maxLength": ENTITY_BYTES, "pattern": "^[^\\u0000]*$"},
+                {"type": "integer"},
+                {"type": "null"},
+            ],
+            "default": None,
+            "description": f"Your own name of the case, at most {ENTITY_BYTES} bytes in UTF-8; recorded, not scored.",
+        }
     return schemas
 
 

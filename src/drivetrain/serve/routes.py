@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from drivetrain.core.errors import NotFound
 from drivetrain.serve.answers import json
 from drivetrain.serve.arrow_stream import ARROW, ArrowStream
-from drivetrain.serve.binary_tensors import EXTENSION
+from drivetrain.serve.binary_tensors import BINARY, EXTENSION
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.docs import HEADERS, docs_page
 from drivetrain.serve.door import JSON_TYPE, Endpoint, Route
@@ -80,7 +80,7 @@ class Routes:
 
 def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[str, Route]:
     counts, callers = service.counts, service.callers
-    documents = _Documents(service, url + prefix)
+    documents = _Documents(service, prefix, url + prefix)
     predict: Mapping[str, Endpoint] = {
         JSON_TYPE: Predict(service), NDJSON: LineStream(service), ARROW: ArrowStream(service, most),
     }  # fmt: skip
@@ -100,7 +100,8 @@ def _of_model(service: Service) -> Iterator[tuple[str, Route]]:
     model = f"/v2/models/{service.name}"
     described = Route("/v2/models", "GET", {_ANY: _Metadata(service)}, counts, callers)
     ready = Route("/v2/models/ready", "GET", {_ANY: _Ready(service)}, counts)
-    infer = Route("/v2/models/infer", "POST", {JSON_TYPE: Inference(service)}, counts, callers, full=service.is_full)
+    inference: Mapping[str, Endpoint] = dict.fromkeys((JSON_TYPE, BINARY), Inference(service))
+    infer = Route("/v2/models/infer", "POST", inference, counts, callers, full=service.is_full)
     yield from ((model, described), (f"{model}/ready", ready), (f"{model}/infer", infer))
 
 
@@ -139,8 +140,9 @@ class _Ready:
 class _Documents:
     """The OpenAPI document and the page made from it, written anew when another release answers."""
 
-    def __init__(self, service: Service, url: str) -> None:
+    def __init__(self, service: Service, prefix: str, url: str) -> None:
         self._service = service
+        self._prefix = prefix
         self._url = url
         self._release = ""
         self._document = b""
@@ -159,6 +161,6 @@ class _Documents:
     def _write(self) -> None:
         champion = self._service.standing().champion.contender
         if self._release != champion.name:
-            self._document = openapi(self._service.name, champion)
+            self._document = openapi(self._service.name, self._prefix, champion)
             self._html = docs_page(self._service.name, champion, self._document, self._url)
             self._release = champion.name
