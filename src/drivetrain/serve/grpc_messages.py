@@ -6,6 +6,7 @@ the protocol's; what Drivetrain never sets (parameters of tensors) is left to pr
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Protocol
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -98,6 +99,7 @@ class MessageClass(Protocol):
         ...
 
 
+@cache
 def message(name: str) -> MessageClass:
     """The class of the message of that name."""
     found: MessageClass = message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))

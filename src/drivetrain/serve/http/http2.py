@@ -175,7 +175,7 @@ class Http2Connection(asyncio.Protocol):
         self._look_ahead()
 
     def _look_ahead(self) -> None:
-        if self._ending:
+        if self._ending or self._transport.is_closing():
             return
         before, self._busy = self._busy, self._frames.ready
         if self._busy:
@@ -275,7 +275,7 @@ class Http2Connection(asyncio.Protocol):
         """Send what h2 has made of the answers."""
         self._flushing = False
         data = self.h2.data_to_send()
-        if data and not self._ending:
+        if data and not self._ending and not self._transport.is_closing():
             self._transport.write(data)
 
     def flush_soon(self) -> None:
@@ -303,6 +303,8 @@ class Http2Connection(asyncio.Protocol):
         self.flush()
         self._leave()
         self._write_due = self.wire.now + LINGER_SECONDS
+        if self._transport.is_closing():
+            return
         if self._transport.can_write_eof():
             self._transport.write_eof()
             if self._busy:
