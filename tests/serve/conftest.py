@@ -184,7 +184,7 @@ def running(settings: ServerSettings) -> Iterator[Running]:
     assert process.stdout is not None
     with process, process.stdout:
         line = process.stdout.readline()
-        assert " answers at " in line, log.read_text()
+        assert " answers at " in line, f"{process.wait(30)} {log.read_text()}"
         url = line.split(" answers at ")[1].split(",")[0]
         headers = {"Authorization": f"Bearer {key}"}
         try:

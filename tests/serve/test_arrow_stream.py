@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -346,7 +346,9 @@ def test_each_batch_is_answered_before_the_next_is_sent(server: Running) -> None
 
 
 def test_who_hangs_up_in_the_middle_leaves_nothing_behind(server: Running) -> None:
-    connections: Callable[[], float] = lambda: server.metrics()[("drivetrain_connections", "(server)")]  # noqa: E731
+    def connections() -> float:
+        return server.metrics()[("drivetrain_connections", "(server)")]
+
     before = connections()
     with Duplex(server, ARROW) as caller:
         next(caller.send_meanwhile(long_stream()).parts())

@@ -284,6 +284,6 @@ def test_a_release_that_is_retired_answers_what_waits_then_lets_go(run):
         assert (await waiting.heard).scores == [0.1]
         assert bench.contender.closed
         assert (await refusal(bench.submit(20.0))).code == "model_closed"
-        until(lambda: bench.contender.release.scorer.pids == [] or not bench.folder.exists())  # type: ignore[attr-defined]
+        until(lambda: bench.contender.release.scorer.pids == [] or not bench.folder.exists())
 
     run(steps)

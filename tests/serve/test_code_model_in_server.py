@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Barrier, Event
@@ -20,100 +18,34 @@ import pytest
 
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.serve.settings import ServiceSettings
-from drivetrain.testing.code_models import BAD, CRASHES, FAILS, GOOD, HANGS, LEAVES, code_model, soon_tried_again
-from drivetrain.testing.graphs import ROW, TYPICAL, Numbers, as_json, draw, expected_score, logistic_model
+from drivetrain.testing.code_models import CRASHES, FAILS, GOOD, HANGS, LEAVES, code_model
+from drivetrain.testing.graphs import ROW, TYPICAL, as_json, draw, expected_score, logistic_model
 from drivetrain.testing.releases import ReleaseMaker
 
-from .conftest import SERVICE, Running, ended, lake, running, settings_of, until
-
-CODE, CRAWLS = "judges", "crawls"
-NO_NUMBER, TOO_FEW, TOO_MUCH, MIXED = 105.0, 106.0, 107.0, 109.0
-SLOW, SLOW_CALL = 108.0, 111.0
-WILD = """\
-import time
-import numpy as np
-from scoring_bad import score as bad
-
-def score(columns):
-    scores, age = bad(columns), columns["age"]
-    if (age == 106).any():
-        return scores[1:]
-    time.sleep(0.4 * (age == 108).any() + 0.2 * (age == 111).any())
-    if ((age == 109) & (columns["income-per-month"] == 3000.0)).any():
-        raise KeyError("a row that nobody has sent")
-    return np.where(age == 105, np.nan, np.where(age == 107, 1.5, scores))
-"""
-WHILE_THERE = """\
-import os
-from scoring_good import score as good
-
-def score(columns):
-    if os.path.exists({path!r}):
-        {deed}
-    return good(columns)
-"""
-CRAWLING = """\
-import time
-from scoring_good import score as good
-
-def score(columns):
-    time.sleep(0.1 * (columns["age"] == 108).sum())
-    return good(columns)
-"""
-OVER = {"scoring_bad.py": BAD.encode(), "scoring_good.py": GOOD.encode()}
-SECONDS = 1.0
-"""What a call of the wild model may take."""
-Rows = Sequence[dict[str, object]]
-
-
-def wild(processes: int = 1):
-    """The bad model, and worse."""
-    return soon_tried_again(code_model(WILD, OVER, processes=processes, seconds=SECONDS), 0.3)
-
-
-def while_there(path: Path, deed: str, seconds: float = 1.0):
-    """A good model that does something else as long as a file is there."""
-    return soon_tried_again(code_model(WHILE_THERE.format(path=str(path), deed=deed), OVER, seconds=seconds), 0.3)
-
-
-def good_scores(rows: Numbers) -> list[float]:
-    """What the code answers when all is well."""
-    names: dict[str, Callable[[object], Numbers]] = {}
-    exec(GOOD, names)
-    return names["score"]({"age": rows[:, 0], "income-per-month": rows[:, 1]}).tolist()
-
-
-def at_age(age: float) -> dict[str, object]:
-    return {**ROW, "age": int(age)}
-
-
-(GOOD_SCORE,) = good_scores(np.array([[ROW["age"], ROW["income-per-month"]]], dtype=np.float64))
-
-
-def deploy(home: Path, content, service: str = CODE) -> ReleaseMaker:
-    maker = ReleaseMaker(home, service)
-    maker.deploy(maker.release(content))
-    return maker
-
-
-def beside(home: Path, **settings: object) -> ServiceSettings:
-    return ServiceSettings(home, CODE, **settings)  # type: ignore[arg-type]  # whichever a test names
-
-
-def judge(server: Running, *rows: dict[str, object], timeout: float = 20, **headers: str) -> httpx.Response:
-    path, headers = f"{server.url}/services/{CODE}/v1/predict", {**headers, "X-API-Key": server.key}
-    return httpx.post(path, json={"rows": rows}, headers=headers, timeout=timeout)
-
-
-def assert_good(response: httpx.Response, rows: int = 1) -> None:
-    assert response.status_code == 200, response.text
-    assert [found["score"] for found in response.json()["predictions"]] == [GOOD_SCORE] * rows
-
-
-def offspring(pid: int) -> list[int]:
-    """All processes that a process has started, whichever of its threads did."""
-    found = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    return [int(child) for children in found for child in children]
+from .code_desk import (
+    CODE,
+    CRAWLING,
+    CRAWLS,
+    GOOD_SCORE,
+    MIXED,
+    NO_NUMBER,
+    OVER,
+    SECONDS,
+    SLOW,
+    SLOW_CALL,
+    TOO_FEW,
+    TOO_MUCH,
+    assert_good,
+    at_age,
+    beside,
+    deploy,
+    good_scores,
+    judge,
+    offspring,
+    while_there,
+    wild,
+)
+from .conftest import SERVICE, Running, lake, running, settings_of, until
 
 
 @pytest.fixture(scope="module")
@@ -397,42 +329,6 @@ def test_code_that_does_not_answer_as_its_report_says_is_refused_and_leaves_no_p
     until(lambda: set(offspring(worker)) <= set(before))
 
 
-# --- processes ------------------------------------------------------------------------------------------------------
-
-
-def test_sigterm_answers_what_is_inside_the_code(home, start):
-    deploy(home, wild(), SERVICE)
-    server = start()
-    (worker,) = server.workers()
-    with ThreadPoolExecutor(4) as pool:
-        asked: list[Future[httpx.Response]] = [pool.submit(server.predict, at_age(SLOW)) for _ in range(3)]
-        until(lambda: server.metrics()[("drivetrain_waiting_rows", SERVICE)] == 3)
-        inside = offspring(worker)
-        assert server.stop() == 0
-        assert [one.result().status_code for one in asked] == [200, 200, 200]
-    assert len(inside) == 1
-    assert all(ended(pid) for pid in inside)
-    assert len(lake(home, "predictions")) == 3
-
-
-def test_a_worker_that_is_killed_leaves_no_process_and_the_next_starts_its_own(home, start):
-    deploy(home, wild(processes=2), SERVICE)
-    server = start()
-    (worker,) = server.workers()
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(server.predict, at_age(HANGS))
-        until(lambda: server.metrics()[("drivetrain_waiting_rows", SERVICE)] == 1)
-        inside = offspring(worker)
-        assert len(inside) == 2
-        os.kill(worker, signal.SIGKILL)
-        assert asked.exception() is None or isinstance(asked.exception(), httpx.TransportError)
-    assert all(ended(pid) for pid in inside)
-    until(lambda: server.workers() != [worker])
-    assert_good(httpx.post(f"{server.url}/v1/predict", json={"rows": [ROW]}, headers={"X-API-Key": server.key}))
-    (heir,) = server.workers()
-    assert len(offspring(heir)) == 2
-
-
 # --- too much -------------------------------------------------------------------------------------------------------
 
 
@@ -479,19 +375,3 @@ def test_code_whose_calls_are_slow_whatever_their_size_answers_a_crowd(both):
     answers = crowd(both, CODE, SLOW_CALL, 1.0)
     assert {code for _, code, _ in answers} <= {"", "overloaded", "deadline_passed"}
     assert sum(status == 200 for status, _, _ in answers) >= 64
-
-
-# --- starting -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_code_that_hangs_while_it_is_imported_holds_up_nobody_else(home, tmp_path):
-    stuck = tmp_path / "stuck"
-    deploy(home, code_model(f"import os, time\nwhile os.path.exists({str(stuck)!r}): time.sleep(0.05)\n" + GOOD))
-    stuck.touch()
-    with running(settings_of(home, (beside(home),), drain_seconds=0.5)) as server:
-        assert server.predict(ROW).status_code == 200
-        assert "still loading" in server.health(CODE)["reason"]
-        stuck.unlink()
-        until(lambda: judge(server, ROW).status_code == 200)
-        assert server.health(CODE)["state"] == "ready"

@@ -5,8 +5,7 @@ Numbers are little-endian, one after the other; texts have their length before e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -19,8 +18,10 @@ _NUMBERS = {
 KINDS = (*_NUMBERS, "BYTES")
 _LENGTH_BYTES = 4
 
+Value = bytes | str | bool | int | float | None
 
-def unpack(kind: str, packed: bytes, where: str) -> list[Any]:
+
+def unpack(kind: str, packed: bytes, where: str) -> list[Value]:
     """The values of a tensor of one of the ``KINDS``, None for NaN. Raises InvalidInput."""
     if kind == "BYTES":
         return [text_of(value, where) for value in _texts(packed, where)]
@@ -30,15 +31,16 @@ def unpack(kind: str, packed: bytes, where: str) -> list[Any]:
     return known(np.frombuffer(packed, number).tolist())
 
 
-def known(values: list[Any]) -> list[Any]:
+def known(values: Iterable[Value]) -> list[Value]:
     """The values, None for NaN."""
     return [None if value != value else value for value in values]  # noqa: PLR0124 - only NaN is not itself
 
 
-def pack(kind: str, values: Sequence[Any]) -> bytes:
+def pack(kind: str, values: Sequence[Value]) -> bytes:
     """The values of a tensor as bytes; texts come as bytes already."""
     if kind == "BYTES":
-        return b"".join(len(value).to_bytes(_LENGTH_BYTES, "little") + value for value in values)
+        texts = [value for value in values if isinstance(value, bytes)]
+        return b"".join(len(text).to_bytes(_LENGTH_BYTES, "little") + text for text in texts)
     return np.array(values, _NUMBERS[kind]).tobytes()
 
 

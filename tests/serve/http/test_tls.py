@@ -282,6 +282,7 @@ def test_grpc_answers_nobody_in_plain_text(server: tuple[Running, Tls]) -> None:
     with grpc.insecure_channel(server[0].said()["grpc"]) as channel, pytest.raises(grpc.RpcError) as refused:
         channel.unary_unary(LIVE)(b"", timeout=5)
     assert refused.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+    assert "andshake" not in server[0].log.read_text(), "who fails again and again must not fill the log"
 
 
 def test_a_renewal_is_taken_up_while_the_server_goes_on(server: tuple[Running, Tls], authority: Authority) -> None:
