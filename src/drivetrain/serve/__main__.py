@@ -5,6 +5,7 @@ SETTINGS is ``serve.settings.ServerSettings`` as JSON: ``{"services": [{"home": 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -40,4 +41,5 @@ def read_settings(arguments: Sequence[str]) -> ServerSettings:
 
 if __name__ == "__main__":
     keep_log()
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else gRPC logs every handshake that fails, as often as it does
     sys.exit(main(sys.argv[1:]))
