@@ -26,7 +26,8 @@ range is refused with file, line, column and, where there is one, the nearest ke
 prints the JSON schema for your editor. A file that works: `drivetrain init my-risk --pack risk`.
 
 Paths are relative to the project file. What YAML cannot say is Python: a learner or a gate of your own is
-`file.py:function`, and every section can be made in Python as the class of that name in `drivetrain.core.project` (`drivetrain.core.service`).
+`file.py:function`, and every section can be made in Python as the class of that name in `drivetrain.core.project` or
+`drivetrain.core.service`.
 
 <!-- Written by docs/write_project_file.py from drivetrain/core/project.py. Change that, then run it. -->
 """

@@ -56,7 +56,6 @@ THROUGH = {
     "serve/test_predict.py": ("serve/complaints",),
     "serve/test_openapi.py": ("serve/docs", "serve/operations"),
     "serve/test_inference.py": ("serve/binary_tensors", "serve/packed_tensors", "serve/protocol"),
-    "serve/test_rows.py": ("serve/possible",),
     "train/learners/test_logistic.py": ("testing/learners",),
     "validate/test_contract.py": ("testing/gates", "testing/borrowers"),
     "validate/test_validate.py": ("validate/evidence",),

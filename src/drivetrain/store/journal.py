@@ -46,7 +46,7 @@ _LABEL_COLUMNS = pa.schema(
 
 
 def roll(catalog: Catalog, service: str) -> int:
-    """Move what the journal of a service holds into its tables ``predictions``, ``labels`` and ``pairs``; gives the rows.
+    """Move what a service journalled into its tables ``predictions``, ``labels`` and ``pairs``; gives the rows moved.
 
     Raises Tampered, after all others have moved, when a segment is not one.
     """

@@ -212,7 +212,7 @@ def read_header(path: Path) -> tuple[SegmentHeader, int] | None:
 
 
 def read_predictions(path: Path, header: SegmentHeader, offset: int) -> NDArray[np.void]:
-    """The whole predictions (or pairs) from ``offset`` on. A torn record, or one left empty by a power cut, ends them."""
+    """The whole predictions or pairs from ``offset`` on. One that is torn, or empty after a power cut, ends them."""
     dtype = PAIR if header.kind == "pairs" else record_type(len(header.signature.inputs) if header.signature else 0)
     content = _from(path, offset)
     records = np.frombuffer(content, dtype=dtype, count=len(content) // dtype.itemsize)
