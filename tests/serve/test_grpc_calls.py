@@ -21,7 +21,7 @@ from drivetrain.serve import grpc_server
 from drivetrain.serve.answers import Overloaded
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.grpc_server import GrpcServer
-from drivetrain.serve.listening import claim
+from drivetrain.serve.listening import authority, claim
 from drivetrain.serve.mishaps import Mishaps
 from drivetrain.serve.settings import ServerSettings, ServiceSettings, to_json
 from drivetrain.testing.graphs import slow
@@ -104,6 +104,11 @@ def test_without_the_library_the_server_says_how_to_get_it(home: Path, tmp_path:
     assert "grpcio is not installed" in done.stderr
     assert "pip install 'drivetrain[grpc]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("host", "written"), [("127.0.0.1", "127.0.0.1:1"), ("::1", "[::1]:1"), ("db", "db:1")])
+def test_an_address_is_written_as_callers_do(host: str, written: str) -> None:
+    assert authority(host, 1) == written
 
 
 def test_a_port_that_is_taken_is_named(home: Path) -> None:

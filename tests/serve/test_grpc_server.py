@@ -145,6 +145,17 @@ def test_lists_are_answered_with_lists(caller: GrpcCaller) -> None:
     assert answer.id == "x"
 
 
+def test_a_whole_row_may_come_as_lists(server: Running, caller: GrpcCaller) -> None:
+    lists = {"age": "int64", "income-per-month": "fp64", "member": "bool"}
+    tensors = []
+    for name, value in ROW.items():
+        kind = {"int64": "INT64", "fp64": "FP64", "bool": "BOOL"}.get(lists.get(name, ""), "BYTES")
+        given = value.encode() if isinstance(value, str) else value
+        tensors.append(listed(name, kind, [1, 1], **{f"{lists.get(name, 'bytes')}_contents": [given]}))
+    by_http = server.predict(ROW).json()["predictions"][0]
+    assert scores(caller.infer(*tensors)) == [by_http["score"]]
+
+
 @pytest.mark.parametrize(
     ("kind", "contents"),
     [(kind, "int_contents") for kind in ("INT8", "INT16", "INT32")]
