@@ -75,6 +75,7 @@ def test_arrow_is_loaded_by_the_first_who_speaks_it(start: Start) -> None:
     assert "libarrow" not in maps.read_text()
     assert len(scores(stream(server, written(TABLE[:3])))) == 3
     assert "libarrow" in maps.read_text()
+    assert "pandas" not in maps.read_text()
 
 
 def test_batches_in_batches_out(server: Running, template: Template) -> None:

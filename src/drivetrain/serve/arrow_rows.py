@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.types as kinds
+from numpy.typing import NDArray
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.core.model import InputField
@@ -27,6 +28,7 @@ TOGETHER = 8192
 END = b"\xff\xff\xff\xff\0\0\0\0"
 
 Is = Callable[[pa.DataType], bool]
+Numbers = NDArray[np.generic]
 _ANSWER = pa.schema([("id", pa.string()), ("score", pa.float64()), ("decision", pa.bool_())])
 _TEXT: tuple[Is, ...] = (kinds.is_string, kinds.is_large_string, kinds.is_string_view)
 _NUMBER: tuple[Is, ...] = (kinds.is_floating, kinds.is_integer)
@@ -113,6 +115,11 @@ class RowBatch(NamedTuple):
         return given
 
 
+def first_array() -> None:
+    """Let Arrow look for what it may use."""
+    pa.array([0])
+
+
 def opening(release: str) -> bytes:
     """The schema of the answers."""
     return bytes(_ANSWER.with_metadata({"release": release}).serialize())
@@ -121,9 +128,15 @@ def opening(release: str) -> bytes:
 def answered(scored: Scored) -> bytes:
     """The answers to some rows."""
     count, size = len(scored.ids), len(scored.ids[0])  # ids have all the same length
-    offsets = np.arange(0, (count + 1) * size, size, dtype=np.int32)
-    ids = pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer("".join(scored.ids).encode()))
-    columns = [ids, pa.array(np.array(scored.scores)), pa.array(np.array(scored.decisions))]
+    buffers: tuple[tuple[bytes | Numbers, ...], ...] = (
+        (np.arange(0, (count + 1) * size, size, dtype=np.int32), "".join(scored.ids).encode()),
+        (np.array(scored.scores),),
+        (np.packbits(scored.decisions, bitorder="little"),),
+    )
+    columns = [
+        pa.Array.from_buffers(kind, count, [None, *map(pa.py_buffer, own)])
+        for kind, own in zip(_ANSWER.types, buffers, strict=True)
+    ]
     return bytes(pa.RecordBatch.from_arrays(columns, schema=_ANSWER).serialize())
 
 
