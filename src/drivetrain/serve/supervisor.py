@@ -118,6 +118,8 @@ class Supervisor:
             file=sys.stderr, flush=True,
         )  # fmt: skip
         self._board.retire(number, running.process.pid)
+        _let_go(running.process)
+        running.pulse.close()
         now = time.monotonic()
         self._deaths = [(at, who) for at, who in self._deaths if now - at < FORGET_SECONDS]
         if release:
@@ -159,6 +161,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            _let_go(process)
 
     def _stop(self, number: int, frame: object) -> None:
         self._stopping = True
@@ -222,6 +225,12 @@ class Said(msgspec.Struct, frozen=True):
     reason: str = ""
     grpc: str = ""
     workers: tuple[int, ...] = ()
+
+
+def _let_go(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipe by which a worker, which has ended, would have noticed our end."""
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _ready_file(service: ServiceSettings) -> Path:
