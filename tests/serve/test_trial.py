@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+
 from drivetrain.core.artifacts import Deployment
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.store.catalog import Catalog
@@ -84,3 +86,27 @@ def test_what_the_challenger_has_no_score_for_the_champion_answers(
         assert (answer["release"] == str(template.good.ref)) == (income >= 5000)
     assert len(lake(server.home, "predictions")) == 4
     until(lambda: server.metrics()["drivetrain_trial_rows_total", SERVICE] == 2)
+
+
+def test_a_challenger_that_is_wrong_more_often_goes_once_that_is_known(
+    start: Start, maker: ReleaseMaker, template: Template
+) -> None:
+    """Its decisions may be as they are; what comes back of the cases, through any worker, says it all."""
+    free = {"max_flipped": 1.0, "max_segment_flipped": 1.0, "max_rate_change": 1.0, "max_score_shift": 1.0}
+    server = start(workers=2, canary=CanaryRule(labels=10**6, max_slower=100.0, **free))
+    maker.deploy(template.good, template.flipped, 1.0)
+    server.deployed(2)
+    labelled = 0
+    while standing(server).version == 2:
+        rows = PEOPLE[labelled % 400 :][:20]
+        with httpx.Client(
+            base_url=server.url, headers=server.client.headers, verify=False
+        ) as client:  # whichever worker it meets
+            found = client.post("/v1/predict", json={"rows": rows}).json()["predictions"]
+        with httpx.Client(base_url=server.url, headers=server.client.headers, verify=False) as client:
+            truth = [{"prediction_id": one["id"], "label": not one["decision"]} for one in found]
+            assert client.post("/v1/labels", json={"labels": truth}).status_code == 200
+        labelled += len(truth)
+        assert labelled < 20_000
+    assert "rolled back by the live judge" in standing(server).reason
+    assert "performance: the Brier score is" in standing(server).reason

@@ -47,5 +47,7 @@ class Lineup:
 
     def close(self) -> None:
         """Stop whatever runs beside the answers."""
+        if self.trial is not None:
+            self.trial.close()
         for shadow in self.shadows:
             shadow.close()

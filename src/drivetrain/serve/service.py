@@ -28,6 +28,7 @@ from drivetrain.serve.callers import Callers
 from drivetrain.serve.calls import Calls
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
+from drivetrain.serve.crowd import Crowd
 from drivetrain.serve.door import caller_of
 from drivetrain.serve.http.messages import Exchange
 from drivetrain.serve.identity import PredictionIds
@@ -60,6 +61,7 @@ class Service:
         self.name = settings.name
         self.catalog = catalog
         self.counts = Counts()
+        self.crowd = Crowd()
         self.callers = Callers(
             catalog.state, usage, requests_per_second=settings.requests_per_second, rows_per_day=settings.rows_per_day
         )
@@ -151,11 +153,6 @@ class Service:
     def has(self, contender: Contender) -> bool:
         """Whether a release is still loaded."""
         return self._contenders.get(contender.release.ref) is contender
-
-    def tell_outcome(self, prediction: str, label: bool) -> None:
-        """An outcome has arrived; whoever is on trial is judged by it."""
-        if self.lineup is not None and self.lineup.trial is not None:
-            self.lineup.trial.outcome(prediction, label)
 
     # --- deployments -------------------------------------------------------------------------------------------
 
@@ -274,7 +271,9 @@ class Service:
         return lineup is not None and lineup.champion.full
 
     def watch(self) -> None:
-        """Quarantine the service while the champion's own processes end again and again, and try whether they do."""
+        """Judge by outcomes; quarantine while the champion's processes end again and again, and try whether they do."""
+        if self.lineup is not None and self.lineup.trial is not None:
+            self.lineup.trial.watch()
         lineup = self.lineup or self._resting
         if lineup is None:
             return
@@ -315,7 +314,7 @@ class Service:
         contender = Contender(release, log, self._ids, self._pulse, self._slots.number(release.ref))
         self._contenders[release.ref] = contender
         queue = Calls if contender.processes else Scoring
-        self._scorings[release.ref] = queue(contender, self.settings, self.counts)
+        self._scorings[release.ref] = queue(contender, self.settings, self.counts, self.crowd)
 
     def _line_up(self, deployment: Deployment) -> Lineup:
         champion = self._scorings[deployment.champion]

@@ -19,6 +19,7 @@ from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.ops.canary import Alarm, CanaryJudge, Pairs
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
+from drivetrain.serve.outcomes import Outcomes
 from drivetrain.serve.rows import Rows
 from drivetrain.serve.scoring import SLICE, Request, Scored, Scoring
 from drivetrain.serve.shares import Slice
@@ -60,6 +61,7 @@ class Trial:
         self.challenger = challenger
         self.judge = judge
         self.over = False
+        self._closed = False
         self._champion = champion
         self._part = part
         self._log = log
@@ -69,6 +71,7 @@ class Trial:
         self._asked: list[_Asked] = []
         self._task: asyncio.Task[None] | None = None
         self._outcomes: dict[str, tuple[float, float]] = {}
+        self._told = Outcomes(log.folder)
 
     def takes(self, rows: Rows) -> bool:
         """Whether a request is the challenger's. Long ones never are: they would hold up the others."""
@@ -86,12 +89,22 @@ class Trial:
         if self._task is None:
             self._task = self._loop.create_task(self._work())
 
-    def outcome(self, prediction: str, label: bool) -> None:
-        """Tell the judge what became of a prediction of this trial; others are not known here."""
-        scores = self._outcomes.pop(prediction, None)
-        if scores is not None and not self.over:
-            champion, challenger = scores
-            self._act(self.judge.outcome(np.array([champion]), np.array([challenger]), np.array([label])))
+    def watch(self) -> None:
+        """Tell the judge what has become of predictions of this trial; those of others are not known here."""
+        known = [
+            (*self._outcomes.pop(told.prediction_id), told.label)
+            for told in self._told.fresh()
+            if told.prediction_id in self._outcomes
+        ]
+        if known and not self.over:
+            champion, challenger, label = map(np.array, zip(*known, strict=True))
+            self._act(self.judge.outcome(champion, challenger, label))
+
+    def close(self) -> None:
+        """Let go of the log once nobody is asked any more."""
+        self._closed = True
+        if self._task is None:
+            self._log.close()
 
     async def _work(self) -> None:
         """Answer what was asked, all of a turn together, until nothing waits."""
@@ -104,6 +117,8 @@ class Trial:
                 for one in asked:
                     one.request.end(error)
         self._task = None
+        if self._closed:
+            self._log.close()
 
     async def _answer(self, asked: list[_Asked]) -> None:
         ours = _matrix([one.request.rows for one in asked], self._champion.contender.width)

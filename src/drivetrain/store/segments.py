@@ -159,6 +159,7 @@ class PairLog:
     """Appends what a challenger and the champion said of the same rows. Not for use by several threads."""
 
     def __init__(self, folder: Path, challenger: Ref, champion: Ref, *, size: int = SEGMENT_BYTES) -> None:
+        self.folder = folder
         self._header = SegmentHeader("pairs", str(challenger), str(champion))
         self._log = _Log(folder, "pairs", durability="process", size=size)
 
