@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 
+import msgspec
 import numpy as np
 
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.golden import Golden
-from drivetrain.testing.graphs import ROW, draw, logistic_model
+from drivetrain.testing.graphs import ROW, draw, logistic_model, slow
 from drivetrain.testing.releases import ReleaseMaker
 
-from .conftest import Running, Start, Template, spoil, until
+from .conftest import SERVICE, Running, Start, Template, spoil, until
+from .crowd import Crowd, mixed
 
 
 def refused(server: Running, version: int, why: str) -> None:
@@ -50,3 +52,36 @@ def test_a_deployment_that_cannot_be_taken_up_leaves_the_one_before_in_place(
     assert server.health()["reason"] == server.said()["reason"] == ""
     assert server.predict(ROW).json()["release"] == str(template.flipped.ref)
     assert server.metrics()["drivetrain_switches_total", "loans"] == 1
+
+
+def test_who_asks_beyond_what_can_be_answered_is_told_at_once_and_the_others_are_answered(
+    start: Start, maker: ReleaseMaker
+) -> None:
+    maker.deploy(maker.release(slow(20_000)))  # about twenty milliseconds a turn
+    server = start(max_waiting_requests=3)
+    with Crowd(server, 16) as crowd:
+        until(lambda: len(crowd.told) > 40 and len(crowd.failed) > 40)
+        assert crowd.asks()
+    assert mixed(crowd.told, "") == []
+    assert {failed[:3] for failed in crowd.failed} == {"503"}
+    assert {msgspec.json.decode(failed[4:])["error"]["code"] for failed in crowd.failed} == {"overloaded"}
+    found = server.metrics()
+    assert found["drivetrain_overloaded_total", SERVICE] >= len(crowd.failed)
+    assert found["drivetrain_waiting_rows", SERVICE] == 0
+    answer = server.predict(ROW)
+    assert answer.status_code == 200, "as soon as the others have gone"
+
+
+def test_what_would_be_answered_too_late_is_refused_before_it_waits(start: Start, maker: ReleaseMaker) -> None:
+    maker.deploy(maker.release(slow(20_000)))
+    server = start(deadline_seconds=0.1)
+    late = []
+    with Crowd(server, 4) as crowd:
+        until(lambda: len(crowd.told) > 20)
+        for _ in range(10):
+            answer = server.client.post("/v1/predict", json={"rows": [ROW]}, headers={"X-Deadline-Ms": "1"})
+            if answer.status_code == 503:
+                assert int(answer.headers["retry-after"]) >= 1
+                late.append(answer.json()["error"]["code"])
+    assert set(late) <= {"overloaded", "deadline_passed"}
+    assert late
