@@ -18,6 +18,7 @@ import numpy as np
 from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
+from drivetrain.serve.crowd import Crowd
 from drivetrain.serve.scoring import SLICE, Matrix, Request, Scoring
 from drivetrain.serve.settings import ServiceSettings
 
@@ -25,11 +26,18 @@ from drivetrain.serve.settings import ServiceSettings
 class Calls(Scoring):
     """The queue of one release; as many calls at a time as its model has processes."""
 
-    def __init__(self, contender: Contender, settings: ServiceSettings, counts: Counts) -> None:
-        super().__init__(contender, settings, counts)
+    def __init__(
+        self, contender: Contender, settings: ServiceSettings, counts: Counts, crowd: Crowd | None = None
+    ) -> None:
+        super().__init__(contender, settings, counts, crowd)
         self._free = contender.processes
         self._parts: deque[list[Request]] = deque()  # of calls that failed: one row of theirs is to blame
         self._long_last = False
+
+    @property
+    def full(self) -> bool:
+        """The same; but where every call takes its time, the deadline alone says how long the queue may be."""
+        return self.waiting_requests >= self._settings.max_waiting_requests or self._pace.is_late(self._rows_before())
 
     def part(self, most: int) -> int:
         """Rows that something long had better bring at a time: those of a call."""

@@ -6,6 +6,7 @@ media types, bodies that are too large, callers who ask too often.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from drivetrain.serve.answers import MethodUnknown, Overloaded, refusal
 from drivetrain.serve.callers import Callers
 from drivetrain.serve.cors import Cors
 from drivetrain.serve.counts import Counts
+from drivetrain.serve.crowd import Crowd
 from drivetrain.serve.http.messages import Answer, Exchange
 from drivetrain.serve.mishaps import MISHAPS
 
@@ -38,8 +40,8 @@ class Route:
     """Where a path leads: an endpoint for each media type that it takes (one for GET: any).
 
     ``callers`` says who may come; None: anybody. What ``streams`` is read part by part.
-    ``counts`` takes the metrics; ``name`` is the path in them. While ``full`` says so, whoever comes is sent away at
-    once, for next to nothing: under overload that is most of the work.
+    ``counts`` takes the metrics; ``name`` is the path in them. While ``full`` says so, whoever comes is sent away, for
+    next to nothing; ``crowd`` knows when they are told.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Route:
     callers: Callers | None = None
     streams: frozenset[str] = frozenset()
     full: Callable[[], bool] | None = None
+    crowd: Crowd | None = None
 
     def settled(self, exchange: Exchange) -> None:
         """Count an answer."""
@@ -100,7 +103,7 @@ class Door:
             exchange.settled = route.settled
             if route.full is not None and not plan.streams and route.full():
                 route.counts.happened("overloaded")
-                exchange.answer(_OVERLOADED_V2 if speaks_inference(head.path) else _OVERLOADED)
+                self._send_away(exchange, route)
                 return
             if route.callers is not None:
                 caller = route.callers.find(plan.authorization, plan.api_key)
@@ -114,12 +117,26 @@ class Door:
         """The body is here as well: let the endpoint answer."""
         plan = exchange.plan
         assert isinstance(plan, Plan)
+        if exchange.dismissed:
+            return
         try:
             plan.endpoint(exchange)
+        except Overloaded:
+            self._send_away(exchange, plan.route)
         except DrivetrainError as error:
             exchange.answer(refusal(error, inference=speaks_inference(exchange.head.path)))
         except Exception as error:  # noqa: BLE001 - the process boundary: a defect ends one request, not the server
             exchange.answer(defect(error, inference=speaks_inference(exchange.head.path)))
+
+    def _send_away(self, exchange: Exchange, route: Route) -> None:
+        """Refuse for want of room."""
+        answer = _OVERLOADED_V2 if speaks_inference(exchange.head.path) else _OVERLOADED
+        pause = route.crowd.send_away(exchange.started) if route.crowd is not None else 0.0
+        if pause:
+            exchange.dismissed = True
+            asyncio.get_running_loop().call_later(pause, exchange.answer, answer)
+        else:
+            exchange.answer(answer)
 
     def refuse(self, status: int, reason: str) -> Answer:
         """The answer to what never became a request."""

@@ -26,8 +26,11 @@ class Pace:
 
     def is_late(self, waiting_rows: int) -> bool:
         """Whether a row that comes now, behind so many others, would probably be answered after the deadline."""
-        a_row = self._among_few if self._among_many is None else self._among_many
-        return self._among_few + waiting_rows * a_row > self._deadline
+        return self._among_few + self.seconds(waiting_rows) > self._deadline
+
+    def seconds(self, rows: int) -> float:
+        """How long so many rows probably take."""
+        return rows * (self._among_few if self._among_many is None else self._among_many)
 
     def rows_within(self, seconds: float) -> int:
         """How many rows are probably scored in so many seconds; at least 1, and not many before that is known."""

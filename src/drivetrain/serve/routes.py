@@ -86,7 +86,7 @@ def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[s
     }  # fmt: skip
     streams = frozenset({NDJSON, ARROW})
     found = {
-        "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, streams, service.is_full),
+        "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, streams, service.is_full, service.crowd),
         "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),
         "/v1/deployment": Route("/v1/deployment", "GET", {_ANY: Deployed(service)}, counts, callers),
         "/openapi.json": Route("/openapi.json", "GET", {_ANY: documents.openapi}, counts),
@@ -101,7 +101,7 @@ def _of_model(service: Service) -> Iterator[tuple[str, Route]]:
     described = Route("/v2/models", "GET", {_ANY: _Metadata(service)}, counts, callers)
     ready = Route("/v2/models/ready", "GET", {_ANY: _Ready(service)}, counts)
     inference: Mapping[str, Endpoint] = dict.fromkeys((JSON_TYPE, BINARY), Inference(service))
-    infer = Route("/v2/models/infer", "POST", inference, counts, callers, full=service.is_full)
+    infer = Route("/v2/models/infer", "POST", inference, counts, callers, full=service.is_full, crowd=service.crowd)
     yield from ((model, described), (f"{model}/ready", ready), (f"{model}/infer", infer))
 
 

@@ -22,6 +22,7 @@ from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.serve.answers import Overloaded
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
+from drivetrain.serve.crowd import Crowd
 from drivetrain.serve.pace import Pace
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.settings import ServiceSettings
@@ -29,6 +30,7 @@ from drivetrain.serve.settings import ServiceSettings
 SLICE = 512
 """Rows of a long request that are scored in one turn; a request with more rows is long."""
 _PART_SECONDS = 0.02
+_BRIEF_SECONDS = 0.01
 
 Matrix = NDArray[np.float64]
 
@@ -85,12 +87,15 @@ Copy = Callable[[Request, Scored | Exception], None]
 class Scoring:
     """The queue in front of one release. Lives in one event loop."""
 
-    def __init__(self, contender: Contender, settings: ServiceSettings, counts: Counts) -> None:
+    def __init__(
+        self, contender: Contender, settings: ServiceSettings, counts: Counts, crowd: Crowd | None = None
+    ) -> None:
         self.waiting_rows = 0
         self.waiting_requests = 0
         self.contender = contender
         self._settings = settings
         self._counts = counts
+        self._crowd = crowd or Crowd()
         self._loop = asyncio.get_running_loop()
         self._short: list[Request] = []
         self._long: deque[Request] = deque()
@@ -101,9 +106,19 @@ class Scoring:
 
     @property
     def full(self) -> bool:
-        """Whether a request that comes now would have to be refused. Of what is long it waits for one slice at most."""
-        before_it = self.waiting_rows - self._long_rows + min(self._long_rows, SLICE)
-        return self.waiting_requests >= self._settings.max_waiting_requests or self._pace.is_late(before_it)
+        """Whether a request that comes now would have to be refused.
+
+        A burst may fill the queue. When more ask than it holds, with those who were just sent away, it is kept short:
+        an eighth of it, or what takes 10 ms, but a sixteenth always. As many are answered, and none has waited long.
+        """
+        waiting, most = self.waiting_requests, self._settings.max_waiting_requests
+        if waiting > most // 16 and waiting + self._crowd.size(time.perf_counter()) >= most:
+            return waiting >= most // 8 or self._pace.seconds(self._rows_before()) > _BRIEF_SECONDS
+        return waiting >= most or self._pace.is_late(self._rows_before())
+
+    def _rows_before(self) -> int:
+        """Those that are scored before a request that comes now: of what is long it waits for one slice at most."""
+        return self.waiting_rows - self._long_rows + min(self._long_rows, SLICE)
 
     def has_room(self, rows: int) -> bool:
         """Whether so many rows of something long could be queued now; where nothing waits they always can."""

@@ -12,6 +12,8 @@ from drivetrain.serve.http.messages import Handler
 from drivetrain.serve.settings import ConnectionLimits
 
 _BACKLOG = 1024
+_DOORS = 32
+"""The loop takes one connection in a turn from each socket that listens: more handles of the same one let more in."""
 _LOOK_EVERY_SECONDS = 0.01
 
 
@@ -20,7 +22,7 @@ class Listener:
 
     def __init__(self, handler: Handler, limits: ConnectionLimits) -> None:
         self._wire = Wire(handler, limits)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     @property
     def connections(self) -> int:
@@ -30,15 +32,17 @@ class Listener:
     async def listen(self, held: socket.socket, context: ssl.SSLContext | None) -> None:
         """Take connections in from now on; with ``context`` over TLS."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(self._wire), sock=held, ssl=context, backlog=_BACKLOG,
-            ssl_handshake_timeout=self._wire.limits.head_seconds if context else None,
-        )  # fmt: skip
+        for sock in (held, *(held.dup() for _ in range(_DOORS - 1))):
+            server = await loop.create_server(
+                lambda: Connection(self._wire), sock=sock, ssl=context, backlog=_BACKLOG,
+                ssl_handshake_timeout=self._wire.limits.head_seconds if context else None,
+            )  # fmt: skip
+            self._servers.append(server)
 
     async def drain(self, seconds: float) -> None:
         """Take no more connections, answer what was accepted, and cut who is not done after so many seconds."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         self._wire.drain()
         loop = asyncio.get_running_loop()
         over = loop.time() + seconds

@@ -58,6 +58,8 @@ class Exchange:
     answered = 0
     """The status of the answer, once there is one."""
     begun = False
+    dismissed = False
+    """It is not to be handled: its answer, a refusal, comes in a moment."""
     streams = False
     gone = False
     extra: Headers = ()
