@@ -47,6 +47,15 @@ def test_a_row_of_json_is_packed_as_the_same_row_of_a_table(rows):
     assert np.array_equal(packed, pack(SIGNATURE, table), equal_nan=True)
 
 
+@given(ROWS, st.booleans(), st.integers(1, 3))
+def test_many_rows_are_packed_as_each_of_them_is(rows, numbers, times):
+    signature = Signature(SIGNATURE.inputs[:3] if numbers else SIGNATURE.inputs, "id", "label")
+    rows = [row[: len(signature.inputs)] for row in rows * times]
+    packer = RowPacker(signature)
+    packed = np.frombuffer(packer.pack_all(rows))
+    assert np.array_equal(packed, np.frombuffer(b"".join(map(packer.pack, rows))), equal_nan=True)
+
+
 @pytest.mark.parametrize(
     "body",
     [b'{"number": "1"}', b'{"whole": 1.5}', b'{"whole": 9007199254740993}', b'{"yes": 1}', b'{"other": 1}', b"[]"],

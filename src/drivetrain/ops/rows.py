@@ -92,8 +92,10 @@ class RowPacker:
             return self._doubles(*[_MISSING if value is None else value for value in values])
 
     def pack_all(self, rows: Sequence[Sequence[object]]) -> bytes:
-        """Rows as float64 [n, F], column by column when they are many: that is faster, and NumPy knows None."""
-        if len(rows) < _MANY:
+        """Rows as float64 [n, F]; column by column where values have to be coded and there are many."""
+        if len(rows) == 1:
+            return self.pack(rows[0])
+        if not self._coded or len(rows) < _MANY:
             return b"".join([self.pack(row) for row in rows])
         packed = np.empty((len(rows), len(self._coders)), dtype=np.float64)
         for at, (code, column) in enumerate(zip(self._coders, zip(*rows, strict=True), strict=True)):

@@ -69,13 +69,16 @@ class RowForm:
     def read(self, body: bytes) -> Rows:
         """The rows in the body of a request; raises InvalidInput that names the row and the field."""
         try:
-            return self._packed_request(self._strict.decode(body))
+            request = self._strict.decode(body)
+            return self._packed(request.rows, request.explain)
         except msgspec.ValidationError:  # perhaps only an integer written as 45.0, as pandas does
-            rows = self._packed_request(parsed(self._lenient.decode, body, self._known))
+            request = parsed(self._lenient.decode, body, self._known)
+            rows = self._packed(request.rows, request.explain)
             self._check_integers(rows)
             return rows
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._packed_request(parsed(self._strict.decode, body, self._known))
+            request = parsed(self._strict.decode, body, self._known)
+            return self._packed(request.rows, request.explain)
 
     def read_lines(self, lines: Sequence[bytes], nesting: int) -> Rows:
         """The rows in lines, a JSON object each; raises InvalidInput that names the row and the field.
@@ -89,7 +92,7 @@ class RowForm:
                 rows.append(decode(line))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 rows.append(self._lenient_line(line, f"rows[{len(rows)}]", nesting))
-        return self._packed(rows, explain=False)
+        return self._packed(rows, False)
 
     def _lenient_line(self, line: bytes, where: str, nesting: int) -> msgspec.Struct:
         try:
@@ -135,20 +138,18 @@ class RowForm:
             )
         return rows
 
-    def _packed_request(self, request: PredictRequest) -> Rows:
-        if not request.rows:
+    def _packed(self, rows: Sequence[msgspec.Struct], explain: bool) -> Rows:
+        if not rows:
             raise InvalidInput("rows_missing", "there is no row to predict", where="rows", hint="send at least one")
-        return self._packed(request.rows, explain=request.explain)
-
-    def _packed(self, rows: Sequence[msgspec.Struct], *, explain: bool) -> Rows:
-        values = [astuple(row) for row in rows]
-        if self.entity is None:
-            return Rows(self._pack_all(values), [b""] * len(values), explain)
-        entities = [
-            b"" if row[-1] is None else entity_bytes(row[-1], f"rows[{at}].{self.entity}")
-            for at, row in enumerate(values)
-        ]
-        return Rows(self._pack_all([row[:-1] for row in values]), entities, explain)
+        packed: list[tuple[Any, ...]] = []
+        entities: list[bytes] = []
+        for at, row in enumerate(rows):
+            values, entity = astuple(row), None
+            if self.entity is not None:
+                values, entity = values[:-1], values[-1]
+            packed.append(values)
+            entities.append(b"" if entity is None else entity_bytes(entity, f"rows[{at}].{self.entity}"))
+        return Rows(self._pack_all(packed), entities, explain)
 
     def _check_integers(self, rows: Rows) -> None:
         packed = np.frombuffer(rows.packed).reshape(-1, len(self.signature.inputs))
