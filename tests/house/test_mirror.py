@@ -47,7 +47,7 @@ THROUGH = {
     "prepare/test_prepare.py": ("prepare/cases", "store/cases"),
     "release/test_release.py": ("release/bundle",),
     "serve/test_door.py": ("serve/answers",),
-    "serve/http/test_connection.py": ("serve/http/body", "serve/http/limits", "serve/http/listener"),
+    "serve/http/test_connection.py": ("serve/http/body", "serve/http/limits"),
     "serve/test_arrow_stream.py": ("serve/arrow_messages", "serve/arrow_rows"),
     "serve/test_line_stream.py": ("serve/streams",),
     "serve/test_scoring.py": ("serve/contender",),
