@@ -193,7 +193,7 @@ class Connection(asyncio.Protocol):
         self._lasting = head.lasting and not self._wire.draining
         handler = self._wire.handler
         handler.open(exchange)
-        if exchange.answered:
+        if exchange.answered or exchange.dismissed:
             return
         if exchange.streams:
             self._body = Body(0, 0)
@@ -241,7 +241,7 @@ class Connection(asyncio.Protocol):
                 self.due = math.inf
                 exchange.body = body.joined()
                 self._wire.handler.handle(exchange)
-        elif exchange.answered:
+        elif exchange.answered or exchange.dismissed:
             body.parts.clear()
 
     # --- answers -----------------------------------------------------------------------------------------------
