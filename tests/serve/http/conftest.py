@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 import threading
@@ -146,13 +147,14 @@ class Peer:
             self.socket.sendall(part)
         return self
 
-    def fill(self, content: bytes) -> int:
-        """Send until nothing more goes out; how many bytes went."""
+    def fill(self, content: bytes, most: int = 1 << 30) -> int:
+        """Send until the server takes nothing more for a while, or ever, or so many bytes; how many bytes went."""
         self.socket.setblocking(False)
         sent = 0
-        with suppress(BlockingIOError):
-            while True:
-                sent += self.socket.send(content)
+        with suppress(ConnectionError):
+            while sent < most and select.select([], [self.socket], [], 0.3)[1]:
+                with suppress(BlockingIOError):
+                    sent += self.socket.send(content[: most - sent])
         self.socket.settimeout(10)
         return sent
 

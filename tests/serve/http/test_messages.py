@@ -50,7 +50,7 @@ def test_a_body_is_read_no_faster_than_it_is_used(listen: Listen) -> None:
     size = 64 * 1024 * 1024
     with server.peer() as peer:
         peer.send(get("/stream/held", f"Content-Length: {size}", method="POST"))
-        sent = peer.fill(bytes(PART))
+        sent = peer.fill(bytes(PART), size)
         until(lambda: server.handler.read > 0)
         assert sent < size // 4
         server.call(server.handler.go_on.set)
@@ -123,7 +123,7 @@ def test_who_reads_slowly_for_a_while_must_still_send_the_rest(listen: Listen) -
     size = 64 * 1024 * 1024
     with server.peer() as peer:
         peer.send(get("/stream/echo", f"Content-Length: {size}", method="POST"))
-        sent, taken = peer.fill(bytes(PART)), 0
+        sent, taken = peer.fill(bytes(PART), size), 0
         while taken < sent and (part := peer.socket.recv(1 << 20)):  # with the sizes of the chunks it is more
             taken += len(part)
         assert size > sent <= taken

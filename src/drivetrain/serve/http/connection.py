@@ -86,6 +86,7 @@ class Connection(asyncio.Protocol):
         if self._writable is not None:
             self._writable.set()
             self._writable = None
+            self._unsent = 0
             now, limits = self._wire.now, self._wire.limits
             if self._awaited < math.inf:
                 self._awaited = now + limits.body_seconds
