@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import drivetrain as package
+from drivetrain.client import Client
 from drivetrain.core.artifacts import Dataset, Features, Model, Report
 from drivetrain.engine.serving import Server
-from drivetrain.engine.traffic import Caller
+from drivetrain.engine.traffic import predicted
 from drivetrain.store.cases import read_cases
 from drivetrain.store.models import read_model
 
@@ -68,11 +69,10 @@ def test_served_scores_are_the_pipelines_on_every_held_back_row(project):
     expected = read_model(project.catalog.folder(model.ref)).expected
     ready = project.catalog.state / "run" / "credit-risk.json"
     with Server(project.server_command(port=0), ready) as server:
-        caller = Caller(server.url, project.add_key("parity"))
-        answers = caller.predict(cases.inputs)
-        caller.close()
-    assert len(answers.scores) == len(expected) == 30_000
-    assert np.abs(np.asarray(answers.scores) - expected).max() <= 1e-6
+        with Client(server.url, project.add_key("parity")) as client:
+            scores = [prediction.score for prediction in predicted(client, cases.inputs)]
+    assert len(scores) == len(expected) == 30_000
+    assert np.abs(np.asarray(scores) - expected).max() <= 1e-6
 
 
 def test_nothing_is_stale_after_the_demo(project):
