@@ -98,6 +98,14 @@ def test_a_streamed_body_that_breaks_off_badly_is_told(patient: Listening) -> No
         assert peer.closed()
 
 
+def test_nobody_works_on_for_a_caller_who_was_too_slow(listen: Listen) -> None:
+    server = listen(body_seconds=0.1)
+    with server.peer() as peer:
+        peer.send(get("/stream/count", "Content-Length: 5", method="POST") + b"hell")
+        assert peer.reply().status == 408
+        until(lambda: server.handler.left == ["CancelledError"], 1.0)
+
+
 def test_an_answer_before_the_end_of_the_body_ends_the_connection(patient: Listening) -> None:
     with patient.peer() as peer:
         reply = peer.send(get("/stream/early", "Content-Length: 900", method="POST") + b"abc").reply()
