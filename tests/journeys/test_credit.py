@@ -68,9 +68,9 @@ def test_served_scores_are_the_pipelines_on_every_held_back_row(project):
     model = project.catalog.latest(Model, "credit-risk")
     expected = read_model(project.catalog.folder(model.ref)).expected
     ready = project.catalog.state / "run" / "credit-risk.json"
-    with Server(project.server_command(port=0), ready) as server:
-        with Client(server.url, project.add_key("parity")) as client:
-            scores = [prediction.score for prediction in predicted(client, cases.inputs)]
+    key = project.add_key("parity")
+    with Server(project.server_command(port=0), ready) as server, Client(server.url, key) as client:
+        scores = [prediction.score for prediction in predicted(client, cases.inputs)]
     assert len(scores) == len(expected) == 30_000
     assert np.abs(np.asarray(scores) - expected).max() <= 1e-6
 
