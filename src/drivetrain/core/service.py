@@ -57,7 +57,7 @@ class ServiceSpec(Spec):
     max_explained_rows: Annotated[int, Field(ge=1)] = Field(100, description="In one request with `explain`.")
     max_waiting_rows: Annotated[int, Field(ge=1)] = Field(100_000, description="Of all requests of one worker.")
     max_waiting_requests: Annotated[int, Field(ge=1)] = Field(
-        128, description="That wait to be scored in one worker; more are refused at once, with Retry-After."
+        128, description="That wait to be scored in one worker; more are refused, with Retry-After."
     )
     deadline_seconds: Annotated[float, Field(gt=0)] = Field(
         1.0, description="A request that would wait longer to be scored is refused at once. A caller may ask for less."
