@@ -6,6 +6,7 @@ It ends when it is told to (SIGTERM), or when the supervisor is gone: then its s
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import os
 import signal
@@ -215,6 +216,7 @@ async def _again_and_again(step: Step) -> None:
 
 def main() -> int:
     """Be a worker until told to stop; the exit code."""
+    faulthandler.enable()  # a crash in a library tells the log where
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the supervisor, who tells its workers
     keep_log()
     order = from_json(sys.argv[1], Order)
