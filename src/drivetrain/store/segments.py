@@ -150,9 +150,7 @@ class PredictionLog:
         self._log.close()
 
     def _header(self) -> SegmentHeader:
-        return SegmentHeader(
-            "predictions", str(self._release), signature=self._signature, callers=tuple(self._callers)
-        )
+        return SegmentHeader("predictions", str(self._release), signature=self._signature, callers=tuple(self._callers))
 
 
 class PairLog:
