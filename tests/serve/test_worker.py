@@ -85,7 +85,7 @@ def test_however_durable_what_was_answered_is_there_after_the_end(home: Path, st
         assert server.client.post(f"/services/{OTHER}/v1/predict", json={"rows": [ROW]}).status_code == 200
     label = {"labels": [{"prediction_id": "p", "label": True}]}
     assert server.client.post(f"/services/{OTHER}/v1/labels", json=label).status_code == 200
-    until(lambda: server.metrics()["drivetrain_journal_waiting_bytes", OTHER] > 0, every=0.1)  # within a second
+    until(lambda: len(lake(home, "predictions", OTHER)) == 3, every=0.1)  # the buffer is written out every second
     assert server.client.post(f"/services/{OTHER}/v1/predict", json={"rows": [ROW]}).status_code == 200
     assert server.stop() == 0
     assert len(lake(home, "predictions")) == 2
