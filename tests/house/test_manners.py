@@ -64,6 +64,18 @@ def test_no_pickle_is_loaded(product):
     assert [source.at(call) for source in product for call in source.nodes(ast.Call) if _allows_pickle(call)] == []
 
 
+def test_no_dataclass_is_first_looked_at_by_msgspec_in_two_threads(product):
+    """A decoder is made once, at the top of a module, or by ``core.decoding``, which says why."""
+    assert [
+        source.at(call)
+        for source in product
+        for call in source.nodes(ast.Call)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "decode"
+        and any(argument.arg == "type" for argument in call.keywords)
+    ] == []
+
+
 def test_the_environment_is_read_at_the_doors(product):
     readers = {
         source.name

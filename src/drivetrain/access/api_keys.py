@@ -18,6 +18,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
+from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, NotFound, examples
 from drivetrain.store.folders import write_file
 from drivetrain.store.locks import alone
@@ -109,7 +110,7 @@ def list_keys(state: Path) -> tuple[ApiKey, ...]:
     """The keys, oldest first; raises InvalidInput when the file is not what was written."""
     path = state / FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=tuple[ApiKey, ...])
+        return read_json(path.read_bytes(), tuple[ApiKey, ...])
     except FileNotFoundError:
         return ()
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from drivetrain.access.sealed import changed
+from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import canonical_json
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ def encode(value: object) -> bytes:
 def decode(content: bytes, kind: type[T], name: str) -> T:
     """The value that ``encode`` wrote into the file ``name``; raises Tampered for any other bytes."""
     try:
-        value = msgspec.json.decode(content, type=kind)
+        value = read_json(content, kind)
         exact = encode(value) == content
     except _MALFORMED as error:
         raise changed(name, str(error)) from None

@@ -9,6 +9,7 @@ import msgspec
 from drivetrain.client.answers import Prediction
 from drivetrain.client.refusals import ending
 from drivetrain.client.wire import Reply
+from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import DrivetrainError
 
 T = TypeVar("T")
@@ -19,7 +20,7 @@ _ERROR = b'{"error"'
 def decoded(reply: Reply, kind: type[T], where: str) -> T:
     """The body as one value. Raises DrivetrainError when it is not that; ``where`` is the address."""
     try:
-        return msgspec.json.decode(reply.body, type=kind)
+        return read_json(reply.body, kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _unreadable(where, str(error)) from None
 

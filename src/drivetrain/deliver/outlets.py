@@ -17,6 +17,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import Refused
 from drivetrain.core.schema import Column
@@ -107,7 +108,7 @@ class DeltaOutlet:
             return None
         state = self._table.state()
         try:
-            standing = msgspec.json.decode(state.commit.cursor if state else "", type=_Standing)
+            standing = read_json(state.commit.cursor if state else "", _Standing)
         except msgspec.DecodeError:
             raise _taken(self.path) from None
         self._pin = standing.quarantine
@@ -227,7 +228,7 @@ def _parquet(rows: pa.Table, said: dict[bytes, bytes]) -> bytes:
 def _cursor_in(file: Path) -> Cursor:
     try:
         metadata = pq.read_schema(file).metadata or {}
-        return msgspec.json.decode(metadata.get(_OURS, b""), type=Cursor)
+        return read_json(metadata.get(_OURS, b""), Cursor)
     except (pa.ArrowException, msgspec.DecodeError):
         raise _taken(file) from None
 

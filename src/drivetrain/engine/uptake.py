@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from drivetrain.core.artifacts import Deployment
+from drivetrain.core.decoding import read_json
 from drivetrain.store.catalog import Catalog
 
 WITHIN_S = 10.0
@@ -59,7 +60,7 @@ def await_uptake(deployment: Deployment, catalog: Catalog, within_s: float | Non
 def _running(file: Path) -> _Running | None:
     """The server that says it runs, if it does."""
     try:
-        said = msgspec.json.decode(file.read_bytes(), type=_Running)
+        said = read_json(file.read_bytes(), _Running)
         os.kill(said.pid, 0)
     except (FileNotFoundError, ProcessLookupError, msgspec.DecodeError):
         return None

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from drivetrain.core.artifacts import Dataset
+from drivetrain.core.decoding import read_json
 from drivetrain.core.project import Contract
 from drivetrain.core.schema import Column, Schema
 from drivetrain.ingest.rules import is_nullable
@@ -38,9 +39,7 @@ class Destination:
         self.name = name
         self._table = Table(catalog.table_path("datasets", name))
         self._state = self._table.state()
-        self.standing = (
-            msgspec.json.decode(self._state.commit.cursor, type=Standing) if self._state is not None else Standing()
-        )
+        self.standing = read_json(self._state.commit.cursor, Standing) if self._state is not None else Standing()
         self.quarantine = Quarantine(Table(catalog.table_path("quarantine", name)), self.standing.quarantine)
 
     @property

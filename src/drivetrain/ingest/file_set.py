@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, Refused, Transient
 from drivetrain.core.project import FileFormat
 from drivetrain.ingest.reading import Batch, Position
@@ -50,7 +51,7 @@ def read_files(files: Sequence[SourceFile], options: Options, cursor: str) -> It
     Raises InvalidInput for files that cannot be read, Refused for a rewritten one, Transient for one that changes
     while it is read.
     """
-    loaded = {file.name: file for file in msgspec.json.decode(cursor, type=list[LoadedFile])} if cursor else {}
+    loaded = {file.name: file for file in read_json(cursor, list[LoadedFile])} if cursor else {}
     here = {file.name for file in files}
     gone = {file.sha256: file for name, file in loaded.items() if name not in here}
     passed = 0

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import msgspec
 
 from drivetrain.core.artifacts import FileDigest
+from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_bytes
 from drivetrain.core.errors import InvalidInput, NotFound, Refused, examples
 
@@ -104,7 +104,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, file: SqlFile) -> Node:
         )
     (answer,) = connection.execute("SELECT json_serialize_sql(?)", [file.text]).fetchone() or ("",)
     try:
-        tree = msgspec.json.decode(answer, type=dict[str, object])
+        tree = read_json(answer, dict[str, object])
     except RecursionError:
         tree = {"error": True, "error_message": "the SQL is nested too deeply"}
     if tree["error"]:

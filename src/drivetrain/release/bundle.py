@@ -10,6 +10,7 @@ import msgspec
 
 from drivetrain.access.verification import MEASURED
 from drivetrain.core.artifacts import Deployment, Features, FileDigest, Model, Report
+from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_bytes, digest_of
 from drivetrain.core.errors import InvalidInput, NotFound, Refused, Tampered
 from drivetrain.core.lineage import Ancestor, Code, Lineage, Manifest
@@ -58,7 +59,7 @@ def make_manifest(
 ) -> Manifest:
     """The manifest of the files that the same project and data make again: all but what was measured by the clock."""
     again = {name: content for name, content in files.items() if name not in MEASURED}
-    environment = msgspec.json.decode(files["model/environment.json"], type=Environment)
+    environment = read_json(files["model/environment.json"], Environment)
     ancestors = (report.ref, *catalog.ancestors(report.ref))
     lineage = Lineage(
         ancestors=tuple(_ancestor(ref, catalog) for ref in ancestors),
@@ -98,7 +99,7 @@ class _Proof(msgspec.Struct):
 def _golden(proof: bytes, ref: Ref) -> tuple[FileDigest, ...]:
     """The files of the golden batch. Raises Refused without any, since nothing could be held against the server."""
     try:
-        golden = msgspec.json.decode(proof, type=_Proof).golden
+        golden = read_json(proof, _Proof).golden
     except msgspec.DecodeError:
         golden = ()
     if not golden:

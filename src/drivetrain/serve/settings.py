@@ -80,7 +80,7 @@ def to_json(value: object) -> str:
 
 def from_json(text: str, kind: type[T]) -> T:
     """What ``to_json`` made of a ``kind``. Raises msgspec.DecodeError."""
-    return msgspec.json.decode(text.encode(), type=kind, dec_hook=_decode)
+    return msgspec.json.Decoder(kind, dec_hook=_decode).decode(text)
 
 
 def _decode(kind: type[object], value: object) -> object:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from drivetrain.core.decoding import read_json
 from drivetrain.serve.board import Board, Note, Pulse
 from drivetrain.serve.listening import authority, claim, url_of
 from drivetrain.serve.mishaps import MISHAPS
@@ -179,7 +180,7 @@ class Supervisor:
 
     def _greet(self) -> None:
         for service in self._settings.services:
-            said = msgspec.json.decode(self._said[service.name], type=Said)
+            said = read_json(self._said[service.name], Said)
             what = said.release if said.state == "ready" else f"quarantined: {said.reason}"
             print(f"{service.name}: {what} answers at {self._url}, see {self._url}/docs", flush=True)  # noqa: T201 - the line a person waits for
 
@@ -210,7 +211,7 @@ class Supervisor:
         """Take the ready files away, unless another server has put its own there."""
         for service in self._settings.services:
             with suppress(FileNotFoundError, msgspec.DecodeError):
-                if msgspec.json.decode(_ready_file(service).read_bytes(), type=Said).pid == os.getpid():
+                if read_json(_ready_file(service).read_bytes(), Said).pid == os.getpid():
                     _ready_file(service).unlink(missing_ok=True)
 
 

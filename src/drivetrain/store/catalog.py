@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 import msgspec
 
 from drivetrain.core.artifacts import CLASSES, Artifact, Deployment
+from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import NotFound, Transient
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.store.metadata import Metadata
@@ -82,13 +83,13 @@ class Catalog:
     def deployments(self, service: str) -> tuple[Deployment, ...]:
         """What ever served, oldest first."""
         rows = self._metadata.read("history", kind=Kind.DEPLOYMENT, name=service)
-        return tuple(msgspec.json.decode(row[0], type=Deployment) for row in rows)
+        return tuple(read_json(row[0], Deployment) for row in rows)
 
     def deployment_at(self, service: str, when: datetime) -> Deployment | None:
         """What served at that time (with its time zone), or None when nothing did yet."""
         at = when.astimezone(UTC).isoformat(timespec="microseconds")
         rows = self._metadata.read("standing_at", kind=Kind.DEPLOYMENT, name=service, at=at)
-        return msgspec.json.decode(rows[0][0], type=Deployment) if rows else None
+        return read_json(rows[0][0], Deployment) if rows else None
 
     def get(self, cls: type[A], ref: Ref) -> A:
         """The artefact of that ref; a shortened digest is enough. Raises NotFound."""
@@ -101,7 +102,7 @@ class Catalog:
             raise NotFound(
                 "artifact_unknown", f"there is no {ref}", hint=f"`drivetrain ls {ref.kind}` lists what there is"
             )
-        return msgspec.json.decode(rows[0][0], type=cls)
+        return read_json(rows[0][0], cls)
 
     def find(self, ref: Ref) -> Artifact:
         """The artefact of that ref, whatever its kind. Raises NotFound."""
@@ -110,7 +111,7 @@ class Catalog:
     def latest(self, cls: type[A], name: str) -> A | None:
         """The newest artefact of that kind and name."""
         rows = self._metadata.read("latest_artifact", kind=cls.kind, name=name)
-        return msgspec.json.decode(rows[0][0], type=cls) if rows else None
+        return read_json(rows[0][0], cls) if rows else None
 
     def list(self, kind: Kind | None = None, name: str = "") -> tuple[Entry, ...]:
         """What is in the catalog, oldest first."""

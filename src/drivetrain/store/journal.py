@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_bytes, digest_of
 from drivetrain.core.errors import Tampered
 from drivetrain.core.model import InputField, Signature
@@ -74,7 +75,7 @@ def _roll(folder: Path, kind: Kind, table: Table, damaged: list[Tampered]) -> in
     waiting = segments(folder, kind)
     state = table.state() if waiting else None
     commit = state.commit if state else Commit("{}", "", 0)
-    done = msgspec.json.decode(commit.cursor, type=dict[str, int])
+    done = read_json(commit.cursor, dict[str, int])
     cursor = {segment.path.name: done[segment.path.name] for segment in waiting if segment.path.name in done}
     for segment in waiting:
         try:

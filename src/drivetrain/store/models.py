@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import DecisionRule, Environment, Reference, Signature, TrainingSummary
 from drivetrain.store.arrays import from_npy, to_npy
@@ -184,6 +185,6 @@ def _file(files: dict[str, bytes], name: str, where: str) -> bytes:
 
 def _read(files: dict[str, bytes], name: str, kind: type[T], where: str) -> T:
     try:
-        return msgspec.json.decode(_file(files, name, where), type=kind)
+        return read_json(_file(files, name, where), kind)
     except msgspec.DecodeError as error:
         raise InvalidInput("model_unreadable", f"{name}: {error}", where=where, hint="train the model again") from error

@@ -28,6 +28,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import canonical_json
 from drivetrain.core.errors import Tampered, Transient
 from drivetrain.core.model import Signature
@@ -205,7 +206,7 @@ def read_header(path: Path) -> tuple[SegmentHeader, int] | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        return msgspec.json.decode(line, type=SegmentHeader), len(line)
+        return read_json(line, SegmentHeader), len(line)
     except msgspec.DecodeError as error:
         raise _damaged(path, f"the first line is not a header: {error}") from error
 
@@ -242,7 +243,7 @@ def waiting_bytes(folder: Path) -> int:
 def _waiting(folder: Path, kind: Kind) -> int:
     rolled: dict[str, int] = {}
     with suppress(FileNotFoundError):
-        rolled = msgspec.json.decode((folder / f"{_ROLLED}{kind}.json").read_bytes(), type=dict[str, int])
+        rolled = read_json((folder / f"{_ROLLED}{kind}.json").read_bytes(), dict[str, int])
     waiting = 0
     for path in folder.glob(f"{kind}-*"):
         with suppress(FileNotFoundError):  # rolled and deleted meanwhile

@@ -13,6 +13,7 @@ import pyarrow as pa
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import NotFound
 from drivetrain.core.schema import Column, ColumnType, Schema
 
@@ -71,7 +72,7 @@ class Table:
         table = DeltaTable(str(self.path))
         for entry in chain(table.history(4), table.history()):  # ours is nearly always the newest
             if _OURS in entry:
-                return TableState(table.version(), msgspec.json.decode(entry[_OURS], type=Commit))
+                return TableState(table.version(), read_json(entry[_OURS], Commit))
         return None
 
     def version(self) -> int:

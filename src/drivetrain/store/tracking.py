@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import msgspec
 
+from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ class Experiment(msgspec.Struct, frozen=True):
     params: dict[str, str]
     address: str = ""
     artifacts: str = ""
+
+
+_LINES = msgspec.json.Decoder(TrialRecord | Ending)
 
 
 class Tracker:
@@ -151,7 +155,7 @@ def main() -> int:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     logging.disable(logging.INFO)
     try:
-        _write(msgspec.json.decode(lines.get(), type=Experiment), lines)
+        _write(read_json(lines.get(), Experiment), lines)
     except Exception as error:  # noqa: BLE001 - a process boundary: whatever went wrong is one line for the search
         sys.stderr.write(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}\n")
         return 1
@@ -171,7 +175,7 @@ def _write(experiment: Experiment, lines: SimpleQueue[bytes]) -> None:
     place = _experiment_id(client, experiment)
     parent, known = _parent(client, place, experiment)
     while line := lines.get():
-        value = msgspec.json.decode(line, type=TrialRecord | Ending)
+        value = _LINES.decode(line)
         if isinstance(value, Ending):
             _log(client, parent, {}, value.metrics)
             client.set_terminated(parent)

@@ -27,6 +27,9 @@ class Judged(msgspec.Struct, frozen=True):
         return np.frombuffer(self.margins, dtype=np.float64)
 
 
+_JUDGED = msgspec.msgpack.Decoder(Judged)
+
+
 class Memo:
     """Results of one feature table version under one seed, a file each, in a folder that is safe to delete."""
 
@@ -37,7 +40,7 @@ class Memo:
         """What is known; None when nothing is."""
         file = self._file(entrant, params, step)
         try:
-            return msgspec.msgpack.decode(file.read_bytes(), type=Judged)
+            return _JUDGED.decode(file.read_bytes())
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 

@@ -12,6 +12,7 @@ import optuna
 from onnx import TensorProto, helper
 from xgboost import Booster, XGBClassifier
 
+from drivetrain.core.decoding import read_json
 from drivetrain.ops.metrics import Numbers
 from drivetrain.train.graph import ROW, Subgraph
 from drivetrain.train.learner import EARLY, Fields, Fitted, Params, Sample, Size
@@ -107,7 +108,7 @@ class FittedXGBoost:
 
     @cached_property
     def _saved(self) -> _Saved:
-        return msgspec.json.decode(bytes(self.booster.save_raw("json")), type=_Saved)
+        return read_json(bytes(self.booster.save_raw("json")), _Saved)
 
     @property
     def _first(self) -> float:
