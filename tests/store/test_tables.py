@@ -1,3 +1,5 @@
+import shutil
+
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
@@ -40,6 +42,20 @@ def test_commit_is_found_behind_somebody_elses(table):
     assert state is not None
     assert state.version == 2
     assert state.commit.digest == "d2"
+
+
+def test_a_table_that_is_kept_sees_what_others_wrote_and_that_it_was_made_anew(table):
+    other = Table(table.path)
+    table.append(ROWS, Commit("{}", "d1", 2))
+    assert other.schema() == ROWS.schema
+    table.append(ROWS, Commit("{}", "d2", 4))
+    assert other.append(ROWS, Commit("{}", "d3", 6)) == 2
+    assert (table.version(), table.read().num_rows) == (2, 6)
+    shutil.rmtree(table.path)
+    with pytest.raises(NotFound):
+        table.version()
+    other.append(ROWS, Commit("{}", "d4", 2))
+    assert (table.version(), table.read().num_rows) == (0, 2)
 
 
 def test_overwrite_keeps_old_versions(table):

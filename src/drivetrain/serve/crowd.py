@@ -13,9 +13,10 @@ PAUSE_SECONDS = 0.1
 
 
 class Crowd:
-    """Those whom one service had to send away lately. Times are of ``time.perf_counter``."""
+    """Those whom one service had to send away lately; ``gone``: nobody. Times are of ``time.perf_counter``."""
 
     def __init__(self) -> None:
+        self.gone = True
         self._window = 0
         self._now = self._before = 0
 
@@ -23,6 +24,7 @@ class Crowd:
         """One more is sent away; the seconds until they are told."""
         self._turn_to(now)
         self._now += 1
+        self.gone = False
         return 0.0 if self._now <= _AT_ONCE else PAUSE_SECONDS
 
     def size(self, now: float) -> int:
@@ -35,3 +37,4 @@ class Crowd:
         if window != self._window:
             self._before = self._now if window == self._window + 1 else 0
             self._window, self._now = window, 0
+            self.gone = not self._before

@@ -16,9 +16,7 @@ from contextlib import ExitStack
 from drivetrain.serve.mishaps import keep_log
 from drivetrain.serve.settings import ServiceSettings, from_json
 from drivetrain.store.catalog import Catalog
-from drivetrain.store.journal import roll
-from drivetrain.store.segments import KINDS
-from drivetrain.store.tables import Table
+from drivetrain.store.journal import Roller
 
 COMPACT_EVERY = 256
 """Rolls that brought rows between two compactions: each is one small file of the table."""
@@ -30,14 +28,13 @@ class Recording:
     """One service, and how often it was rolled since its tables were compacted."""
 
     def __init__(self, settings: ServiceSettings, catalog: Catalog) -> None:
-        self._settings = settings
-        self._catalog = catalog
+        self._roller = Roller(catalog, settings.name)
         self._rolls = 0
 
     def step(self) -> None:
         """Roll, and compact now and then; what goes wrong is told, and tried again the next time."""
         try:
-            self._rolls += roll(self._catalog, self._settings.name) > 0
+            self._rolls += self._roller.roll() > 0
             if self._rolls >= COMPACT_EVERY:
                 self._rolls = 0
                 self._compact()
@@ -45,8 +42,7 @@ class Recording:
             print(f"drivetrain recorder: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a process's log is its stderr
 
     def _compact(self) -> None:
-        for kind in KINDS:
-            table = Table(self._catalog.table_path(kind, self._settings.name))
+        for table in self._roller.tables.values():
             if table.exists():
                 table.compact()
 

@@ -93,6 +93,7 @@ class Scoring:
         self.waiting_rows = 0
         self.waiting_requests = 0
         self.contender = contender
+        self._most = settings.max_waiting_requests
         self._settings = settings
         self._counts = counts
         self._crowd = crowd or Crowd()
@@ -111,14 +112,15 @@ class Scoring:
         A burst may fill the queue. When more ask than it holds, with those who were just sent away, it is kept short:
         an eighth of it, or what takes 10 ms, but a sixteenth always. As many are answered, and none has waited long.
         """
-        waiting, most = self.waiting_requests, self._settings.max_waiting_requests
-        if waiting > most // 16 and waiting + self._crowd.size(time.perf_counter()) >= most:
+        waiting, most, crowd = self.waiting_requests, self._most, self._crowd
+        if not crowd.gone and waiting > most // 16 and waiting + crowd.size(time.perf_counter()) >= most:
             return waiting >= most // 8 or self._pace.seconds(self._rows_before()) > _BRIEF_SECONDS
         return waiting >= most or self._pace.is_late(self._rows_before())
 
     def _rows_before(self) -> int:
         """Those that are scored before a request that comes now: of what is long it waits for one slice at most."""
-        return self.waiting_rows - self._long_rows + min(self._long_rows, SLICE)
+        long = self._long_rows
+        return self.waiting_rows - long + min(long, SLICE) if long else self.waiting_rows
 
     def has_room(self, rows: int) -> bool:
         """Whether so many rows of something long could be queued now; where nothing waits they always can."""
@@ -142,7 +144,8 @@ class Scoring:
             raise Overloaded
         self.waiting_rows += rows
         self.waiting_requests += 1
-        if _is_long(request):
+        if request.long or rows > SLICE:
+            request.long = True
             request.scores = []
             self._long.append(request)
             self._long_rows += rows
@@ -258,14 +261,10 @@ class Scoring:
         request.end(result)
         self.waiting_requests -= 1
         self.waiting_rows -= len(request.rows.entities)
-        if _is_long(request):
+        if request.long:
             self._long_rows -= len(request.rows.entities)
         if self._retired and not self.waiting_requests:
             self.contender.close()
-
-
-def _is_long(request: Request) -> bool:
-    return request.long or len(request.rows.entities) > SLICE
 
 
 def _unscored(row: int) -> DrivetrainError:

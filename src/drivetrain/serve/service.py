@@ -47,6 +47,7 @@ from drivetrain.store.segments import LabelLog, PairLog, PredictionLog
 _AGAIN_SECONDS = 10.0
 """So long after a release could not be loaded for a passing reason it is tried again."""
 _TRY_AGAIN_SECONDS = 1.0
+_DEADLINE = "x-deadline-ms"
 JUDGE = "canary"
 """The actor in the history of deployments that the live judge wrote."""
 
@@ -142,13 +143,12 @@ class Service:
 
     def patience(self, exchange: Exchange) -> float:
         """How many seconds the caller waits: what they say in X-Deadline-Ms, but no longer than the service allows."""
-        said = _said_patience(exchange)
-        return self.settings.deadline_seconds if said is None else min(self.settings.deadline_seconds, said)
+        most = self.settings.deadline_seconds
+        return most if _DEADLINE not in exchange.head.headers else min(most, _said_patience(exchange))
 
     def end_of_patience(self, exchange: Exchange) -> float:
         """When the caller of a stream no longer waits (``time.perf_counter``): never, unless they say when."""
-        said = _said_patience(exchange)
-        return math.inf if said is None else exchange.started + said
+        return exchange.started + _said_patience(exchange)
 
     def has(self, contender: Contender) -> bool:
         """Whether a release is still loaded."""
@@ -352,11 +352,11 @@ class Service:
             self._scorings.pop(ref).retire()
 
 
-def _said_patience(exchange: Exchange) -> float | None:
-    """The seconds in X-Deadline-Ms."""
-    said = exchange.head.headers.get("x-deadline-ms")
+def _said_patience(exchange: Exchange) -> float:
+    """The seconds in X-Deadline-Ms; endless without it."""
+    said = exchange.head.headers.get(_DEADLINE)
     if said is None:
-        return None
+        return math.inf
     if not said.isascii() or not said.isdigit() or len(said) > 9:
         raise InvalidInput(
             "deadline_invalid", f"X-Deadline-Ms is {said[:20]!r}", where="X-Deadline-Ms", hint="send whole milliseconds"

@@ -51,15 +51,26 @@ def roll(catalog: Catalog, service: str) -> int:
 
     Raises Tampered, after all others have moved, when a segment is not one.
     """
-    folder = catalog.journal_path(service)
-    if not folder.is_dir():
-        return 0
-    damaged: list[Tampered] = []
-    with alone(folder / "roll.lock"):
-        moved = sum(_roll(folder, kind, Table(catalog.table_path(kind, service)), damaged) for kind in KINDS)
-    if damaged:
-        raise damaged[0]
-    return moved
+    return Roller(catalog, service).roll()
+
+
+class Roller:
+    """The same again and again: the logs of the tables, which grow with every roll, are read once."""
+
+    def __init__(self, catalog: Catalog, service: str) -> None:
+        self.tables = {kind: Table(catalog.table_path(kind, service)) for kind in KINDS}
+        self._folder = catalog.journal_path(service)
+
+    def roll(self) -> int:
+        """Move what is there now; gives the rows moved. Raises Tampered, see ``roll``."""
+        if not self._folder.is_dir():
+            return 0
+        damaged: list[Tampered] = []
+        with alone(self._folder / "roll.lock"):
+            moved = sum(_roll(self._folder, kind, table, damaged) for kind, table in self.tables.items())
+        if damaged:
+            raise damaged[0]
+        return moved
 
 
 @dataclass(frozen=True)
@@ -182,7 +193,7 @@ def _unpack_column(field: InputField, values: NDArray[np.float64]) -> pa.Array:
 def _append(table: Table, rows: pa.Table, before: Commit, commit: Commit) -> None:
     """Add rows; where a release changed the type of an input, the column is widened so that it holds both."""
     if _INPUTS in rows.column_names and table.exists():
-        stored = table.dataset().schema.field(_INPUTS).type
+        stored = table.schema().field(_INPUTS).type
         types = _widened(stored, rows.schema.field(_INPUTS).type)
         if any(types[field.name] != field.type for field in stored):
             table.overwrite(_retyped(table.read(), types), before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,6 +19,7 @@ from drivetrain.core.errors import NotFound
 from drivetrain.core.schema import Column, ColumnType, Schema
 
 _OURS = "drivetrain"
+_FIRST_COMMIT = "00000000000000000000.json"
 # Lineage needs old versions for as long as an auditor may ask: ten years, not Delta's thirty days.
 _KEEP = {"delta.logRetentionDuration": "interval 3650 days", "delta.deletedFileRetentionDuration": "interval 3650 days"}
 # Files of this size are not written again by the next compaction, so that it costs the same however large the table is.
@@ -56,20 +58,29 @@ class TableState:
 
 
 class Table:
-    """A Delta table in a folder. Appends and overwrites are whole or absent, whenever the process ends."""
+    """A Delta table in a folder. Appends and overwrites are whole or absent, whenever the process ends.
+
+    Its log is read once: who keeps the object reads later only what was added. Not for use by several threads.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._log: DeltaTable | None = None
+        self._made = (0, 0)
 
     def exists(self) -> bool:
         """Whether the table was ever written."""
         return DeltaTable.is_deltatable(str(self.path))
 
+    def schema(self) -> pa.Schema:
+        """The columns of the newest version. Raises NotFound when there is no table."""
+        return pa.schema(self._newest().schema().to_arrow())
+
     def state(self) -> TableState | None:
         """The newest version and the newest commit of ours in its history; None when there is no table."""
         if not self.exists():
             return None
-        table = DeltaTable(str(self.path))
+        table = self._newest()
         for entry in chain(table.history(4), table.history()):  # ours is nearly always the newest
             if _OURS in entry:
                 return TableState(table.version(), read_json(entry[_OURS], Commit))
@@ -77,10 +88,7 @@ class Table:
 
     def version(self) -> int:
         """The newest version. Raises NotFound when there is no table."""
-        try:
-            return int(DeltaTable(str(self.path)).version())
-        except (TableNotFoundError, DeltaError) as error:
-            raise NotFound("table_unknown", "there is no table", where=str(self.path)) from error
+        return self._newest().version()
 
     def append(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit) -> int:
         """Add rows and their commit in one step; gives the new version. A reader is streamed in bounded memory."""
@@ -114,7 +122,7 @@ class Table:
 
         For tables that only grow, where the newest version holds whatever an older one held.
         """
-        table = DeltaTable(str(self.path))
+        table = self._newest()
         table.optimize.compact(target_size=_COMPACTED_BYTES)
         table.vacuum(retention_hours=24, enforce_retention_duration=False, dry_run=False)
 
@@ -125,19 +133,41 @@ class Table:
         mode: Literal["append", "extend", "overwrite"],
     ) -> int:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        exists = self.exists()
+        table = self._newest() if self.exists() else None
         said = CommitProperties(custom_metadata={_OURS: msgspec.json.encode(commit).decode()})
-        settings = None if exists else _KEEP
-        if mode == "overwrite" and exists:
-            write_deltalake(self.path, rows, mode="overwrite", schema_mode="overwrite", commit_properties=said)
+        place, settings = (self.path, _KEEP) if table is None else (table, None)
+        if mode == "overwrite" and table is not None:
+            write_deltalake(place, rows, mode="overwrite", schema_mode="overwrite", commit_properties=said)
         elif mode == "extend":
             write_deltalake(
-                self.path, rows, mode="append", schema_mode="merge", configuration=settings, commit_properties=said,
+                place, rows, mode="append", schema_mode="merge", configuration=settings, commit_properties=said,
                 writer_properties=_QUICK,
             )  # fmt: skip
         else:
-            write_deltalake(self.path, rows, mode="append", configuration=settings, commit_properties=said)
-        return int(DeltaTable(str(self.path)).version())
+            write_deltalake(place, rows, mode="append", configuration=settings, commit_properties=said)
+        return self._newest().version()
+
+    def _newest(self) -> DeltaTable:
+        """The table as it is now; read anew where its folder was deleted, and perhaps made again, meanwhile."""
+        try:
+            made = _made(self.path)
+            if self._log is None or self._made != made:
+                self._log, self._made = DeltaTable(str(self.path)), made
+            else:
+                self._log.update_incremental()
+        except (TableNotFoundError, DeltaError) as error:
+            self._log = None
+            raise NotFound("table_unknown", "there is no table", where=str(self.path)) from error
+        return self._log
+
+
+def _made(path: Path) -> tuple[int, int]:
+    """Another pair when the table was made anew. (Somebody else's table may have lost its first commits.)"""
+    found = []
+    for name in ("", _FIRST_COMMIT):
+        with suppress(FileNotFoundError):
+            found.append((path / "_delta_log" / name).stat())
+    return (found[0].st_ino, found[-1].st_mtime_ns if len(found) > 1 else 0) if found else (0, 0)
 
 
 def arrow_type(kind: ColumnType) -> pa.DataType:
