@@ -18,6 +18,7 @@ _PEERS = {
     "fastapi + onnxruntime": 6.0,
     "mlflow.onnx": 20.0,
     LIMIT: 0.70,
+    "granian, a constant": 0.70,  # the HTTP server that ours took the place of, see docs/decisions/0012
 }
 _SINGLE = 2.0
 _BATCHES = 0.80
