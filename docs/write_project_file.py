@@ -26,10 +26,10 @@ range is refused with file, line, column and, where there is one, the nearest ke
 prints the JSON schema for your editor. A file that works: `drivetrain init my-risk --pack risk`.
 
 Paths are relative to the project file. What YAML cannot say is Python: a learner or a gate of your own is
-`file.py:function`, and every section can be made in Python as the class of that name in `drivetrain.core.project` or
-`drivetrain.core.service`.
+`file.py:function`, and every section can be made in Python as the class of that name in `drivetrain.core.project`,
+`core.sources`, `core.contract` or `core.service`.
 
-<!-- Written by docs/write_project_file.py from drivetrain/core/project.py. Change that, then run it. -->
+<!-- Written by docs/write_project_file.py from the classes in drivetrain/core. Change those, then run it. -->
 """
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from drivetrain.core.artifacts import Dataset
-from drivetrain.core.project import Contract, FilesSource, SourceSpec
+from drivetrain.core.contract import Contract
+from drivetrain.core.sources import SourceSpec
+from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.ingest import ingest, replay
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table

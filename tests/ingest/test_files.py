@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from drivetrain.core.errors import NotFound
-from drivetrain.core.project import FilesSource
+from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.files import FilesReader
+from drivetrain.ingest.reading import Place
 from drivetrain.testing.readers import ReaderContract
 
 
@@ -72,13 +73,15 @@ def test_a_path_a_folder_and_a_glob(tmp_path, path, wanted, found):
         (tmp_path / "in" / name).write_text("x\n1\n")
     if "[" in path:
         (tmp_path / path).write_text("x\n1\n")
-    reader = FilesReader(FilesSource(kind="files", path=path, format=wanted), tmp_path, tmp_path / "cache")
+    reader = FilesReader(FilesSource(kind="files", path=path, format=wanted), Place(tmp_path, tmp_path / "cache"))
     assert [portion.name for portion in reader.discover()] == found
 
 
 def test_a_file_outside_of_the_project_goes_by_its_whole_path(tmp_path):
     (tmp_path / "elsewhere.csv").write_text("x\n1\n")
-    reader = FilesReader(FilesSource(kind="files", path=str(tmp_path / "else*.csv")), tmp_path / "home", tmp_path)
+    reader = FilesReader(
+        FilesSource(kind="files", path=str(tmp_path / "else*.csv")), Place(tmp_path / "home", tmp_path)
+    )
     assert [portion.name for portion in reader.discover()] == [str(tmp_path / "elsewhere.csv")]
 
 
@@ -86,7 +89,7 @@ def test_a_file_outside_of_the_project_goes_by_its_whole_path(tmp_path):
 def test_no_files_is_an_error_that_says_where_it_looked(tmp_path, path, said):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "readme.md").write_text("hello")
-    reader = FilesReader(FilesSource(kind="files", path=path), tmp_path, tmp_path)
+    reader = FilesReader(FilesSource(kind="files", path=path), Place(tmp_path, tmp_path))
     with pytest.raises(NotFound, match=said) as caught:
         reader.discover()
     assert caught.value.where == path

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from drivetrain.core.errors import NotFound
-from drivetrain.core.project import FilesSource, WheelSource
+from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.ingest.fingerprint import fingerprint
 
 

@@ -12,7 +12,7 @@ import pytest
 SCRIPT = """
 import sys
 from pathlib import Path
-from drivetrain.core.project import FilesSource
+from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.ingest import ingest, replay
 from drivetrain.store.catalog import Catalog
 

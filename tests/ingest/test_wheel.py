@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from drivetrain.core.errors import InvalidInput, NotFound, Refused, Transient
-from drivetrain.core.project import WheelSource
+from drivetrain.core.sources.files import WheelSource
 from drivetrain.testing.readers import ReaderContract
 
 MEMBER = "somedata/words.csv.gz"

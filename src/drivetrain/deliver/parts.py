@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drivetrain.core.errors import InvalidInput, Transient
-from drivetrain.core.project import FileFormat
+from drivetrain.core.sources.files import FileFormat
 from drivetrain.store.files.batches import Batch
 from drivetrain.store.files.content import Content
 from drivetrain.store.files.delimited import read_delimited, read_layout

@@ -22,7 +22,7 @@ from drivetrain.access.policy import Action, roles_for
 from drivetrain.access.usage import KeyUse, key_uses
 from drivetrain.access.verification import VerifiedRelease, verify_release
 from drivetrain.core.artifacts import Artifact, Deployment, DriftReport, Model, Release
-from drivetrain.core.errors import InvalidInput, NotFound, examples
+from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.core.events import Progress, Subscriber, silent
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.roles import Actor, Role
@@ -95,9 +95,9 @@ class Project:
     def plan(self) -> Plan:
         """What is stale, and why. Reads no data."""
         from drivetrain.engine.plan import make_plan
-        from drivetrain.engine.stages import Context, stages
+        from drivetrain.engine.stages import open_context, stages
 
-        return make_plan(stages(self.spec), Context(self.spec, self.home, self.catalog))
+        return make_plan(stages(self.spec), open_context(self.spec, self.catalog, self.settings))
 
     def run(
         self,
@@ -118,19 +118,12 @@ class Project:
         Raises what the stages raise; Forbidden when the actor may not run one of them.
         """
         from drivetrain.engine.run import run_stages
-        from drivetrain.engine.stages import STAGES, Context, Options, stages
+        from drivetrain.engine.stages import Options, open_context, stages_until
 
-        wanted = STAGES[: STAGES.index(until) + 1]
         signer = self.signer("override" if override else until)
-        if source and source not in self.spec.sources:
-            known = examples(self.spec.sources, 20)
-            raise NotFound("source_unknown", f"there is no source {source!r}", where=FILE, hint=f"sources: {known}")
-        context = Context(self.spec, self.home, self.catalog, Options(signer, override, accept_schema, replay))
-        chosen = [
-            stage
-            for stage in stages(self.spec)
-            if stage.stage in wanted and (not source or stage.stage != "ingest" or stage.name == source)
-        ]
+        wishes = Options(signer, override, accept_schema, replay)
+        context = open_context(self.spec, self.catalog, self.settings, wishes)
+        chosen = stages_until(self.spec, until, source)
         with self._held():
             return run_stages(chosen, context, subscribers, force=until if force else "")
 

@@ -15,13 +15,16 @@ from typing import Literal, TypeVar
 from drivetrain.access.actors import FILE as ACTORS
 from drivetrain.access.actors import read_actors
 from drivetrain.access.keys import Signer
+from drivetrain.access.secrets import KnownSecrets
 from drivetrain.core.artifacts import Artifact, Dataset, Deployment, Features, Model, Release, Report
+from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.digest import digest_bytes, digest_of
-from drivetrain.core.errors import NotFound
+from drivetrain.core.errors import NotFound, examples
 from drivetrain.core.events import Progress
 from drivetrain.core.plugins import is_hook, names
 from drivetrain.core.project import GatesSpec, ProjectSpec
 from drivetrain.core.refs import Kind
+from drivetrain.core.settings import Settings
 from drivetrain.core.spec import Spec
 from drivetrain.ingest.fingerprint import fingerprint
 from drivetrain.store.catalog import Catalog
@@ -51,6 +54,7 @@ class Context:
     home: Path
     catalog: Catalog
     options: Options = field(default_factory=Options)
+    secrets: Secrets = field(default_factory=NoSecrets)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     features: Features | None = None
     model: Model | None = None
@@ -79,6 +83,12 @@ class Context:
                 raise TypeError(f"no stage makes a {artifact.kind}")
 
 
+def open_context(spec: ProjectSpec, catalog: Catalog, settings: Settings, options: Options | None = None) -> Context:
+    """The start of a walk; credentials are looked up where ``settings`` say."""
+    secrets = KnownSecrets(settings.environment, catalog.home)
+    return Context(spec, catalog.home, catalog, options or Options(), secrets)
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stage of this project: its name, what it works on, what it is made from (name -> digest), how it is made."""
@@ -100,6 +110,19 @@ def stages(spec: ProjectSpec) -> tuple[Stage, ...]:
     )
 
 
+def stages_until(spec: ProjectSpec, last: StageName, source: str = "") -> tuple[Stage, ...]:
+    """The stages up to ``last``; with ``source``, ingest of that one only. Raises NotFound for another source."""
+    if source and source not in spec.sources:
+        known = f"sources: {examples(spec.sources, 20)}"
+        raise NotFound("source_unknown", f"there is no source {source!r}", where="drivetrain.yaml", hint=known)
+    wanted = STAGES[: STAGES.index(last) + 1]
+    return tuple(
+        stage
+        for stage in stages(spec)
+        if stage.stage in wanted and (not source or stage.stage != "ingest" or stage.name == source)
+    )
+
+
 def project_files(spec: ProjectSpec, home: Path) -> dict[str, bytes]:
     """The files that make the project what it is: the project file, the SQL, the hooks; by path inside the project."""
     paths = ["drivetrain.yaml", *_sql_paths(spec), *_hook_paths(spec)]
@@ -118,7 +141,9 @@ def _ingest_stage(source: str) -> Stage:
         from drivetrain.ingest.ingest import ingest, replay
 
         spec, options = context.spec.sources[source], context.options
-        dataset = ingest(spec, source, context.catalog, progress, accept_schema=options.accept_schema)
+        dataset = ingest(
+            spec, source, context.catalog, progress, accept_schema=options.accept_schema, secrets=context.secrets
+        )
         return replay(spec, source, context.catalog, progress) if options.replay else dataset
 
     return Stage("ingest", source, inputs, make)

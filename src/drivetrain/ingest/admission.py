@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from drivetrain.core.contract import Contract, Freshness
 from drivetrain.core.errors import Refused
-from drivetrain.core.project import Contract, Freshness
 from drivetrain.core.schema import ColumnType, Schema
 from drivetrain.ingest.judging import STORED, Judged
 from drivetrain.ingest.staging import Origin

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from drivetrain.core.artifacts import Dataset
+from drivetrain.core.contract import Contract
 from drivetrain.core.decoding import read_json
-from drivetrain.core.project import Contract
 from drivetrain.core.schema import Column, Schema
 from drivetrain.ingest.rules import is_nullable
 from drivetrain.store.catalog import Catalog

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from drivetrain.core.contract import Contract
 from drivetrain.core.errors import Refused
-from drivetrain.core.project import Contract
 from drivetrain.core.schema import Column, ColumnType, Schema, SchemaChange
 from drivetrain.ingest.readership import readership
 from drivetrain.ingest.staging import Found, Staging

@@ -15,7 +15,7 @@ import msgspec
 
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, Refused, Transient
-from drivetrain.core.project import FileFormat
+from drivetrain.core.sources.files import FileFormat
 from drivetrain.ingest.reading import Batch, Position
 from drivetrain.store.files.content import Content
 from drivetrain.store.files.delimited import read_delimited, read_layout

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from drivetrain.core.project import FilesSource
+from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.file_set import Options, read_files
-from drivetrain.ingest.reading import Batch, Portion, Position
+from drivetrain.ingest.reading import Batch, Place, Portion, Position
 from drivetrain.store.files.listing import find_files
 
 
 class FilesReader:
     """A Reader of files that lie in this machine's file system."""
 
-    def __init__(self, spec: FilesSource, home: Path, cache: Path) -> None:
-        self._spec, self._home = spec, home
+    def __init__(self, spec: FilesSource, place: Place) -> None:
+        self._spec, self._home = spec, place.home
 
     def discover(self) -> tuple[Portion, ...]:
         """The files, by name. Raises NotFound."""

@@ -11,16 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from drivetrain.core.artifacts import Dataset
+from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import InvalidInput, NotFound, Refused
 from drivetrain.core.events import Progress, silent
-from drivetrain.core.project import SourceSpec
 from drivetrain.core.schema import Column, Schema
+from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest.admission import admit, check_freshness
 from drivetrain.ingest.destination import Destination, Standing
 from drivetrain.ingest.evolution import Evolution, evolve, refuse_changes
 from drivetrain.ingest.judging import STORED, Judged, judge
-from drivetrain.ingest.reading import Batch, Position, Reader, open_reader
+from drivetrain.ingest.reading import Batch, Place, Position, Reader, open_reader
 from drivetrain.ingest.rules import check_columns, row_digest
 from drivetrain.ingest.staging import Origin, Staging
 from drivetrain.store.catalog import Catalog
@@ -28,7 +29,13 @@ from drivetrain.store.locks import held
 
 
 def ingest(
-    spec: SourceSpec, name: str, catalog: Catalog, progress: Progress = silent, *, accept_schema: bool = False
+    spec: SourceSpec,
+    name: str,
+    catalog: Catalog,
+    progress: Progress = silent,
+    *,
+    accept_schema: bool = False,
+    secrets: Secrets | None = None,
 ) -> Dataset:
     """Load what is new at the source; gives the same Dataset again when nothing is.
 
@@ -40,7 +47,7 @@ def ingest(
     schema or an already loaded file is broken, Transient when trying again may help; then nothing was changed.
     """
     with _workplace(catalog, name) as (target, staging):
-        reader = open_reader(spec, catalog.home, catalog.state / "cache")
+        reader = open_reader(spec, Place(catalog.home, catalog.state / "cache", secrets or NoSecrets()))
         if target.exists:
             reader.commit(target.standing.reader)  # again: the process may have ended right after the table's commit
         positions, size = _stage(reader, target.standing.reader, staging, progress)

@@ -9,8 +9,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from drivetrain.core.contract import Contract
 from drivetrain.core.errors import DrivetrainError, Refused, examples
-from drivetrain.core.project import Contract
 from drivetrain.core.schema import Schema
 from drivetrain.ingest.rules import RAW, Rule, Unique, compile_rules, shown, uniques
 from drivetrain.ingest.staging import HIDDEN, Origin, Staging

@@ -7,20 +7,33 @@ itself with ``drivetrain.testing.readers.ReaderContract``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
 from drivetrain.core import plugins
-from drivetrain.core.project import SourceSpec
+from drivetrain.core.credentials import NoSecrets, Secrets
+from drivetrain.core.sources import SourceSpec
 from drivetrain.store.files.batches import Batch, BrokenRow
 
-__all__ = ["Batch", "BrokenRow", "Portion", "Position", "Reader", "ReaderClass", "open_reader"]
+__all__ = ["Batch", "BrokenRow", "Place", "Portion", "Position", "Reader", "ReaderClass", "Waiter", "open_reader"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reader works: the project folder, a folder for what was fetched from afar, who knows the credentials."""
+
+    home: Path
+    cache: Path
+    secrets: Secrets = field(default_factory=NoSecrets)
 
 
 @dataclass(frozen=True)
 class Portion:
-    """A piece of a source, such as a file: its name and its size in bytes at rest."""
+    """A piece of a source, such as a file, table or topic: its name, and its size at rest (0: nobody knows).
+
+    Sizes are bytes or rows, whatever the source can tell without reading; ``Batch.done`` counts the same.
+    """
 
     name: str
     size: int
@@ -39,7 +52,11 @@ class Position:
 
 
 class Reader(Protocol):
-    """One source, opened. Reading changes nothing at the source."""
+    """One source, opened. Reading changes nothing at the source.
+
+    What the source holds for a moment only (a queue) is given up in ``commit``, not before. What may pass (no
+    connection, a time-out) is tried again with ``retrying`` until its deadline, and raises Transient then.
+    """
 
     def discover(self) -> tuple[Portion, ...]:
         """What there is now. Raises NotFound, or Transient when the source does not answer."""
@@ -48,8 +65,9 @@ class Reader(Protocol):
     def read(self, cursor: str) -> Iterator[Batch | Position]:
         """The rows after ``cursor`` (empty: from the start), and a Position after each complete portion.
 
-        The same cursor and source give the same rows again. Nothing new gives no Position. Raises InvalidInput for
-        content that cannot be read and Refused when what was read before is no longer what it was.
+        It ends when everything that was there at its beginning is read. The same cursor and source give the same rows
+        again. Nothing new gives no Position. Raises InvalidInput for content that cannot be read and Refused when what
+        was read before is no longer what it was.
         """
         ...
 
@@ -58,14 +76,26 @@ class Reader(Protocol):
         ...
 
 
-class ReaderClass(Protocol):
-    """What an entry point of the group ``drivetrain.readers`` names."""
+class Waiter(Protocol):
+    """A Reader of a source that can tell when there is more: it stays open while a service follows it."""
 
-    def __call__(self, spec: SourceSpec, home: Path, cache: Path) -> Reader:
-        """A reader of the source, in the project folder ``home``; ``cache`` keeps what was fetched from afar."""
+    def wait(self, seconds: float) -> bool:
+        """Whether something new is there, as soon as it is; False after so many seconds. Raises Transient."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
         ...
 
 
-def open_reader(spec: SourceSpec, home: Path, cache: Path) -> Reader:
+class ReaderClass(Protocol):
+    """What an entry point of the group ``drivetrain.readers`` names."""
+
+    def __call__(self, spec: SourceSpec, place: Place) -> Reader:
+        """A reader of the source. Connects to nothing before it is asked."""
+        ...
+
+
+def open_reader(spec: SourceSpec, place: Place) -> Reader:
     """The reader registered for the source's kind. Raises NotFound when none is."""
-    return cast(ReaderClass, plugins.load("readers", spec.kind))(spec, home, cache)
+    return cast(ReaderClass, plugins.load("readers", spec.kind))(spec, place)

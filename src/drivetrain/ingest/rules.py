@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from drivetrain.core.contract import ColumnRule, Contract
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import InvalidInput, Refused, examples
-from drivetrain.core.project import ColumnRule, Contract
 from drivetrain.core.schema import Column, ColumnType, Schema
 from drivetrain.store.casting import MEANING, SQL_TYPE, literal, quoted
 

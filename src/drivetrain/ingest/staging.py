@@ -18,6 +18,7 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.core.schema import ColumnType, Schema
 from drivetrain.ingest.reading import Batch
 from drivetrain.store.casting import INFERRED, listed, literal, looks_like, quoted, typed
+from drivetrain.store.tables import schema_of
 
 _MEMORY = "1GB"
 _SAMPLE = 2_000  # rows
@@ -78,7 +79,7 @@ class Staging:
         """Stage the rows of a source, broken ones included."""
         found, self.latest = self.portions.setdefault(batch.portion, Found()), batch.portion
         found.columns |= dict.fromkeys(batch.rows.column_names)
-        found.declared, found.optional = batch.declared, batch.optional_fields
+        found.declared, found.optional = batch.declared or _types(batch.rows.schema), batch.optional_fields
         origin = f"{literal(Origin.SOURCE)}, NULL, {literal(batch.portion)}"
         if batch.rows.num_rows:
             self._add(batch.rows.append_column("drivetrain_row", batch.numbers), batch.rows.column_names, origin)
@@ -184,6 +185,12 @@ class Staging:
                     )
                 self.sql.execute(f"ALTER TABLE staged ADD COLUMN {quoted(column)} VARCHAR")
                 self.columns[column] = None
+
+
+def _types(columns: pa.Schema) -> Schema | None:
+    """What the source says of the columns that are not text, if there are any."""
+    typed = pa.schema([field for field in columns if not pa.types.is_string(field.type)])
+    return schema_of(typed) if len(typed) else None
 
 
 def _json_path(column: str) -> str:

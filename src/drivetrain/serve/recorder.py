@@ -18,8 +18,8 @@ from drivetrain.serve.settings import ServiceSettings, from_json
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.journal import Roller
 
-COMPACT_EVERY = 256
-"""Rolls that brought rows between two compactions: each is one small file of the table."""
+COMPACT_EVERY = 64
+"""Rolls that brought rows between two compactions: each is one small file, and takes memory as long as it is there."""
 
 _NICE = 5
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from drivetrain.core.errors import NotFound, examples
-from drivetrain.core.project import FileFormat
+from drivetrain.core.sources.files import FileFormat
 
 COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
 _SUFFIXES: dict[str, FileFormat] = {

@@ -1,0 +1,11 @@
+"""Where rows come from: one class for each kind of source, and ``SourceSpec``, which is any of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from drivetrain.core.sources.files import FilesSource, WheelSource
+
+SourceSpec = Annotated[FilesSource | WheelSource, Field(discriminator="kind")]
