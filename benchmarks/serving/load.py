@@ -68,12 +68,24 @@ class _Caller:
     __slots__ = ("due", "got", "sent", "socket", "waits")
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address)
+        self.socket = _connected(address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
         self.due = self.sent = 0.0
         self.got = b""
         self.waits = False
+
+
+def _connected(address: tuple[str, int]) -> socket.socket:
+    """A connection, as soon as there is somebody to connect to: a worker may just be replaced."""
+    late = time.perf_counter() + _LATE_S
+    while True:
+        try:
+            return socket.create_connection(address)
+        except ConnectionRefusedError:
+            if time.perf_counter() > late:
+                raise
+            time.sleep(0.01)
 
 
 class Callers:

@@ -32,6 +32,7 @@ class Rig:
     server: Running
     requests: list[bytes]
     rows: int
+    log: Path
     _running: ExitStack
     accepted: int = 1  # it was asked for a first good answer
 
@@ -48,8 +49,10 @@ class Rig:
         return float(self.ask(_CAPACITY_S).accepted.sum()) / _CAPACITY_S
 
     def stop(self) -> None:
-        """Let the server end: what it has recorded is in the lake then."""
+        """Let the server end: what it has recorded is in the lake then. What it told its log is shown."""
         self._running.close()
+        told = [line for line in self.log.read_text().splitlines() if " answers at " not in line]
+        print("\n".join(told[-20:]))
 
     def recorded(self) -> int:
         """Predictions in the lake."""
@@ -73,7 +76,7 @@ def rig(rows: int = 1) -> Iterator[Rig]:
         place = Place(Path(sys.executable).parent, folder)
         with ExitStack() as stack:
             server = stack.enter_context(running(contestant, place, model.rows))
-            yield Rig(home, server, requests, rows, stack)
+            yield Rig(home, server, requests, rows, folder / "server.log", stack)
 
 
 def _bodies(rows: int) -> list[bytes]:
