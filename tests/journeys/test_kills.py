@@ -15,7 +15,7 @@ import drivetrain
 from drivetrain.core.artifacts import Dataset
 from drivetrain.store.tables import Table
 
-KILLS = int(os.environ.get("DRIVETRAIN_KILLS", "6"))
+KILLS = int(os.environ.get("DRIVETRAIN_KILLS", "3"))
 """`DRIVETRAIN_KILLS=50 make test` is the long form."""
 
 

@@ -119,6 +119,7 @@ def test_what_code_does_wrong_has_an_answer_and_costs_nothing_but_that(both, age
 
 
 def test_the_open_inference_protocol_tells_it_too(both):
+    assert both.client.get(f"/v2/models/{CODE}").json()["platform"] == "drivetrain_python"
     row = {"name": "row", "shape": [1, 6], "datatype": "FP64", "data": [[FAILS, *TYPICAL[1:]]]}
     answer = both.client.post(f"/v2/models/{CODE}/infer", json={"inputs": [row]})
     assert (answer.status_code, answer.json()["code"]) == (500, "model_code_failed")

@@ -102,7 +102,7 @@ class GrpcServer:
         service = self._service(asked.name, asked.version)
         _caller(service, context)
         champion = service.standing().champion.contender
-        found = metadata(service.name, champion.form, champion.release.ref.version)
+        found = metadata(service.name, champion)
         tensor = message("TensorMetadata")
         inputs, outputs = (
             [tensor(name=each.name, datatype=each.datatype, shape=each.shape) for each in tensors]

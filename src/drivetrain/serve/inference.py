@@ -19,6 +19,7 @@ from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.schema import ColumnType
 from drivetrain.serve.binary_tensors import binary_outputs, filled, json_bytes, packed
 from drivetrain.serve.complaints import parsed
+from drivetrain.serve.contender import Contender
 from drivetrain.serve.http.messages import Answer, Exchange
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.predict import failure, headers_of
@@ -90,10 +91,11 @@ class _Tensors(Request):
             self._exchange.answer(failure(result, inference=True))
 
 
-def metadata(service: str, form: RowForm, version: str) -> ModelMetadata:
+def metadata(service: str, champion: Contender) -> ModelMetadata:
     """What the model takes and gives, one tensor for each input."""
-    inputs = [TensorMetadata(field.name, _ACCEPTED[field.type][0], [-1]) for field in form.signature.inputs]
-    return ModelMetadata(service, [version], "drivetrain_onnx", inputs, list(_OUTPUTS))
+    inputs = [TensorMetadata(field.name, _ACCEPTED[field.type][0], [-1]) for field in champion.form.signature.inputs]
+    platform = "drivetrain_python" if champion.processes else "drivetrain_onnx"
+    return ModelMetadata(service, [champion.release.ref.version], platform, inputs, list(_OUTPUTS))
 
 
 def read_tensors(request: InferenceRequest, form: RowForm) -> Rows:

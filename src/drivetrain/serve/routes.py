@@ -124,7 +124,7 @@ class _Metadata:
 
     def __call__(self, exchange: Exchange) -> None:
         champion = self._service.standing().champion.contender
-        exchange.answer(json(metadata(self._service.name, champion.form, champion.release.ref.version)))
+        exchange.answer(json(metadata(self._service.name, champion)))
 
 
 class _Ready:
