@@ -16,7 +16,7 @@ from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.sources import SourceSpec
 from drivetrain.store.files.batches import Batch, BrokenRow
 
-__all__ = ["Batch", "BrokenRow", "Place", "Portion", "Position", "Reader", "ReaderClass", "Waiter", "open_reader"]
+__all__ = ["Batch", "BrokenRow", "Place", "Portion", "Position", "Reader", "ReaderClass", "open_reader"]
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,6 @@ class Reader(Protocol):
 
     def commit(self, cursor: str) -> None:
         """Told once the rows up to ``cursor`` stand in the table, perhaps more than once; may forget what is behind."""
-        ...
-
-
-class Waiter(Protocol):
-    """A Reader of a source that can tell when there is more: it stays open while a service follows it."""
-
-    def wait(self, seconds: float) -> bool:
-        """Whether something new is there, as soon as it is; False after so many seconds. Raises Transient."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the connection."""
         ...
 
 
