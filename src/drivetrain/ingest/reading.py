@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from drivetrain.core import plugins
 from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.sources import SourceSpec
 from drivetrain.store.files.batches import Batch, BrokenRow
 
-__all__ = ["Batch", "BrokenRow", "Place", "Portion", "Position", "Reader", "ReaderClass", "open_reader"]
+__all__ = ["Batch", "BrokenRow", "Place", "Portion", "Position", "Reader", "ReaderClass", "Waiter", "open_reader"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,23 @@ class Reader(Protocol):
 
     def commit(self, cursor: str) -> None:
         """Told once the rows up to ``cursor`` stand in the table, perhaps more than once; may forget what is behind."""
+        ...
+
+
+@runtime_checkable
+class Waiter(Protocol):
+    """A Reader of a source that can tell when there is more: it stays open while a service follows it."""
+
+    def wait(self, seconds: float) -> bool:
+        """Whether something new is there, as soon as it is; False after so many seconds. Raises Transient."""
+        ...
+
+    def lag(self) -> int:
+        """How many rows wait at the source after what was read last. Raises Transient."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
         ...
 
 

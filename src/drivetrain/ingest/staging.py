@@ -18,6 +18,7 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.core.schema import ColumnType, Schema
 from drivetrain.ingest.reading import Batch
 from drivetrain.store.casting import INFERRED, listed, literal, looks_like, quoted, typed
+from drivetrain.store.files.batches import Change
 from drivetrain.store.tables import schema_of
 
 _MEMORY = "1GB"
@@ -77,6 +78,7 @@ class Staging:
 
     def add(self, batch: Batch) -> None:
         """Stage the rows of a source, broken ones included."""
+        assert batch.change is Change.ADD, "no kind of source that is registered changes rows yet"
         found, self.latest = self.portions.setdefault(batch.portion, Found()), batch.portion
         found.columns |= dict.fromkeys(batch.rows.column_names)
         found.declared, found.optional = batch.declared or _types(batch.rows.schema), batch.optional_fields

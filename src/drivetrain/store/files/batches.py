@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import pyarrow as pa
 
@@ -18,11 +19,26 @@ class BrokenRow:
     reason: str
 
 
+class Change(StrEnum):
+    """What the rows of a batch do to the table."""
+
+    ADD = "add"
+    """They are new."""
+    PUT = "put"
+    """Each stands in place of the row with the same key, if there is one (inserts and updates)."""
+    DROP = "drop"
+    """The rows with these keys go; only the columns of the key count."""
+    WHOLE = "whole"
+    """All batches of the load together are the whole source: rows that are not among them go."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Some rows of one portion, in order.
 
     ``rows`` holds text where the source has no types, so that a bad value is a bad row; else the source's own types.
+    ``change`` is what they do; ``PUT``, ``DROP`` and ``WHOLE`` need a contract with a ``key``. Of several changes to
+    one row in a load the last counts.
     ``numbers`` [rows] counts within the portion from 1. ``declared`` gives the types where the source itself has
     types. With ``optional_fields`` a column that is absent is missing in these rows, not gone from the source.
     ``done`` is how much of the source has been passed, in the unit of ``Portion.size``.
@@ -35,3 +51,4 @@ class Batch:
     declared: Schema | None = None
     optional_fields: bool = False
     done: int = 0
+    change: Change = Change.ADD
