@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from drivetrain.core.errors import Refused
+from drivetrain.ingest.reading import Batch, Place, Position, open_reader
 
 COMPRESS = {
     "gz": gzip.compress,
@@ -132,3 +133,16 @@ def test_a_header_without_rows_is_nothing_new(project, source):
     project.append("in/b.csv", "2\n")
     project.ingest(source("in"))
     assert project.column("id") == [1, 2]
+
+
+def test_many_files_have_few_positions_and_each_is_a_place_to_go_on(project, source):
+    for number in range(60):
+        project.write(f"in/{number:02}.csv", f"id\n{number}\n")
+    reader = open_reader(source("in"), Place(project.home, project.home / "cache"))
+    items = list(reader.read(""))
+    places = [place for place, item in enumerate(items) if isinstance(item, Position)]
+    assert len(places) < 20  # a cursor names every file: one after each would take quadratic time
+    assert places[-1] == len(items) - 1
+    for place in places:
+        rest = [item.portion for item in reader.read(items[place].cursor) if isinstance(item, Batch)]
+        assert rest == [item.portion for item in items[place:] if isinstance(item, Batch)]

@@ -1,6 +1,6 @@
 """Reading files that may grow: the cursor knows each loaded file by size and SHA-256 of its content.
 
-- A file that is as it was is passed over (size and time of change, else its SHA-256, tell).
+- A file that is as it was is passed over (size with version or time of change, else its SHA-256, tell).
 - A CSV or JSON lines file that grew at its end gives the new rows only.
 - A file that was changed in any other way is refused: rows of it stand in the table.
 - A loaded file that is gone takes no rows with it, and is not loaded again when it comes back or under a new name.
@@ -8,19 +8,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Generic
 
 import msgspec
 
 from drivetrain.core.decoding import read_json
-from drivetrain.core.errors import InvalidInput, Refused, Transient
+from drivetrain.core.digest import digest_of
+from drivetrain.core.errors import InvalidInput, Refused
 from drivetrain.core.sources.files import FileFormat
 from drivetrain.ingest.reading import Batch, Position
 from drivetrain.store.files.content import Content
 from drivetrain.store.files.delimited import read_delimited, read_layout
 from drivetrain.store.files.json_lines import check_json_lines, read_json_lines
-from drivetrain.store.files.listing import SourceFile, describe, format_by_name
+from drivetrain.store.files.listing import F, FoundFile, Listing, format_by_name
 from drivetrain.store.files.parquet import read_parquet
 
 
@@ -43,44 +46,79 @@ class LoadedFile:
     content_size: int
     sha256: str
     rows: int
+    version: str = ""
+
+    def is_still(self, file: FoundFile) -> bool:
+        """Whether the file is as it was, as far as a listing tells."""
+        if self.version and file.version:
+            return (self.size, self.version) == (file.size, file.version)
+        return (self.size, self.mtime_ns) == (file.size, file.mtime_ns)
+
+    def seen_as(self, file: FoundFile) -> LoadedFile:
+        """The same content under the name, time and version it has now."""
+        return replace(self, name=file.name, size=file.size, mtime_ns=file.mtime_ns, version=file.version)
 
 
-def read_files(files: Sequence[SourceFile], options: Options, cursor: str) -> Iterator[Batch | Position]:
-    """The new rows of the files, in order, with a Position after each file that has any; see the module's text.
+def read_files(listing: Listing[F], options: Options, cursor: str) -> Iterator[Batch | Position]:
+    """The new rows of the files, in order, and Positions behind them; see the module's text.
 
-    Raises InvalidInput for files that cannot be read, Refused for a rewritten one, Transient for one that changes
-    while it is read.
+    A cursor names every loaded file. So that many files take no quadratic time, a Position stands where a fourth of
+    them is new (after each one, up to four). Raises InvalidInput for files that cannot be read, Refused for a
+    rewritten one, Transient for one that changes while it is read, and what the listing raises.
     """
+    files = listing.files()
     loaded = {file.name: file for file in read_json(cursor, list[LoadedFile])} if cursor else {}
     here = {file.name for file in files}
     gone = {file.sha256: file for name, file in loaded.items() if name not in here}
-    passed = 0
+    reading, passed = _Reading(listing, options, loaded, gone), 0
     for file in files:
-        before = loaded.get(file.name)
-        if before is None and gone and (moved := gone.pop(_sha256(file), None)):
-            before = loaded[file.name] = replace(moved, name=file.name, mtime_ns=file.mtime_ns, size=file.size)
-        if before is None or (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
-            for item in _read_file(file, options, before):
-                if isinstance(item, Batch):
-                    yield replace(item, done=passed + item.done)
-                else:
-                    loaded[file.name] = item
-                    yield Position(msgspec.json.encode(list(loaded.values())).decode(), item.sha256)
+        for batch in reading.rows(file):
+            yield replace(batch, done=passed + batch.done)
         passed += file.size
+        if reading.news and 4 * len(reading.news) >= len(loaded):
+            yield reading.position()
+    if reading.news:
+        yield reading.position()
 
 
-def _read_file(file: SourceFile, options: Options, before: LoadedFile | None) -> Iterator[Batch | LoadedFile]:
-    with Content(file.name, file.path) as content:
-        if before is not None and not _has_more(content, before):
+@dataclass(frozen=True)
+class _Reading(Generic[F]):
+    """What is loaded as it grows, by name; what is gone, by SHA-256; and the SHA-256 of what was new of late."""
+
+    listing: Listing[F]
+    options: Options
+    loaded: dict[str, LoadedFile]
+    gone: dict[str, LoadedFile]
+    news: list[str] = field(default_factory=list)
+
+    def rows(self, file: F) -> Iterator[Batch]:
+        before = self.loaded.get(file.name)
+        if before is not None and before.is_still(file):
             return
-        rows = before.rows if before else 0
-        for batch in _rows(content, options, before):
-            rows = max([rows, *batch.numbers.to_numpy()[-1:], *(row.number for row in batch.broken)])
-            yield batch
-        now = describe(file.name, file.path)
-        if (now.size, now.mtime_ns) != (file.size, file.mtime_ns):
-            raise Transient("file_changing", "the file changed while it was read", where=file.name, hint="try again")
-        yield LoadedFile(file.name, file.size, file.mtime_ns, content.size, content.sha256, int(rows))
+        with self.listing.lend(file) as path:
+            if before is None and self.gone and (moved := self.gone.pop(_sha256(file.name, path), None)):
+                before = moved.seen_as(file)
+                self.loaded[file.name] = before
+            yield from self._rows_after(before, file, path)
+
+    def _rows_after(self, before: LoadedFile | None, file: F, path: Path) -> Iterator[Batch]:
+        with Content(file.name, path) as content:
+            if before is not None and not _has_more(content, before):
+                self.loaded[file.name] = before.seen_as(file)
+                return
+            rows = before.rows if before else 0
+            for batch in _rows(content, self.options, before):
+                rows = max([rows, *batch.numbers.to_numpy()[-1:], *(row.number for row in batch.broken)])
+                yield batch
+            self.loaded[file.name] = LoadedFile(
+                file.name, file.size, file.mtime_ns, content.size, content.sha256, int(rows), file.version
+            )
+            self.news.append(content.sha256)
+
+    def position(self) -> Position:
+        content = self.news[0] if len(self.news) == 1 else digest_of(self.news)
+        self.news.clear()
+        return Position(msgspec.json.encode(list(self.loaded.values())).decode(), content)
 
 
 def _rows(content: Content, options: Options, before: LoadedFile | None) -> Iterator[Batch]:
@@ -135,7 +173,7 @@ def _format(content: Content, wanted: FileFormat) -> FileFormat:
     return found
 
 
-def _sha256(file: SourceFile) -> str:
-    with Content(file.name, file.path) as content:
+def _sha256(name: str, path: Path) -> str:
+    with Content(name, path) as content:
         content.skip(1 << 62)
         return content.sha256

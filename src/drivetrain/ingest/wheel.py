@@ -15,7 +15,7 @@ from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Refu
 from drivetrain.core.sources.files import WheelSource
 from drivetrain.ingest.file_set import Options, read_files
 from drivetrain.ingest.reading import Batch, Place, Portion, Position
-from drivetrain.store.files.listing import SourceFile, describe
+from drivetrain.store.files.listing import NearFiles, SourceFile, describe
 
 _PATIENCE = 600  # seconds
 _CHUNK = 1 << 20
@@ -40,7 +40,8 @@ class WheelReader:
         the promised one, Transient when the package index does not answer.
         """
         spec = self._spec
-        yield from read_files([self._file()], Options(spec.format, spec.delimiter, spec.null_values), cursor)
+        options = Options(spec.format, spec.delimiter, spec.null_values)
+        yield from read_files(NearFiles((self._file(),)), options, cursor)
 
     def commit(self, cursor: str) -> None:
         """The cache keeps the member."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Protocol, TypeVar
 
-from drivetrain.core.errors import NotFound, examples
+from drivetrain.core.errors import NotFound, Transient, examples
 from drivetrain.core.sources.files import FileFormat
 
 COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
@@ -18,14 +21,61 @@ _SUFFIXES: dict[str, FileFormat] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class SourceFile:
-    """A file and its name in cursors and messages: relative to the project where it lies inside it."""
+@dataclass(frozen=True, kw_only=True)
+class FoundFile:
+    """A file, wherever it lies: its name in cursors and messages, and what tells whether it is what it was.
+
+    ``version`` is the store's own mark of its content (an ETag); empty where there is none.
+    """
 
     name: str
-    path: Path
     size: int
     mtime_ns: int
+    version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile(FoundFile):
+    """A file of this machine; its name is relative to the project where it lies inside it."""
+
+    path: Path
+
+
+F = TypeVar("F", bound=FoundFile)
+
+
+class Listing(Protocol[F]):
+    """The files that a source means."""
+
+    def files(self) -> Sequence[F]:
+        """All of them, sorted by name. Raises NotFound when there is none."""
+        ...
+
+    def lend(self, file: F) -> AbstractContextManager[Path]:
+        """One of them to read, whole, while the block runs.
+
+        Raises Transient, at the latest at the end of the block, when it is not the file that was listed any more.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class NearFiles:
+    """A Listing of files of this machine."""
+
+    found: tuple[SourceFile, ...]
+
+    def files(self) -> tuple[SourceFile, ...]:
+        """Those that were found."""
+        return self.found
+
+    @contextmanager
+    def lend(self, file: SourceFile) -> Iterator[Path]:
+        """The file where it lies."""
+        yield file.path
+        now = describe(file.name, file.path)
+        if (now.size, now.mtime_ns) != (file.size, file.mtime_ns):
+            raise file_changing(file.name)
 
 
 def find_files(path: str, wanted: FileFormat, home: Path) -> tuple[SourceFile, ...]:
@@ -36,7 +86,7 @@ def find_files(path: str, wanted: FileFormat, home: Path) -> tuple[SourceFile, .
     """
     whole = home / path
     if whole.is_dir():
-        found = [file for file in whole.rglob("*") if _belongs(file.relative_to(whole), wanted)]
+        found = [file for file in whole.rglob("*") if belongs(file.relative_to(whole), wanted)]
     elif whole.exists():
         found = [whole]
     else:
@@ -51,7 +101,12 @@ def find_files(path: str, wanted: FileFormat, home: Path) -> tuple[SourceFile, .
 def describe(name: str, path: Path) -> SourceFile:
     """A file that goes by another name than its path."""
     status = path.stat()
-    return SourceFile(name, path, status.st_size, status.st_mtime_ns)
+    return SourceFile(name=name, path=path, size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+def file_changing(where: str) -> Transient:
+    """The error for a file that changed after it was listed."""
+    return Transient("file_changing", "the file changed while it was read", where=where, hint="try again")
 
 
 def format_by_name(name: str) -> FileFormat | None:
@@ -69,7 +124,8 @@ def _describe(path: Path, home: Path) -> SourceFile:
     return describe(Path(inside).as_posix() if not inside.startswith("..") else path.as_posix(), path)
 
 
-def _belongs(path: PurePath, wanted: FileFormat) -> bool:
+def belongs(path: PurePath, wanted: FileFormat) -> bool:
+    """Whether a folder means a file at this path inside it: not hidden, and with a suffix of the wanted format."""
     hidden = any(part.startswith((".", "_")) for part in path.parts)
     found = format_by_name(path.name)
     return not hidden and found is not None and wanted in ("auto", found)
