@@ -51,6 +51,11 @@ def print_json(value: object) -> None:
     print(json.dumps(plain(value), indent=2, allow_nan=False))  # noqa: T201 - machines read this, not a console
 
 
+def print_json_line(value: object) -> None:
+    """One JSON value on a line of standard output, at once: one of several that come over time."""
+    print(json.dumps(plain(value), allow_nan=False), flush=True)  # noqa: T201 - machines read this, not a console
+
+
 def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """A table; words such as pass, fail, stale get their colour."""
     columns = [Column(name, overflow="fold") for name in header]  # a narrow terminal shows every letter all the same

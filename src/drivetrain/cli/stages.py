@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from drivetrain.cli.exits import STALE
+from drivetrain.cli.following import follow_source
 from drivetrain.cli.options import Door, command
 from drivetrain.cli.output import out, print_json, print_table
 from drivetrain.cli.progress import RunProgress
@@ -52,10 +53,20 @@ def plan(door: Door, check: bool) -> None:
 @click.argument("source", required=False, default="")
 @click.option("--accept-schema", is_flag=True, help="Let a source's changed columns in.")
 @click.option("--replay", is_flag=True, help="Take in quarantined rows that pass the contract now.")
+@click.option("--follow", is_flag=True, help="Go on loading SOURCE until Ctrl+C or SIGTERM; ends after the load.")
+@click.option("--every", type=click.FloatRange(0), default=5.0, help="With --follow: seconds between loads, at least.")
 @_FORCE
-@command("drivetrain ingest\ndrivetrain ingest loans --accept-schema\ndrivetrain ingest loans --replay")
-def ingest(door: Door, source: str, accept_schema: bool, replay: bool, force: bool) -> None:
+@command(
+    "drivetrain ingest\ndrivetrain ingest loans --accept-schema\ndrivetrain ingest loans --replay\n"
+    "drivetrain ingest loans --follow --every 10"
+)
+def ingest(door: Door, source: str, accept_schema: bool, replay: bool, follow: bool, every: float, force: bool) -> None:
     """Load the sources (or one SOURCE): new rows only, under their contracts; bad rows go to quarantine."""
+    if follow:
+        if replay or force or not source:
+            raise click.UsageError("--follow needs a SOURCE, and goes with --every and --accept-schema only")
+        follow_source(door, source, every, accept_schema=accept_schema)
+        return
     _run(door, "ingest", source=source, accept_schema=accept_schema, replay=replay, force=force or replay)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -32,11 +31,11 @@ from drivetrain.deploy.rollout import standing_of
 from drivetrain.engine import rollout
 from drivetrain.engine.identity import names_here, signer_for
 from drivetrain.store.catalog import Catalog, Entry
-from drivetrain.store.locks import held
 
 if TYPE_CHECKING:
     from drivetrain.core.project import ProjectSpec
     from drivetrain.deploy.replay_report import ReplayReport
+    from drivetrain.engine.follow import Stop, Told
     from drivetrain.engine.plan import Plan
     from drivetrain.engine.rollout import Canary
     from drivetrain.engine.run import RunResult
@@ -124,8 +123,15 @@ class Project:
         wishes = Options(signer, override, accept_schema, replay)
         context = open_context(self.spec, self.catalog, self.settings, wishes)
         chosen = stages_until(self.spec, until, source)
-        with self._held():
-            return run_stages(chosen, context, subscribers, force=until if force else "")
+        return run_stages(chosen, context, subscribers, force=until if force else "")
+
+    def follow(
+        self, source: str, *, every: float = 5.0, accept_schema: bool = False, stopped: Stop, tell: Told
+    ) -> None:
+        """Load a source again and again until ``stopped`` is set; ``tell`` hears of every load: ``engine.follow``."""
+        from drivetrain.engine.follow import follow
+
+        follow(self, source, every, accept_schema=accept_schema, stopped=stopped, tell=tell)
 
     # --- the release --------------------------------------------------------------------------------------------
 
@@ -355,9 +361,6 @@ class Project:
         """Take a caller's API key back."""
         self.signer("manage_keys")
         api_keys.revoke_key(self.catalog.state, name)
-
-    def _held(self) -> AbstractContextManager[None]:
-        return held(self.catalog.state / "lock", "this project")
 
     def _ancestor(self, ref: Ref, kind: Kind) -> Ref:
         return next(parent for parent in self.catalog.ancestors(ref) if parent.kind is kind)

@@ -22,8 +22,8 @@ from drivetrain.core.events import (
 from drivetrain.engine.plan import Step, judge, steps_table
 from drivetrain.engine.stages import Context, Stage, key_of
 from drivetrain.engine.summary import summary
+from drivetrain.store.locks import held
 
-_TRIES = 3
 _FIRST_PAUSE_S = 0.5
 
 
@@ -43,32 +43,34 @@ class RunResult:
 
 
 def run_stages(
-    stages: Sequence[Stage], context: Context, subscribers: Sequence[Subscriber], *, force: str = ""
+    stages: Sequence[Stage], context: Context, subscribers: Sequence[Subscriber], *, force: str = "", tries: int = 3
 ) -> RunResult:
     """Bring the stages up to date, in order. ``force`` names a stage that runs even when nothing changed.
 
-    Raises what a stage raises, after the subscribers were told; what finished before stays.
+    A stage that raises Transient is tried again, ``tries`` times in all. Raises Transient while another process runs
+    stages of this project, and what a stage raises, after the subscribers were told; what finished before stays.
     """
-    steps: list[Step] = []
-    for stage in stages:
-        inputs = stage.inputs(context)
-        step = judge(stage, inputs, context)
-        if step.state == "fresh" and stage.stage == force:
-            step = Step(stage.stage, stage.name, "stale", "asked for")
-        if step.state == "fresh" and step.ref is not None:
-            context.keep(context.catalog.find(step.ref))
-            _tell(subscribers, StageSkipped(stage.stage, stage.name, step.why, step.ref))
-        else:
-            artifact = _run_one(stage, step, context, subscribers)
-            ref = context.catalog.put(artifact, actor=context.actor_name)
-            context.catalog.finish(stage.stage, stage.name, key_of(stage, inputs), json.dumps(inputs), ref)
-            context.keep(artifact)
-            step = replace(step, ref=ref)
-        steps.append(step)
-    return RunResult(tuple(steps))
+    with held(context.catalog.state / "lock", "this project"):
+        return RunResult(tuple(_bring(stage, context, subscribers, stage.stage == force, tries) for stage in stages))
 
 
-def _run_one(stage: Stage, step: Step, context: Context, subscribers: Sequence[Subscriber]) -> Artifact:
+def _bring(stage: Stage, context: Context, subscribers: Sequence[Subscriber], forced: bool, tries: int) -> Step:
+    inputs = stage.inputs(context)
+    step = judge(stage, inputs, context)
+    if step.state == "fresh" and forced:
+        step = Step(stage.stage, stage.name, "stale", "asked for")
+    if step.state == "fresh" and step.ref is not None:
+        context.keep(context.catalog.find(step.ref))
+        _tell(subscribers, StageSkipped(stage.stage, stage.name, step.why, step.ref))
+        return step
+    artifact = _run_one(stage, step, context, subscribers, tries)
+    ref = context.catalog.put(artifact, actor=context.actor_name)
+    context.catalog.finish(stage.stage, stage.name, key_of(stage, inputs), json.dumps(inputs), ref)
+    context.keep(artifact)
+    return replace(step, ref=ref)
+
+
+def _run_one(stage: Stage, step: Step, context: Context, subscribers: Sequence[Subscriber], tries: int) -> Artifact:
     def progress(done: float, total: float | None = None, note: str = "") -> None:
         _tell(subscribers, StageProgressed(stage.stage, stage.name, done, total, note))
 
@@ -77,7 +79,7 @@ def _run_one(stage: Stage, step: Step, context: Context, subscribers: Sequence[S
     _tell(subscribers, StageStarted(stage.stage, stage.name, step.why))
     started = time.perf_counter()
     try:
-        artifact = _retried(lambda: stage.make(context, progress))
+        artifact = _retried(lambda: stage.make(context, progress), tries)
     except DrivetrainError as error:
         _tell(subscribers, StageFailed(stage.stage, stage.name, error.code, error.message))
         raise
@@ -86,8 +88,8 @@ def _run_one(stage: Stage, step: Step, context: Context, subscribers: Sequence[S
     return artifact
 
 
-def _retried(make: Callable[[], Artifact]) -> Artifact:
-    for number in range(_TRIES - 1):
+def _retried(make: Callable[[], Artifact], tries: int) -> Artifact:
+    for number in range(tries - 1):
         try:
             return make()
         except Transient:

@@ -46,8 +46,20 @@ def ingest(
     Raises NotFound and InvalidInput for a source that is not there or not readable, Refused when the contract, the
     schema or an already loaded file is broken, Transient when trying again may help; then nothing was changed.
     """
+    reader = open_reader(spec, place_of(catalog, secrets or NoSecrets()))
+    return ingest_from(reader, spec, name, catalog, progress, accept_schema=accept_schema)
+
+
+def place_of(catalog: Catalog, secrets: Secrets) -> Place:
+    """Where the readers of a project work."""
+    return Place(catalog.home, catalog.state / "cache", secrets)
+
+
+def ingest_from(
+    reader: Reader, spec: SourceSpec, name: str, catalog: Catalog, progress: Progress = silent, *, accept_schema: bool
+) -> Dataset:
+    """``ingest`` with a reader that is open already, and stays so."""
     with _workplace(catalog, name) as (target, staging):
-        reader = open_reader(spec, Place(catalog.home, catalog.state / "cache", secrets or NoSecrets()))
         if target.exists:
             reader.commit(target.standing.reader)  # again: the process may have ended right after the table's commit
         positions, size = _stage(reader, target.standing.reader, staging, progress)
