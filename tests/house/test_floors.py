@@ -1,6 +1,7 @@
 """Imports go downward only, and stand at the top of their file."""
 
 import ast
+import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -35,11 +36,10 @@ def test_every_contract_is_there(root):
 
 @pytest.fixture(scope="session")
 def optional(root):
-    """The modules of the extras `train` and `tracking`, and of what those bring along."""
+    """The modules of the extras, and of what those bring along."""
     extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    names = {
-        line.split(">")[0].split("<")[0].split("=")[0] for extra in ("train", "tracking") for line in extras[extra]
-    }
+    lines = [line for extra, lines in extras.items() if extra not in ("all", "dev") for line in lines]
+    names = {re.split(r"[\[<>=]", line)[0] for line in lines}
     modules = {module for module, found in packages_distributions().items() if names & set(found)}
     assert {"sklearn", "plotly", "mlflow"} <= modules
     return modules

@@ -35,7 +35,7 @@ GARBAGE = {
     "parquet damaged inside": ("a.parquet", damaged(parquet_bytes()), "parquet_invalid", "damaged"),
     "csv that is a JPEG": ("a.csv", JPEG, "not_text", "JPEG"),
     "csv that is an Excel workbook": ("a.csv", b"PK\x03\x04" + b"x" * 100, "not_text", "Excel"),
-    "csv in UTF-16": ("a.csv", "id,word\n1,é\n".encode("utf-16"), "not_text", "UTF-16"),
+    "csv in UTF-16 without a mark": ("a.csv", "id,word\n1,é\n".encode("utf-16-le"), "not_text", "UTF-16"),
     "json lines that are a picture": ("a.jsonl", b"\x89PNG\r\n\x1a\n", "not_text", "PNG"),
     "one JSON array": ("a.jsonl", b' [\n{"id": 1}]\n', "json_array", "jq"),
     "empty": ("a.csv", b"", "file_empty", "empty"),

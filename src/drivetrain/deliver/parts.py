@@ -12,15 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drivetrain.core.errors import InvalidInput, Transient
-from drivetrain.core.sources.files import FileFormat
+from drivetrain.core.sources.written import Written
 from drivetrain.store.files.batches import Batch
-from drivetrain.store.files.content import Content
-from drivetrain.store.files.delimited import read_delimited, read_layout
-from drivetrain.store.files.json_lines import check_json_lines, read_json_lines
-from drivetrain.store.files.listing import SourceFile, describe, format_by_name
+from drivetrain.store.files.delimited import read_layout
+from drivetrain.store.files.formats import open_content, read_rows
+from drivetrain.store.files.listing import SourceFile, describe
 
-NULL_VALUES = ("", "NA", "NULL", "null")
-"""Texts that stand for a missing value in CSV and JSON lines, as in a source that says nothing else."""
+_WRITTEN = Written()
 _ROWS = 65_536
 _BUFFER = 1024 * 1024
 
@@ -65,10 +63,9 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class TextPart:
-    """A file of CSV or JSON lines, plain or compressed."""
+    """A file of any format, plain or compressed, whose values are read as text."""
 
     file: SourceFile
-    format: FileFormat
     digest: str
 
     @property
@@ -82,13 +79,13 @@ class TextPart:
         return self.file.size
 
     def columns(self) -> Columns:
-        """The columns of the first row (CSV) or of the first 4 MB (JSON lines), all of them text."""
-        if self.format == "csv":
-            names: Sequence[str] = read_layout(self.name, self.file.path, None).names
-        else:
-            first = next(self._batches(), None)
-            names = first.rows.column_names if first else ()
-        return Columns(pa.schema([(name, pa.string()) for name in names]), optional=self.format == "jsonl")
+        """The columns of the first row (CSV) or of the first batch, all of them text."""
+        content, kind = open_content(self.name, self.file.path, _WRITTEN)
+        with content:
+            if kind == "csv":
+                return Columns(_texts(read_layout(content, None).names))
+        first = next(self._batches(), None)
+        return Columns(_texts(first.rows.column_names if first else ()), first is None or first.optional_fields)
 
     def read(self, names: Sequence[str], after: int) -> Iterator[Batch]:
         """See Part. What lies before ``after`` is read again, and thrown away."""
@@ -99,14 +96,9 @@ class TextPart:
         _check_unchanged(self.file)
 
     def _batches(self) -> Iterator[Batch]:
-        with Content(self.name, self.file.path) as content:
-            if self.format == "jsonl":
-                check_json_lines(content)
-                yield from read_json_lines(content, NULL_VALUES, 1)
-            else:
-                layout = read_layout(self.name, self.file.path, None)
-                content.skip(layout.size)
-                yield from read_delimited(content, layout, NULL_VALUES, 1)
+        content, kind = open_content(self.name, self.file.path, _WRITTEN)
+        with content:
+            yield from read_rows(content, kind, _WRITTEN)
 
 
 @dataclass(frozen=True)
@@ -164,19 +156,15 @@ class ParquetPart:
 
 def file_part(file: SourceFile, digest: str) -> Part:
     """The part that a file is, by its first bytes, then by its name. Raises InvalidInput when neither tells."""
-    with Content(file.name, file.path) as content:
-        parquet = content.peek(4) == b"PAR1" and not content.compressed
-    if parquet or format_by_name(file.name) == "parquet":
-        return ParquetPart(file.name, file.size, digest, lambda: pa.OSFile(str(file.path)), file=file)
-    kind = format_by_name(file.name)
-    if kind is None:
-        raise InvalidInput(
-            "format_unknown",
-            "the file's name does not tell its format",
-            where=file.name,
-            hint="give it a name that ends in .csv, .jsonl or .parquet",
-        )
-    return TextPart(file, kind, digest)
+    content, kind = open_content(file.name, file.path, _WRITTEN)
+    with content:
+        if kind == "parquet" and not content.compressed:
+            return ParquetPart(file.name, file.size, digest, lambda: pa.OSFile(str(file.path)), file=file)
+    return TextPart(file, digest)
+
+
+def _texts(names: Sequence[str]) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in names])
 
 
 def _groups_behind(parquet: pq.ParquetFile, after: int) -> tuple[list[int], int]:

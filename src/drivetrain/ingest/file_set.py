@@ -1,7 +1,7 @@
 """Reading files that may grow: the cursor knows each loaded file by size and SHA-256 of its content.
 
 - A file that is as it was is passed over (size with version or time of change, else its SHA-256, tell).
-- A CSV or JSON lines file that grew at its end gives the new rows only.
+- A file of lines, records or Avro blocks that grew at its end gives the new rows only.
 - A file that was changed in any other way is refused: rows of it stand in the table.
 - A loaded file that is gone takes no rows with it, and is not loaded again when it comes back or under a new name.
 """
@@ -17,23 +17,12 @@ import msgspec
 
 from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_of
-from drivetrain.core.errors import InvalidInput, Refused
-from drivetrain.core.sources.files import FileFormat
+from drivetrain.core.errors import Refused
+from drivetrain.core.sources.written import FileFormat, Written
 from drivetrain.ingest.reading import Batch, Position
 from drivetrain.store.files.content import Content
-from drivetrain.store.files.delimited import read_delimited, read_layout
-from drivetrain.store.files.json_lines import check_json_lines, read_json_lines
-from drivetrain.store.files.listing import F, FoundFile, Listing, format_by_name
-from drivetrain.store.files.parquet import read_parquet
-
-
-@dataclass(frozen=True)
-class Options:
-    """How the files are written."""
-
-    format: FileFormat
-    delimiter: str | None
-    null_values: tuple[str, ...]
+from drivetrain.store.files.formats import can_grow, has_lines, open_content, read_rows
+from drivetrain.store.files.listing import F, FoundFile, Listing
 
 
 @dataclass(frozen=True)
@@ -59,7 +48,7 @@ class LoadedFile:
         return replace(self, name=file.name, size=file.size, mtime_ns=file.mtime_ns, version=file.version)
 
 
-def read_files(listing: Listing[F], options: Options, cursor: str) -> Iterator[Batch | Position]:
+def read_files(listing: Listing[F], written: Written, cursor: str) -> Iterator[Batch | Position]:
     """The new rows of the files, in order, and Positions behind them; see the module's text.
 
     A cursor names every loaded file. So that many files take no quadratic time, a Position stands where a fourth of
@@ -70,7 +59,7 @@ def read_files(listing: Listing[F], options: Options, cursor: str) -> Iterator[B
     loaded = {file.name: file for file in read_json(cursor, list[LoadedFile])} if cursor else {}
     here = {file.name for file in files}
     gone = {file.sha256: file for name, file in loaded.items() if name not in here}
-    reading, passed = _Reading(listing, options, loaded, gone), 0
+    reading, passed = _Reading(listing, written, loaded, gone), 0
     for file in files:
         for batch in reading.rows(file):
             yield replace(batch, done=passed + batch.done)
@@ -86,7 +75,7 @@ class _Reading(Generic[F]):
     """What is loaded as it grows, by name; what is gone, by SHA-256; and the SHA-256 of what was new of late."""
 
     listing: Listing[F]
-    options: Options
+    written: Written
     loaded: dict[str, LoadedFile]
     gone: dict[str, LoadedFile]
     news: list[str] = field(default_factory=list)
@@ -96,18 +85,19 @@ class _Reading(Generic[F]):
         if before is not None and before.is_still(file):
             return
         with self.listing.lend(file) as path:
-            if before is None and self.gone and (moved := self.gone.pop(_sha256(file.name, path), None)):
+            if before is None and self.gone and (moved := self.gone.pop(_sha256(file.name, path, self.written), None)):
                 before = moved.seen_as(file)
                 self.loaded[file.name] = before
             yield from self._rows_after(before, file, path)
 
     def _rows_after(self, before: LoadedFile | None, file: F, path: Path) -> Iterator[Batch]:
-        with Content(file.name, path) as content:
-            if before is not None and not _has_more(content, before):
+        content, kind = open_content(file.name, path, self.written)
+        with content:
+            if before is not None and not _has_more(content, before, kind):
                 self.loaded[file.name] = before.seen_as(file)
                 return
             rows = before.rows if before else 0
-            for batch in _rows(content, self.options, before):
+            for batch in read_rows(content, kind, self.written, rows + 1):
                 rows = max([rows, *batch.numbers.to_numpy()[-1:], *(row.number for row in batch.broken)])
                 yield batch
             self.loaded[file.name] = LoadedFile(
@@ -121,27 +111,13 @@ class _Reading(Generic[F]):
         return Position(msgspec.json.encode(list(self.loaded.values())).decode(), content)
 
 
-def _rows(content: Content, options: Options, before: LoadedFile | None) -> Iterator[Batch]:
-    kind, first = _format(content, options.format), before.rows + 1 if before else 1
-    if kind == "parquet":
-        if before is not None:
-            raise _rewritten(content.name, before)
-        return read_parquet(content)
-    if kind == "jsonl":
-        if before is None:
-            check_json_lines(content)
-        return read_json_lines(content, options.null_values, first)
-    layout = read_layout(content.name, content.path, options.delimiter)
-    if before is None:
-        content.skip(layout.size)
-    return read_delimited(content, layout, options.null_values, first)
-
-
-def _has_more(content: Content, before: LoadedFile) -> bool:
+def _has_more(content: Content, before: LoadedFile, kind: FileFormat) -> bool:
     """Whether there is more after what was loaded; leaves the content there. Raises Refused when it was rewritten."""
     if not content.skip(before.content_size) or content.sha256 != before.sha256:
         raise _rewritten(content.name, before)
-    if content.last != b"\n" and content.peek(1):
+    if content.peek(1) and not can_grow(kind):
+        raise _rewritten(content.name, before)
+    if has_lines(kind) and content.last != b"\n" and content.peek(1):
         if content.peek(1) not in (b"\n", b"\r"):
             raise _rewritten(content.name, before)  # the last row, loaded without a line end, goes on
         content.readline()
@@ -159,21 +135,7 @@ def _rewritten(name: str, before: LoadedFile) -> Refused:
     )
 
 
-def _format(content: Content, wanted: FileFormat) -> FileFormat:
-    if wanted != "auto":
-        return wanted
-    found = "parquet" if content.peek(4) == b"PAR1" else format_by_name(content.name)
-    if found is None:
-        raise InvalidInput(
-            "format_unknown",
-            "the file's name does not tell its format",
-            where=content.name,
-            hint="set `format: csv`, `jsonl` or `parquet` on the source",
-        )
-    return found
-
-
-def _sha256(name: str, path: Path) -> str:
-    with Content(name, path) as content:
+def _sha256(name: str, path: Path, written: Written) -> str:
+    with open_content(name, path, written)[0] as content:
         content.skip(1 << 62)
         return content.sha256

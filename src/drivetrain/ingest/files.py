@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drivetrain.core.sources.files import FilesSource
-from drivetrain.ingest.file_set import Options, read_files
+from drivetrain.ingest.file_set import read_files
 from drivetrain.ingest.reading import Batch, Place, Portion, Position
 from drivetrain.store.files.listing import NearFiles, find_files
 
@@ -24,8 +24,7 @@ class FilesReader:
     def read(self, cursor: str) -> Iterator[Batch | Position]:
         """New rows; see ``file_set`` for what is new and what is refused."""
         spec = self._spec
-        options = Options(spec.format, spec.delimiter, spec.null_values)
-        yield from read_files(NearFiles(find_files(spec.path, spec.format, self._home)), options, cursor)
+        yield from read_files(NearFiles(find_files(spec.path, spec.format, self._home)), spec, cursor)
 
     def commit(self, cursor: str) -> None:
         """Files stay where they are."""

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Refused, Transient, examples
 from drivetrain.core.sources.files import WheelSource
-from drivetrain.ingest.file_set import Options, read_files
+from drivetrain.ingest.file_set import read_files
 from drivetrain.ingest.reading import Batch, Place, Portion, Position
 from drivetrain.store.files.listing import NearFiles, SourceFile, describe
 
@@ -39,9 +39,7 @@ class WheelReader:
         Raises NotFound when the package, version or member does not exist, Refused when the member's SHA-256 is not
         the promised one, Transient when the package index does not answer.
         """
-        spec = self._spec
-        options = Options(spec.format, spec.delimiter, spec.null_values)
-        yield from read_files(NearFiles((self._file(),)), options, cursor)
+        yield from read_files(NearFiles((self._file(),)), self._spec, cursor)
 
     def commit(self, cursor: str) -> None:
         """The cache keeps the member."""

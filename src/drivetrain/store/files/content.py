@@ -1,4 +1,4 @@
-"""The bytes of a file: decompressed, and hashed as they are read. What the first bytes say beats what the name says."""
+"""The bytes of a file: decompressed, made UTF-8, hashed as they are read. The first bytes beat what the name says."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ import gzip
 import hashlib
 import io
 import lzma
+import shutil
+import tempfile
+import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 import pyarrow as pa
 
 from drivetrain.core.errors import InvalidInput, NotFound
-from drivetrain.store.files.listing import COMPRESSIONS
+from drivetrain.store.files.archive import only_member
+from drivetrain.store.files.encodings import Source, Utf8, guess, is_utf8, marked
+from drivetrain.store.files.listing import COMPRESSIONS, plain_name
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 MAX_ROW = 4 * 1024 * 1024
 """The longest row that is read, in bytes; also the size of the blocks in which text is read."""
 _CHUNK = 1024 * 1024
+_ZIP = b"PK\x03\x04"
 
 
 def _open_zst(file: BinaryIO) -> BinaryIO:
@@ -40,30 +47,36 @@ _FOREIGN: Mapping[bytes, str] = {
     b"\x89PNG": "a PNG picture",
     b"GIF8": "a GIF picture",
     b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    _ZIP: "a ZIP archive or an Excel workbook",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
     b"SQLite format 3": "a SQLite database",
     b"PAR1": "a Parquet file",
     b"\x7fELF": "a program",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
+    b"Obj\x01": "an Avro file",
+    b"ARROW1": "an Arrow file",
 }
 
 
 class Content(io.RawIOBase):
     """A file opened for reading. ``sha256``, ``size``, ``last`` (byte) and ``quotes`` (how many ``"``) tell what was
-    read so far, after decompression."""
+    read so far, after decompression; ``plain_name`` is what the file inside a compression is called."""
 
     def __init__(self, name: str, path: Path) -> None:
         super().__init__()
         self.name, self.path = name, path
+        self.plain_name = plain_name(name)
         self.size = 0
         self.last = b""
         self.quotes = 0
         self._digest = hashlib.sha256()
         self._ahead = b""
         self._file = _open(name, path)
-        self._inner = self._decompress()
+        self._encoding = "auto"
+        try:
+            self._inner: Source = self._decompress()
+        except BaseException:
+            self._file.close()
+            raise
 
     @property
     def sha256(self) -> str:
@@ -79,6 +92,18 @@ class Content(io.RawIOBase):
     def at_rest(self) -> int:
         """How many bytes of the file itself have been passed."""
         return self._file.tell()
+
+    def decode(self, encoding: str) -> Self:
+        """The same content, of which nothing was read yet, as text in UTF-8; ``auto`` heeds the mark of UTF-16 only."""
+        self._encoding = encoding
+        found = marked(self.peek(4)) if encoding == "auto" else encoding
+        if found is not None and not is_utf8(found):
+            self._inner, self._ahead = Utf8(self._ahead, cast(BinaryIO, self._inner), found, self.name), b""
+        return self
+
+    def again(self) -> Content:
+        """The same content from its start, opened once more."""
+        return Content(self.name, self.path).decode(self._encoding)
 
     def readable(self) -> bool:
         """Always."""
@@ -147,7 +172,7 @@ class Content(io.RawIOBase):
     def _fetch(self, size: int) -> bytes:
         try:
             return self._inner.read(size)
-        except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
             raise InvalidInput(
                 "file_damaged",
                 f"the compressed data ends early or is damaged ({error})",
@@ -159,14 +184,15 @@ class Content(io.RawIOBase):
         head = self._file.read(16)
         self._file.seek(0)
         if not head:
-            self._file.close()
             raise InvalidInput("file_empty", "the file is empty", where=self.name, hint="fetch it again or remove it")
         opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
         if opener is not None:
             return opener(self._file)
         suffix = PurePath(self.name).suffix.lower()
+        if head.startswith(_ZIP) and (member := only_member(self.name, self._file, must=suffix == ".zip")):
+            self.plain_name, inner = member
+            return inner
         if suffix in COMPRESSIONS:
-            self._file.close()
             raise InvalidInput(
                 "not_compressed",
                 f"the name ends in {suffix}, but it is {foreign(head) or 'not compressed data'}",
@@ -179,7 +205,9 @@ class Content(io.RawIOBase):
 def foreign(head: bytes) -> str | None:
     """What a file with these first bytes is, when it is none of the formats that hold text."""
     known = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
-    return known or ("binary data" if b"\x00" in head else None)
+    if known or b"\x00" not in head:
+        return known
+    return "UTF-16 text without a mark" if head.count(0) * 3 > len(head) and _is_text(head) else "binary data"
 
 
 def check_text(content: Content) -> None:
@@ -190,26 +218,44 @@ def check_text(content: Content) -> None:
             "not_text",
             f"this is {what}",
             where=content.name,
-            hint="give CSV or JSON lines in UTF-8 (for text: `iconv -f UTF-16 -t UTF-8`), or correct `path`",
+            hint="name its `encoding` (utf-16-le, utf-16-be) if it is text; else correct `path` or `format`",
         )
 
 
+@contextmanager
+def random_access(content: Content) -> Iterator[BinaryIO]:
+    """The content, hashed whole, as a file that can be read in any order; a compressed one is unpacked for a while."""
+    with tempfile.TemporaryFile() if content.compressed else content.path.open("rb") as file:
+        if content.compressed:
+            shutil.copyfileobj(content, file, _CHUNK)
+            file.seek(0)
+        else:
+            content.skip(1 << 62)
+        yield cast(BinaryIO, file)
+
+
 def not_utf8(name: str, path: Path) -> InvalidInput:
-    """The error for text that is not UTF-8, with the first line where it is not."""
-    place, byte = name, ""
+    """The error for text that is not UTF-8, with the first line where it is not, and what it may be."""
+    place, byte, cure = name, "", "name its `encoding`"
     with Content(name, path) as content:
         for number, line in enumerate(io.BufferedReader(content), start=1):
             try:
                 line.decode()
             except UnicodeDecodeError as error:
                 place, byte = f"{name}:{number}", f" (byte 0x{line[error.start]:02x})"
+                cure = guess(line)
                 break
     return InvalidInput(
         "not_utf8",
         f"the text is not UTF-8{byte}",
         where=place,
-        hint="convert it, for instance with `iconv -f LATIN1 -t UTF-8`",
+        hint=cure,
     )
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether every second byte is zero, and the others are none."""
+    return not any(head[1::2]) or not any(head[::2])
 
 
 def row_too_long(where: str) -> InvalidInput:

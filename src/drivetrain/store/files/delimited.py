@@ -6,7 +6,6 @@ import csv
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -29,13 +28,14 @@ class Layout:
     size: int
 
 
-def read_layout(name: str, path: Path, delimiter: str | None) -> Layout:
-    """The layout of a CSV file. A column without a name is called ``column_<position>``.
+def read_layout(of: Content, delimiter: str | None) -> Layout:
+    """The layout of CSV, from its start wherever ``of`` stands. A column without a name is ``column_<position>``.
 
     Without ``delimiter`` the one of ``, ; tab |`` that stands most often in the first row is taken.
     Raises InvalidInput when the first row cannot name columns.
     """
-    with Content(name, path) as content:
+    name, path = of.name, of.path
+    with of.again() as content:
         check_text(content)
         line = content.readline(MAX_ROW)
         while line.count(b'"') % 2 and len(line) < MAX_ROW and (more := content.readline(MAX_ROW)):

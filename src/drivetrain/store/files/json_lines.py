@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 import msgspec
@@ -35,6 +36,8 @@ def read_json_lines(content: Content, null_values: tuple[str, ...], first: int) 
     A line that is not one JSON object is broken. Raises InvalidInput for what is not UTF-8 or has no line ends.
     """
     missing = frozenset(null_values)
+    if not content.size and content.peek(3) == BOM_UTF8:
+        content.skip(3)
     for lines in _blocks(content):
         yield _batch(content, lines, first, missing)
         first += len(lines)

@@ -11,13 +11,16 @@ from pathlib import Path, PurePath
 from typing import Protocol, TypeVar
 
 from drivetrain.core.errors import NotFound, Transient, examples
-from drivetrain.core.sources.files import FileFormat
+from drivetrain.core.sources.written import FileFormat
 
-COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
+COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz", ".zip")
 _SUFFIXES: dict[str, FileFormat] = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
     ".parquet": "parquet", ".pq": "parquet",
+    ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow", ".ipc": "arrow",
+    ".avro": "avro",
+    ".xml": "xml",
 }  # fmt: skip
 
 
@@ -128,7 +131,8 @@ def belongs(path: PurePath, wanted: FileFormat) -> bool:
     """Whether a folder means a file at this path inside it: not hidden, and with a suffix of the wanted format."""
     hidden = any(part.startswith((".", "_")) for part in path.parts)
     found = format_by_name(path.name)
-    return not hidden and found is not None and wanted in ("auto", found)
+    is_archive = path.suffix.lower() == ".zip" and found is None  # the name inside tells
+    return not hidden and (is_archive or (found is not None and wanted in ("auto", found)))
 
 
 def _none(path: str, whole: Path, wanted: FileFormat) -> NotFound:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO, cast
 
 import msgspec
 import numpy as np
@@ -16,7 +12,7 @@ import pyarrow.parquet as pq
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.store.files.batches import Batch
-from drivetrain.store.files.content import Content, foreign
+from drivetrain.store.files.content import Content, foreign, random_access
 from drivetrain.store.files.delimited import check_names
 from drivetrain.store.tables import schema_of
 
@@ -25,31 +21,24 @@ _ROWS = 65_536
 
 def read_parquet(content: Content) -> Iterator[Batch]:
     """All rows of the file, numbered from 1. Raises InvalidInput with the file's name when it is not Parquet."""
-    with _seekable(content) as file:
+    with random_access(content) as file:
         try:
             parquet = pq.ParquetFile(file)
             check_names(tuple(parquet.schema_arrow.names), content.name)
-            declared, passed = schema_of(parquet.schema_arrow), 0
+            passed = 0
             for batch in parquet.iter_batches(batch_size=_ROWS):
-                numbers = pa.array(np.arange(passed + 1, passed + 1 + batch.num_rows))
-                rows = pa.table({name: as_text(batch.column(name)) for name in batch.schema.names})
+                done = content.at_rest * (passed + batch.num_rows) // parquet.metadata.num_rows
+                yield typed_batch(content.name, batch, passed, done)
                 passed += batch.num_rows
-                done = content.at_rest * passed // parquet.metadata.num_rows
-                yield Batch(content.name, rows, numbers, declared=declared, done=done)
         except (pa.ArrowException, OSError) as error:
             raise _explain(error, content) from error
 
 
-@contextmanager
-def _seekable(content: Content) -> Iterator[BinaryIO]:
-    """The content, hashed whole, as a file that can be read in any order; a compressed one is unpacked for a while."""
-    with tempfile.TemporaryFile() if content.compressed else content.path.open("rb") as file:
-        if content.compressed:
-            shutil.copyfileobj(content, file, 1 << 20)
-            file.seek(0)
-        else:
-            content.skip(1 << 62)
-        yield cast(BinaryIO, file)
+def typed_batch(name: str, rows: pa.RecordBatch, passed: int, done: int) -> Batch:
+    """Rows that have types, after ``passed`` others, as text with the types declared beside it."""
+    numbers = pa.array(np.arange(passed + 1, passed + 1 + rows.num_rows))
+    table = pa.table({column: as_text(rows.column(column)) for column in rows.schema.names})
+    return Batch(name, table, numbers, declared=schema_of(rows.schema), done=done)
 
 
 def as_text(column: pa.Array) -> pa.Array:
