@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 
 from drivetrain.core.errors import InvalidInput, NotFound, examples
+
+_stamps: dict[str, tuple[Path, int, int]] = {}
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -36,7 +39,10 @@ def load(group: str, name: str) -> object:
 
 
 def load_hook(path: str, home: Path) -> object:
-    """The object at ``file.py:name`` (relative to the project) or ``package.module:name``; raises InvalidInput."""
+    """The object at ``file.py:name`` (relative to the project) or ``package.module:name``; raises InvalidInput.
+
+    A file is run again once it has changed, or when the one of that name before was of another project.
+    """
     module_name, _, attribute = path.partition(":")
     if not attribute:
         raise InvalidInput(
@@ -45,11 +51,32 @@ def load_hook(path: str, home: Path) -> object:
     if str(home) not in sys.path:
         sys.path.insert(0, str(home))
     try:
-        module = importlib.import_module(module_name.removesuffix(".py").replace("/", "."))
-        found: object = getattr(module, attribute)
-    except (ImportError, AttributeError) as error:
-        raise InvalidInput("hook_not_found", f"cannot load {path!r}: {error}", where=str(home)) from error
+        found: object = getattr(_module(module_name, home), attribute)
+    except (ImportError, AttributeError, FileNotFoundError) as error:
+        raise InvalidInput(
+            "hook_not_found",
+            f"cannot load {path!r}: {error}",
+            where=str(home),
+            hint="correct the path, which is relative to the project file, or the name behind the colon",
+        ) from error
     return found
+
+
+def _module(name: str, home: Path) -> ModuleType:
+    dotted, file = name.removesuffix(".py").replace("/", "."), home / name
+    if not name.endswith(".py"):
+        return importlib.import_module(dotted)
+    stamp = (file, file.stat().st_mtime_ns, file.stat().st_size)
+    if _stamps.get(dotted) != stamp:
+        sys.modules.pop(dotted, None)
+        importlib.invalidate_caches()
+        spec = importlib.util.spec_from_file_location(dotted, file)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[dotted] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        _stamps[dotted] = stamp
+    return sys.modules[dotted]
 
 
 def is_hook(name: str) -> bool:

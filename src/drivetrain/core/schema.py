@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from drivetrain.core.errors import NotFound, examples
 
@@ -17,6 +18,10 @@ class ColumnType(StrEnum):
     TEXT = "text"
     DATE = "date"
     TIMESTAMP = "timestamp"
+
+
+MomentFormat = Literal["iso", "unix", "unix_ms", "number"]
+"""How a value that grows is written: ISO 8601, seconds or milliseconds since 1970, or a number such as an id."""
 
 
 @dataclass(frozen=True)

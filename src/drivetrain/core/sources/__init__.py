@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from drivetrain.core.sources.code import PythonSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
 
-SourceSpec = Annotated[FilesSource | WheelSource, Field(discriminator="kind")]
+SourceSpec = Annotated[FilesSource | PythonSource | WheelSource, Field(discriminator="kind")]
