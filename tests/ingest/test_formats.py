@@ -158,3 +158,32 @@ def test_progress_tells_bytes_and_rows(project, source):
     size = (project.home / "a.csv").stat().st_size
     assert told[0] == (size, size, "1,001 rows")
     assert told[-1] == (size, size, "1,001 rows, 1 bad")
+
+
+def test_csv_without_a_row_of_names(project, source):
+    spec = source("a.csv", options={"names": ["id", "word"]})
+    project.write("a.csv", "\ufeff1,one\n2,two\n")
+    project.ingest(spec)
+    project.append("a.csv", "3,three\n4\n")
+    project.ingest(spec)
+    assert project.column("id") == [1, 2, 3]
+    assert [row["row"] for row in project.quarantined()] == [4]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_csv_with_lines_before_its_names_and_comments(project, source, encoding):
+    spec = source("a.csv", options={"skip_lines": 2, "comment": "#"})
+    project.write("a.csv", "# made by hand\nReport;of;2024\n\nid,word\n1,#one\n#2,two\n3,three".encode(encoding))
+    project.ingest(spec)
+    assert project.rows() == [{"id": 1, "word": "#one"}, {"id": 3, "word": "three"}]
+    if encoding != "utf-16":
+        project.append("a.csv", "\n# more\n4,four\n#")
+        project.ingest(spec)
+        assert project.column("id") == [1, 3, 4]
+
+
+def test_comments_over_many_blocks(project, source):
+    lines = "".join(f"# {n}\n{n},{'x' * (n % 90)}\n" for n in range(60_000))
+    project.write("a.csv", "id,pad\n" + lines)
+    assert project.ingest(source("a.csv", options={"comment": "#"})).rows == 60_000
+    assert sum(project.column("id")) == sum(range(60_000))

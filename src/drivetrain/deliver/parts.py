@@ -83,7 +83,7 @@ class TextPart:
         content, kind = open_content(self.name, self.file.path, _WRITTEN)
         with content:
             if kind == "csv":
-                return Columns(_texts(read_layout(content, None).names))
+                return Columns(_texts(read_layout(content, _WRITTEN).names))
         first = next(self._batches(), None)
         return Columns(_texts(first.rows.column_names if first else ()), first is None or first.optional_fields)
 

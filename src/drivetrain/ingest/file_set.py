@@ -93,7 +93,7 @@ class _Reading(Generic[F]):
     def _rows_after(self, before: LoadedFile | None, file: F, path: Path) -> Iterator[Batch]:
         content, kind = open_content(file.name, path, self.written)
         with content:
-            if before is not None and not _has_more(content, before, kind):
+            if before is not None and not _has_more(content, before, kind, self.written):
                 self.loaded[file.name] = before.seen_as(file)
                 return
             rows = before.rows if before else 0
@@ -111,13 +111,13 @@ class _Reading(Generic[F]):
         return Position(msgspec.json.encode(list(self.loaded.values())).decode(), content)
 
 
-def _has_more(content: Content, before: LoadedFile, kind: FileFormat) -> bool:
+def _has_more(content: Content, before: LoadedFile, kind: FileFormat, written: Written) -> bool:
     """Whether there is more after what was loaded; leaves the content there. Raises Refused when it was rewritten."""
     if not content.skip(before.content_size) or content.sha256 != before.sha256:
         raise _rewritten(content.name, before)
     if content.peek(1) and not can_grow(kind):
         raise _rewritten(content.name, before)
-    if has_lines(kind) and content.last != b"\n" and content.peek(1):
+    if has_lines(kind, written) and content.last != b"\n" and content.peek(1):
         if content.peek(1) not in (b"\n", b"\r"):
             raise _rewritten(content.name, before)  # the last row, loaded without a line end, goes on
         content.readline()

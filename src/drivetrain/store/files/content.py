@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -20,7 +21,7 @@ import pyarrow as pa
 
 from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.store.files.archive import only_member
-from drivetrain.store.files.encodings import Source, Utf8, guess, is_utf8, marked
+from drivetrain.store.files.encodings import Source, Utf8, WithoutComments, guess, is_utf8, marked
 from drivetrain.store.files.listing import COMPRESSIONS, plain_name
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Content(io.RawIOBase):
         self._digest = hashlib.sha256()
         self._ahead = b""
         self._file = _open(name, path)
-        self._encoding = "auto"
+        self._encoding, self._comment = "auto", ""
         try:
             self._inner: Source = self._decompress()
         except BaseException:
@@ -93,17 +94,22 @@ class Content(io.RawIOBase):
         """How many bytes of the file itself have been passed."""
         return self._file.tell()
 
-    def decode(self, encoding: str) -> Self:
-        """The same content, of which nothing was read yet, as text in UTF-8; ``auto`` heeds the mark of UTF-16 only."""
-        self._encoding = encoding
+    def decode(self, encoding: str, comment: str | None = None) -> Self:
+        """The same content, of which nothing was read yet, as text in UTF-8; ``auto`` heeds the mark of UTF-16 only.
+
+        Lines that begin with ``comment`` are left out.
+        """
+        self._encoding, self._comment = encoding, comment or ""
         found = marked(self.peek(4)) if encoding == "auto" else encoding
         if found is not None and not is_utf8(found):
-            self._inner, self._ahead = Utf8(self._ahead, cast(BinaryIO, self._inner), found, self.name), b""
+            self._inner, self._ahead = Utf8(self._ahead, self._inner, found, self.name), b""
+        if comment:
+            self._inner, self._ahead = WithoutComments(self._ahead, self._inner, comment), b""
         return self
 
     def again(self) -> Content:
         """The same content from its start, opened once more."""
-        return Content(self.name, self.path).decode(self._encoding)
+        return Content(self.name, self.path).decode(self._encoding, self._comment)
 
     def readable(self) -> bool:
         """Always."""
@@ -232,6 +238,23 @@ def random_access(content: Content) -> Iterator[BinaryIO]:
         else:
             content.skip(1 << 62)
         yield cast(BinaryIO, file)
+
+
+def line_blocks(content: Content) -> Iterator[list[bytes]]:
+    """The lines from where the content stands, without their ends, as many at a time as fit a block.
+
+    Raises InvalidInput for one without an end.
+    """
+    if not content.size and content.peek(3) == BOM_UTF8:
+        content.skip(3)
+    rest = b""
+    while block := content.read(MAX_ROW):
+        *lines, rest = (rest + block).split(b"\n")
+        if len(rest) > MAX_ROW:
+            raise row_too_long(content.name)
+        yield lines
+    if rest:
+        yield [rest]
 
 
 def not_utf8(name: str, path: Path) -> InvalidInput:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from drivetrain.core.errors import InvalidInput, examples
+from drivetrain.core.sources.written import Written
 from drivetrain.store.files.batches import Batch, BrokenRow
 from drivetrain.store.files.content import MAX_ROW, Content, check_text, not_utf8, row_too_long
 from drivetrain.store.files.listing import plain_name
@@ -21,23 +23,25 @@ _DELIMITERS = ",;\t|"
 
 @dataclass(frozen=True)
 class Layout:
-    """The first row of a file: the column names, what parts them, and its length in bytes."""
+    """What stands before the rows of a file: the column names, what parts them, and its length in bytes."""
 
     names: tuple[str, ...]
     delimiter: str
     size: int
 
 
-def read_layout(of: Content, delimiter: str | None) -> Layout:
+def read_layout(of: Content, written: Written) -> Layout:
     """The layout of CSV, from its start wherever ``of`` stands. A column without a name is ``column_<position>``.
 
-    Without ``delimiter`` the one of ``, ; tab |`` that stands most often in the first row is taken.
+    Without a ``delimiter`` the one of ``, ; tab |`` that stands most often in the first row is taken.
     Raises InvalidInput when the first row cannot name columns.
     """
     name, path = of.name, of.path
     with of.again() as content:
         check_text(content)
-        line = content.readline(MAX_ROW)
+        for _ in range(written.skip_lines):
+            content.readline(MAX_ROW)
+        before, line = content.size, content.readline(MAX_ROW)
         while line.count(b'"') % 2 and len(line) < MAX_ROW and (more := content.readline(MAX_ROW)):
             line += more
     if len(line) >= MAX_ROW:
@@ -46,7 +50,11 @@ def read_layout(of: Content, delimiter: str | None) -> Layout:
         text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise not_utf8(name, path) from None
-    mark = delimiter or _sniff(name, text)
+    mark = written.delimiter or _sniff(name, text)
+    if written.names:
+        check_names(written.names, name)
+        mark_of_order = 3 if not before and line.startswith(BOM_UTF8) else 0
+        return Layout(written.names, mark, before + mark_of_order)
     try:
         cells = next(csv.reader([text], delimiter=mark), [])
     except csv.Error as error:  # line ends of old Macs, cells of megabytes
@@ -55,7 +63,7 @@ def read_layout(of: Content, delimiter: str | None) -> Layout:
         ) from None
     names = tuple(cell.strip() or f"column_{place}" for place, cell in enumerate(cells, start=1))
     check_names(names, name)
-    return Layout(names, mark, len(line))
+    return Layout(names, mark, before + len(line))
 
 
 def read_delimited(content: Content, layout: Layout, null_values: tuple[str, ...], first: int) -> Iterator[Batch]:

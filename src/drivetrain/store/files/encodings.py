@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from typing import BinaryIO, Protocol
+import re
+from typing import Protocol
 
 from drivetrain.core.errors import InvalidInput
 
@@ -27,7 +28,7 @@ class Source(Protocol):
 class Utf8:
     """Bytes in another encoding, read as UTF-8."""
 
-    def __init__(self, ahead: bytes, rest: BinaryIO, encoding: str, name: str) -> None:
+    def __init__(self, ahead: bytes, rest: Source, encoding: str, name: str) -> None:
         self._ahead, self._rest, self._encoding, self._name = ahead, rest, encoding, name
         self._decoder = codecs.getincrementaldecoder(encoding)()
         self._text = b""
@@ -45,6 +46,26 @@ class Utf8:
                     where=self._name,
                     hint="correct `encoding`, or remove it to have it found",
                 ) from None
+            if not raw:
+                break
+        part, self._text = self._text[:size], self._text[size:]
+        return part
+
+
+class WithoutComments:
+    """Text without the lines that begin with a sign."""
+
+    def __init__(self, ahead: bytes, rest: Source, comment: str) -> None:
+        self._line, self._rest, self._text = ahead, rest, b""
+        self._comment = re.compile(rb"^(?:\xef\xbb\xbf)?" + re.escape(comment.encode()) + rb".*\n?", re.MULTILINE)
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        while not self._text:
+            raw = self._rest.read(_CHUNK)
+            lines, end, rest = (self._line + raw).rpartition(b"\n")
+            lines, self._line = (lines + end, rest) if raw else (self._line, b"")
+            self._text = self._comment.sub(b"", lines)
             if not raw:
                 break
         part, self._text = self._text[:size], self._text[size:]

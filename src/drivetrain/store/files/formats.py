@@ -12,6 +12,8 @@ from drivetrain.store.files.avro import read_avro
 from drivetrain.store.files.batches import Batch
 from drivetrain.store.files.content import Content
 from drivetrain.store.files.delimited import read_delimited, read_layout
+from drivetrain.store.files.excel import read_excel
+from drivetrain.store.files.fixed import read_fixed
 from drivetrain.store.files.json_lines import check_json_lines, read_json_lines
 from drivetrain.store.files.listing import format_by_name
 from drivetrain.store.files.parquet import read_parquet
@@ -29,8 +31,8 @@ def open_content(name: str, path: Path, written: Written) -> tuple[Content, File
     content = Content(name, path)
     try:
         kind = _format(content, written.format)
-        if kind in _LINES:
-            content.decode(written.encoding)
+        if has_lines(kind, written):
+            content.decode(written.encoding, written.comment if kind == "csv" else None)
     except BaseException:
         content.close()
         raise
@@ -39,12 +41,12 @@ def open_content(name: str, path: Path, written: Written) -> tuple[Content, File
 
 def can_grow(kind: FileFormat) -> bool:
     """Whether rows may be added at the end of such a file."""
-    return kind in _LINES or kind == "avro"
+    return kind in _LINES or kind in ("avro", "fixed")
 
 
-def has_lines(kind: FileFormat) -> bool:
+def has_lines(kind: FileFormat, written: Written) -> bool:
     """Whether a row is a line, so that one without a line end may go on."""
-    return kind in _LINES
+    return kind in _LINES or (kind == "fixed" and written.layout is not None and written.layout.line_ends)
 
 
 def read_rows(content: Content, kind: FileFormat, written: Written, first: int = 1) -> Iterator[Batch]:
@@ -61,12 +63,16 @@ def read_rows(content: Content, kind: FileFormat, written: Written, first: int =
             return read_avro(content, first)
         case "xml":
             return read_xml(content, written)
+        case "excel":
+            return read_excel(content, written)
+        case "fixed":
+            return read_fixed(content, written, first)
         case "jsonl":
             if not content.size:
                 check_json_lines(content)
             return read_json_lines(content, written.null_values, first)
         case _:
-            layout = read_layout(content, written.delimiter)
+            layout = read_layout(content, written)
             if not content.size:
                 content.skip(layout.size)
             return read_delimited(content, layout, written.null_values, first)
@@ -83,6 +89,6 @@ def _format(content: Content, wanted: FileFormat) -> FileFormat:
             "format_unknown",
             "the file's name does not tell its format",
             where=content.name,
-            hint="set `format: csv`, `jsonl`, `parquet`, `arrow`, `avro` or `xml` on the source",
+            hint="set `format: csv`, `jsonl`, `parquet`, `arrow`, `avro`, `xml`, `excel` or `fixed` on the source",
         )
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 import msgspec
@@ -10,7 +9,7 @@ import pyarrow as pa
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.store.files.batches import Batch, BrokenRow
-from drivetrain.store.files.content import MAX_ROW, Content, check_text, not_utf8, row_too_long
+from drivetrain.store.files.content import Content, check_text, line_blocks, not_utf8
 from drivetrain.store.files.delimited import check_names
 
 Value = str | int | float | bool | list[object] | dict[str, object] | None
@@ -36,22 +35,9 @@ def read_json_lines(content: Content, null_values: tuple[str, ...], first: int) 
     A line that is not one JSON object is broken. Raises InvalidInput for what is not UTF-8 or has no line ends.
     """
     missing = frozenset(null_values)
-    if not content.size and content.peek(3) == BOM_UTF8:
-        content.skip(3)
-    for lines in _blocks(content):
+    for lines in line_blocks(content):
         yield _batch(content, lines, first, missing)
         first += len(lines)
-
-
-def _blocks(content: Content) -> Iterator[list[bytes]]:
-    rest = b""
-    while block := content.read(MAX_ROW):
-        *lines, rest = (rest + block).split(b"\n")
-        if len(rest) > MAX_ROW:
-            raise row_too_long(content.name)
-        yield lines
-    if rest:
-        yield [rest]
 
 
 def _batch(content: Content, lines: list[bytes], first: int, missing: frozenset[str]) -> Batch:

@@ -21,6 +21,7 @@ _SUFFIXES: dict[str, FileFormat] = {
     ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow", ".ipc": "arrow",
     ".avro": "avro",
     ".xml": "xml",
+    ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".ods": "excel",
 }  # fmt: skip
 
 
