@@ -8,5 +8,9 @@ from pydantic import Field
 
 from drivetrain.core.sources.code import PythonSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
+from drivetrain.core.sources.things import MqttSource
 
-SourceSpec = Annotated[FilesSource | PythonSource | WheelSource, Field(discriminator="kind")]
+SourceSpec = Annotated[
+    FilesSource | MqttSource | PythonSource | WheelSource,
+    Field(discriminator="kind"),
+]
