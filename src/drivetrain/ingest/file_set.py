@@ -39,9 +39,9 @@ class LoadedFile:
 
     def is_still(self, file: FoundFile) -> bool:
         """Whether the file is as it was, as far as a listing tells."""
-        if self.version and file.version:
+        if self.version or file.version:
             return (self.size, self.version) == (file.size, file.version)
-        return (self.size, self.mtime_ns) == (file.size, file.mtime_ns)
+        return self.mtime_ns != 0 and (self.size, self.mtime_ns) == (file.size, file.mtime_ns)
 
     def seen_as(self, file: FoundFile) -> LoadedFile:
         """The same content under the name, time and version it has now."""

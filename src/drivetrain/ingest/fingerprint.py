@@ -17,7 +17,7 @@ def fingerprint(spec: SourceSpec, home: Path) -> str:
     Files count by name, size and time of change; a wheel by the SHA-256 that the project file promises. What lies
     elsewhere has to be asked: its fingerprint is always another. Raises NotFound when there are no files.
     """
-    if isinstance(spec, FilesSource):
+    if isinstance(spec, FilesSource) and not spec.is_afar:
         files = find_files(spec.path, spec.format, home)
         return digest_of([(file.name, file.size, file.mtime_ns) for file in files])
     if isinstance(spec, WheelSource):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.errors import DrivetrainError
 from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest.ingest import ingest
@@ -43,6 +44,9 @@ class Taken:
 class ReaderContract(ABC):
     """Eight promises that ``ingest`` builds on. The source that ``make`` makes has the columns ``id`` and ``word``."""
 
+    secrets: Secrets = NoSecrets()
+    """Who knows the credentials that the source names."""
+
     @abstractmethod
     def make(self, home: Path, rows: list[tuple[int, str]]) -> SourceSpec:
         """Put a source with these rows, in this order, in or beside the project folder ``home``."""
@@ -54,6 +58,10 @@ class ReaderContract(ABC):
     @abstractmethod
     def remove(self, home: Path) -> None:
         """Take the source away."""
+
+    def open(self, spec: SourceSpec, home: Path) -> Reader:
+        """A reader of the source, through the plugin door."""
+        return open_reader(spec, Place(home, home / ".drivetrain" / "cache", self.secrets))
 
     @pytest.fixture
     def home(self, tmp_path: Path) -> Path:
@@ -68,7 +76,7 @@ class ReaderContract(ABC):
     @pytest.fixture
     def reader(self, spec: SourceSpec, home: Path) -> Reader:
         """A reader of that source, through the plugin door."""
-        return _open(spec, home)
+        return self.open(spec, home)
 
     def test_discovers_what_there_is(self, reader: Reader) -> None:
         """Names and sizes, the same when asked again."""
@@ -95,45 +103,41 @@ class ReaderContract(ABC):
     def test_has_nothing_new_after_its_cursor(self, spec: SourceSpec, reader: Reader, home: Path) -> None:
         """A second reading gives neither rows nor a position; also from a reader that never read the first part."""
         cursor = _take(reader, "").cursor
-        assert _take(_open(spec, home), cursor) == Taken((), ())
+        assert _take(self.open(spec, home), cursor) == Taken((), ())
 
     def test_reads_only_what_was_added(self, reader: Reader, home: Path) -> None:
         """After the source grew, the old cursor gives the new rows, and their digest differs from the first."""
         first = _take(reader, "")
         grown = self.add(home, [(4, "four")])
-        second = _take(_open(grown, home), first.cursor)
+        second = _take(self.open(grown, home), first.cursor)
         assert second.rows == [("4", "four")]
         assert second.positions[-1].content != first.positions[-1].content
-        assert _take(_open(grown, home), second.cursor) == Taken((), ())
+        assert _take(self.open(grown, home), second.cursor) == Taken((), ())
 
     def test_commit_may_be_told_twice(self, spec: SourceSpec, reader: Reader, home: Path) -> None:
         """The process may end between the table's commit and this call, so it is told again."""
         cursor = _take(reader, "").cursor
         reader.commit(cursor)
-        _open(spec, home).commit(cursor)
-        assert _take(_open(spec, home), cursor).rows == []
+        self.open(spec, home).commit(cursor)
+        assert _take(self.open(spec, home), cursor).rows == []
 
     def test_a_missing_source_is_an_error_with_a_cure(self, spec: SourceSpec, home: Path) -> None:
         """A source that is not there is said to be so, never taken for an empty one."""
         self.remove(home)
         with pytest.raises(DrivetrainError) as caught:
-            _take(_open(spec, home), "")
+            _take(self.open(spec, home), "")
         assert caught.value.hint
         assert caught.value.where
 
     def test_ingests_each_row_once(self, spec: SourceSpec, home: Path) -> None:
         """Through the whole stage: load, nothing new, growth."""
         with Catalog(home) as catalog:
-            first = ingest(spec, "words", catalog)
-            assert ingest(spec, "words", catalog) == first
-            second = ingest(self.add(home, [(4, "four")]), "words", catalog)
+            first = ingest(spec, "words", catalog, secrets=self.secrets)
+            assert ingest(spec, "words", catalog, secrets=self.secrets) == first
+            second = ingest(self.add(home, [(4, "four")]), "words", catalog, secrets=self.secrets)
             assert (first.rows, second.rows) == (3, 4)
             table = Table(catalog.table_path("datasets", "words")).read(second.version)
         assert sorted(table.column("id").to_pylist()) == [1, 2, 3, 4]
-
-
-def _open(spec: SourceSpec, home: Path) -> Reader:
-    return open_reader(spec, Place(home, home / ".drivetrain" / "cache"))
 
 
 def _text(column: pa.ChunkedArray) -> list[str | None]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from drivetrain.core.contract import Contract
+from drivetrain.core.sources.storage import Storage, check_path, check_storage
 from drivetrain.core.sources.written import Written
 
 
@@ -14,8 +15,22 @@ class FilesSource(Written):
     """Files: one path, a folder or a glob; of a format that is found by itself, compressed or not."""
 
     kind: Literal["files"]
-    path: str = Field(description="A file, a folder or a glob, relative to the project file.")
+    path: Annotated[str, AfterValidator(check_path)] = Field(
+        description="A file, a folder or a glob: relative to the project file, or afar at `s3://`, `gs://`, `az://`, "
+        "`abfss://`, `https://` or `sftp://`."
+    )
+    storage: Storage = Storage()
     contract: Contract = Contract()
+
+    @property
+    def is_afar(self) -> bool:
+        """Whether the files lie on another machine."""
+        return "://" in self.path
+
+    @model_validator(mode="after")
+    def _storage_fits(self) -> Self:
+        check_storage(self.path, self.storage)
+        return self
 
 
 class WheelSource(Written):

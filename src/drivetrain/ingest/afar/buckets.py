@@ -1,0 +1,170 @@
+"""Buckets of object stores: S3 and what speaks like it, Google Cloud Storage, Azure Blob Storage and ADLS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, NoReturn
+
+from drivetrain.core.credentials import SecretRef, Secrets
+from drivetrain.core.errors import DrivetrainError, MissingExtra
+from drivetrain.core.sources.storage import Storage
+from drivetrain.ingest.afar.address import Address
+from drivetrain.ingest.afar.store import FarFile, Replaced, Unavailable, forbidden, missing, unusable
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+    from obstore.store import AzureStore, ClientConfig, GCSStore, RetryConfig, S3Store
+
+    ObjectStore = S3Store | GCSStore | AzureStore
+
+_PART, _PIECE = 16 * 1024 * 1024, 1024 * 1024
+"""How many bytes one request asks for, so that it ends in time on slow lines; and how many are held in memory."""
+_NO_RETRY: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=30)}
+_EXPIRED = re.compile(r"ExpiredToken|TokenExpired|RequestExpired|InvalidToken|AuthenticationFailed")
+_METADATA = re.compile(r"169\.254\.|metadata\.google|oauth2/token|aws4?_request/sts")
+
+
+class Bucket:
+    """A Store that is a bucket (Azure: a container)."""
+
+    def __init__(self, address: Address, storage: Storage, secrets: Secrets) -> None:
+        self._base = address.base
+        try:
+            import obstore
+        except ImportError:
+            raise MissingExtra("obstore", "cloud") from None
+        self._obstore = obstore
+        try:
+            self._bucket = _open(address, storage, secrets)
+        except (obstore.exceptions.BaseError, ValueError):  # its text may hold the credential
+            hint = "look whether each credential is of the kind that `storage` says, and whether `endpoint` is a URL"
+            raise unusable(self._base, "the options of `storage` do not fit together", hint) from None
+
+    def look(self, key: str) -> FarFile | None:
+        """One request."""
+        try:
+            return self._file(self._obstore.head(self._bucket, key))
+        except FileNotFoundError:
+            return None
+        except self._obstore.exceptions.BaseError as error:
+            _explain(error, self._base + key)
+
+    def walk(self, folder: str, depth: int | None) -> Iterator[FarFile]:
+        """A request for each thousand keys; those further down are left out with a depth of 1 only."""
+        try:
+            if depth == 1:
+                yield from map(self._file, self._obstore.list_with_delimiter(self._bucket, folder or None)["objects"])
+                return
+            for metas in self._obstore.list(self._bucket, folder or None, chunk_size=1000):
+                yield from map(self._file, metas)
+        except (self._obstore.exceptions.BaseError, OSError) as error:
+            _explain(error, self._base + folder)
+
+    def fetch(self, file: FarFile, start: int) -> Iterator[bytes]:
+        """A request for each part, all of the version that was listed."""
+        for begin in range(start, file.size, _PART):
+            yield from self._part(file, begin, min(begin + _PART, file.size))
+
+    def _part(self, file: FarFile, begin: int, end: int) -> Iterator[bytes]:
+        tag = f'"{file.version}"' if file.version else None
+        try:
+            part = self._obstore.get(self._bucket, file.key, options={"range": (begin, end), "if_match": tag})
+            now = self._file(part.meta)
+            if (now.size, now.version) != (file.size, file.version):
+                raise Replaced  # the store takes no conditions
+            for piece in part.stream(_PIECE):
+                begin += len(piece)
+                yield bytes(piece)
+        except (self._obstore.exceptions.PreconditionError, FileNotFoundError):
+            raise Replaced from None
+        except self._obstore.exceptions.BaseError as error:
+            _explain(error, file.name)
+        if begin != end:
+            raise Unavailable(file.name, f"{end - begin:,} bytes of a part are missing")
+
+    def close(self) -> None:
+        """There is no connection to keep."""
+
+    def _file(self, meta: ObjectMeta) -> FarFile:
+        time = round(meta["last_modified"].timestamp() * 1000) * 1_000_000
+        version = (meta["e_tag"] or "").strip('"')
+        return FarFile(
+            name=self._base + meta["path"], key=meta["path"], size=meta["size"], mtime_ns=time, version=version
+        )
+
+
+def _open(address: Address, storage: Storage, secrets: Secrets) -> ObjectStore:
+    from obstore.store import AzureStore, GCSStore, S3Store
+
+    client: ClientConfig = {"timeout": "60s", "connect_timeout": "10s", "allow_http": storage.allow_http}
+    container, _, host = address.host.partition("@")
+    if address.scheme == "s3":
+        return S3Store(
+            container,
+            config=_known(
+                secrets,
+                {"access_key_id": storage.access_key, "secret_access_key": storage.secret_key, "token": storage.token},
+                {"endpoint": storage.endpoint, "region": storage.region, **_anonymous(storage)},
+            ),  # type: ignore[arg-type]  # names and values of S3Config
+            client_options=client,
+            retry_config=_NO_RETRY,
+        )
+    if address.scheme == "gs":
+        return GCSStore(
+            container,
+            config=_known(
+                secrets,
+                {"service_account_key": storage.service_account, "bearer_token": storage.token},
+                {"base_url": storage.endpoint, **_anonymous(storage)},
+            ),  # type: ignore[arg-type]  # names and values of GCSConfig
+            client_options=client,
+            retry_config=_NO_RETRY,
+        )
+    return AzureStore(
+        container,
+        config=_known(
+            secrets,
+            {"account_key": storage.secret_key, "sas_key": storage.token},
+            {
+                "account_name": storage.account or host.partition(".")[0],
+                "endpoint": storage.endpoint,
+                **_anonymous(storage),
+            },
+        ),  # type: ignore[arg-type]  # names and values of AzureConfig
+        client_options=client,
+        retry_config=_NO_RETRY,
+    )
+
+
+def _anonymous(storage: Storage) -> Mapping[str, str]:
+    return {"skip_signature": "true"} if storage.anonymous else {}
+
+
+def _known(secrets: Secrets, refs: Mapping[str, SecretRef | None], options: Mapping[str, str | None]) -> dict[str, str]:
+    looked_up = {name: secrets.get(ref) for name, ref in refs.items() if ref is not None}
+    return looked_up | {name: value for name, value in options.items() if value}
+
+
+def _explain(error: Exception, where: str) -> NoReturn:
+    """Raise what the error means. Its own text is not shown: it may hold a signed address."""
+    raise _meaning(str(error), where) from None
+
+
+def _meaning(text: str, where: str) -> DrivetrainError:
+    found = re.search(r"status code: (\d{3})", text)
+    status = int(found[1]) if found else 0
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    why = f"{status} {code[1]}" if code else str(status)
+    if status in (401, 403) or (status == 400 and _EXPIRED.search(text)):
+        return forbidden(where, why)
+    if status == 404:
+        return missing(where, "bucket" if "Bucket" in why or "Container" in why else "bucket or folder")
+    if status in (0, 408, 429) or status >= 500:
+        if not status and _METADATA.search(text):
+            return forbidden(where, "there are none, and this machine has no identity at its cloud")
+        return Unavailable(where, why if status else "no connection")
+    if 300 <= status < 400 or "Redirect" in text:
+        return unusable(where, f"the bucket is in another region ({why})", "set `storage: {region: ...}`")
+    return unusable(where, f"the store refuses the request ({why})")
