@@ -1,15 +1,21 @@
-"""Files in object stores, on real servers that speak S3."""
+"""Files in object stores, on real servers that speak S3, and on emulators of Azure and Google."""
 
 import asyncio
+from base64 import b64encode
 
 import pytest
 from obstore import put_async
-from tests.ingest.afar.suite import Far, FolderContract, lines, read
+from tests.ingest.afar.suite import Far, FolderContract, Given, large, lines, read
+from tests.servers.azurite import ACCOUNT, blob_store
+from tests.servers.azurite import KEY as ACCOUNT_KEY
+from tests.servers.fake_gcs import google_store
 from tests.servers.gate import gate_to
-from tests.servers.seaweedfs import KEY, SECRET, object_store
+from tests.servers.seaweedfs import KEY, SECRET, free_ports, object_store
+from tests.servers.web_files import web_files
 
-from drivetrain.core.errors import NotFound
-from drivetrain.ingest.reading import open_reader
+from drivetrain.core.errors import Forbidden, InvalidInput, NotFound, Transient
+from drivetrain.core.sources.files import FilesSource
+from drivetrain.ingest.reading import Place, open_reader
 
 
 class S3(Far):
@@ -56,6 +62,15 @@ def test_a_public_bucket_wants_no_credentials(s3, tmp_path):
     assert read(spec, s3.place(tmp_path))[0] == [("1", "one")]
 
 
+def test_an_object_of_several_parts(s3, tmp_path):
+    s3.put("parts/large.csv", large(20))
+    before = s3.gate.passed
+    s3.gate.cut_after(18_000_000)
+    rows, _ = read(s3.spec("parts/large.csv"), s3.place(tmp_path))
+    assert [int(number) for number, _ in rows] == list(range(20_000))
+    assert s3.gate.passed - before < 24_000_000, "only the rest was asked for"
+
+
 def test_thousands_of_keys_are_listed(s3, tmp_path):
     bucket = s3.store.bucket()
 
@@ -65,3 +80,119 @@ def test_thousands_of_keys_are_listed(s3, tmp_path):
     asyncio.run(fill())
     portions = open_reader(s3.spec("many/*.csv"), s3.place(tmp_path)).discover()
     assert [portion.name[-8:-4] for portion in portions] == [f"{number:04}" for number in range(3000)]
+
+
+class Azure(Far):
+    store = None
+
+    def put(self, path, content):
+        self.store.container().put(path, content)
+
+    def remove(self, path):
+        self.store.container().delete(path)
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory):
+    with blob_store(tmp_path_factory.mktemp("azurite")) as store, gate_to(store.port) as gate:
+        storage = {
+            "endpoint": f"http://127.0.0.1:{gate.port}/{ACCOUNT}",
+            "allow_http": True,
+            "account": ACCOUNT,
+            "secret_key": {"env": "KEY"},
+        }
+        far = Azure("az://words/", storage, {"KEY": ACCOUNT_KEY}, gate, {"KEY": b64encode(b"another key").decode()})
+        far.store = store
+        yield far
+
+
+class TestAzure(FolderContract):
+    @pytest.fixture
+    def server(self, azure):
+        return azure
+
+
+def test_a_container_that_is_not_there(azure, tmp_path):
+    spec = azure.spec("in/").model_copy(update={"path": "az://nobody/in/"})
+    with pytest.raises(NotFound, match="bucket"):
+        open_reader(spec, azure.place(tmp_path)).discover()
+
+
+def test_a_shared_access_signature(azure, tmp_path):
+    azure.put("signed/words.csv", lines([(1, "one")]))
+    storage = {key: azure.storage[key] for key in ("endpoint", "allow_http")} | {"token": {"env": "SAS"}}
+    path = f"abfss://words@{ACCOUNT}.dfs.core.windows.net/signed/"
+    spec = FilesSource.model_validate({"kind": "files", "path": path, "storage": storage})
+    rows, cursor = read(spec, azure.place(tmp_path, {"SAS": [azure.store.sas("rl")]}))
+    assert rows == [("1", "one")]
+    assert "sig=" not in cursor
+    with pytest.raises(Forbidden) as caught:
+        read(spec, azure.place(tmp_path, {"SAS": [azure.store.sas("rl").replace("sp=rl", "sp=racwdl")]}))
+    assert "sig=" not in f"{caught.value} {caught.value.where} {caught.value.hint}"
+
+
+class Google(Far):
+    store = None
+
+    def put(self, path, content):
+        self.store.put(path, content)
+
+    def remove(self, path):
+        self.store.delete(path)
+
+
+@pytest.fixture(scope="module")
+def google():
+    (port,) = free_ports(1)
+    with gate_to(port) as gate, google_store(port, gate.port) as store:
+        storage = {"endpoint": f"http://127.0.0.1:{gate.port}", "allow_http": True, "token": {"env": "TOKEN"}}
+        far = Google("gs://words/", storage, {"TOKEN": "token-of-anybody"}, gate)
+        far.store = store
+        yield far
+
+
+class TestGoogle(FolderContract):
+    @pytest.fixture
+    def server(self, google):
+        return google
+
+
+@pytest.mark.parametrize(
+    ("path", "storage"),
+    [
+        ("gs://words/in/", {"service_account": {"env": "KEY"}}),
+        ("az://words/in/", {"account": "lake", "secret_key": {"env": "KEY"}}),
+    ],
+)
+def test_a_credential_of_another_kind_is_said_to_be_so_and_not_shown(tmp_path, path, storage):
+    spec = FilesSource.model_validate({"kind": "files", "path": path, "storage": storage})
+    with pytest.raises(InvalidInput) as caught:
+        open_reader(spec, Place(tmp_path, tmp_path, Given({"KEY": ["no {key} at all"]}))).discover()
+    assert caught.value.code == "storage_invalid"
+    assert "no {key} at all" not in f"{caught.value} {caught.value.where} {caught.value.hint}"
+
+
+ANSWERS = [
+    (301, InvalidInput, "region"),
+    (400, InvalidInput, "refuses the request"),
+    (401, Forbidden, "these credentials"),
+    (403, Forbidden, "these credentials"),
+    (404, NotFound, "bucket"),
+    (429, Transient, "does not answer"),
+    (503, Transient, "does not answer"),
+]
+
+
+@pytest.mark.parametrize(("status", "family", "said"), ANSWERS)
+@pytest.mark.parametrize("path", ["s3://words/in/", "gs://words/in/", "az://words/in/"])
+def test_every_refusal_has_a_family_and_a_cure(tmp_path, path, status, family, said):
+    with web_files() as server:
+        server.ways.answers = [status] * 100
+        storage = {"endpoint": f"http://127.0.0.1:{server.port}", "allow_http": True, "patience_seconds": 0.1}
+        storage |= {"token": {"env": "TOKEN"}} if path.startswith("gs") else {"anonymous": True}
+        storage |= {"account": "lake"} if path.startswith("az") else {}
+        spec = FilesSource.model_validate({"kind": "files", "path": path, "storage": storage})
+        with pytest.raises(family, match=said) as caught:
+            open_reader(spec, Place(tmp_path, tmp_path, Given({"TOKEN": ["sekrit"]}))).discover()
+    assert caught.value.hint
+    assert caught.value.where == path.rstrip("/")

@@ -161,10 +161,10 @@ def _meaning(text: str, where: str) -> DrivetrainError:
         return forbidden(where, why)
     if status == 404:
         return missing(where, "bucket" if "Bucket" in why or "Container" in why else "bucket or folder")
+    if 300 <= status < 400 or "Redirect" in text:
+        return unusable(where, "the bucket is in another region", "set `storage: {region: ...}`, or correct `endpoint`")
     if status in (0, 408, 429) or status >= 500:
         if not status and _METADATA.search(text):
             return forbidden(where, "there are none, and this machine has no identity at its cloud")
         return Unavailable(where, why if status else "no connection")
-    if 300 <= status < 400 or "Redirect" in text:
-        return unusable(where, f"the bucket is in another region ({why})", "set `storage: {region: ...}`")
     return unusable(where, f"the store refuses the request ({why})")
