@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.servers.rest import Service, own_certificate, rest_service
 
 from drivetrain.core.artifacts import Dataset
 from drivetrain.core.contract import Contract
@@ -99,3 +100,18 @@ def wheel_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
         return path
 
     return put
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """A service over HTTP on a free port."""
+    with rest_service() as running:
+        yield running
+
+
+@pytest.fixture
+def tls_service(tmp_path: Path) -> Iterator[tuple[Service, bytes]]:
+    """The same over TLS, and the PEM text of its certificate."""
+    certificate = own_certificate(tmp_path / "tls")
+    with rest_service(certificate) as running:
+        yield running, certificate.read_bytes()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.schema import ColumnType
 from drivetrain.ingest.flattened import as_text
-from drivetrain.ingest.nested import Columns, flat_rows, read_value
+from drivetrain.ingest.nested import Columns, at, flat_rows, read_value
 
 
 def rows(text, depth=4, explode=None):
@@ -34,6 +34,17 @@ def test_a_list_may_become_rows_with_the_columns_of_their_parent():
     assert rows('{"id": 7, "tags": ["a", 2]}', explode="tags") == [{"id": "7", "tags": "a"}, {"id": "7", "tags": "2"}]
     assert rows('{"id": 7, "lines": []}', explode="lines") == [{"id": "7"}]
     assert rows('{"a": {"l": [1, 2]}}', explode="a.l") == [{"a.l": "1"}, {"a.l": "2"}]
+
+
+def test_a_path_leads_through_objects_or_names_a_key_with_dots():
+    value = {"a": {"b": 1}, "@odata.nextLink": "next"}
+    assert [at(value, path) for path in ("a.b", "@odata.nextLink", "a.x.y", "a.b.c", "")] == [
+        1,
+        "next",
+        None,
+        None,
+        value,
+    ]
 
 
 def test_two_values_for_one_column_are_an_error():

@@ -57,7 +57,13 @@ class MissingExtra(DrivetrainError):
 
 
 class Transient(DrivetrainError):
-    """Something outside did not answer; the same call may succeed later."""
+    """Something outside did not answer; the same call may succeed later, after ``seconds`` where it says so."""
+
+    def __init__(
+        self, code: str, message: str, *, where: str = "", hint: str = "", seconds: float | None = None
+    ) -> None:
+        super().__init__(code, message, where=where, hint=hint)
+        self.seconds = seconds
 
 
 def examples(values: Iterable[object], limit: int = 5) -> str:

@@ -34,7 +34,12 @@ def read_value(content: bytes | str) -> Json:
 
 
 def at(value: Json, path: str) -> Json:
-    """What lies at a dotted path; None where there is nothing. An empty path is the value itself."""
+    """What lies at a dotted path; None where there is nothing. An empty path is the value itself.
+
+    A key that is written like the whole path comes first, as some hold dots: ``@odata.nextLink``.
+    """
+    if isinstance(value, Mapping) and path in value:
+        return value[path]
     for step in filter(None, path.split(".")):
         value = value.get(step) if isinstance(value, Mapping) else None
     return value

@@ -27,8 +27,7 @@ def retrying(attempt: Callable[[], T], deadline_seconds: float = DEADLINE_SECOND
         try:
             return attempt()
         except Transient as error:
-            asked = getattr(error, "seconds", None)
-            wait = asked if asked is not None else pause * (1 + random.random()) / 2  # noqa: S311 - no secret hangs on it
+            wait = error.seconds if error.seconds is not None else pause * (1 + random.random()) / 2  # noqa: S311 - no secret hangs on it
             if monotonic() + wait > over:
                 raise
         Event().wait(wait)

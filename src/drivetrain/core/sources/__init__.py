@@ -9,8 +9,9 @@ from pydantic import Field
 from drivetrain.core.sources.code import PythonSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.core.sources.things import MqttSource
+from drivetrain.core.sources.web import RestSource
 
 SourceSpec = Annotated[
-    FilesSource | MqttSource | PythonSource | WheelSource,
+    FilesSource | MqttSource | PythonSource | RestSource | WheelSource,
     Field(discriminator="kind"),
 ]
