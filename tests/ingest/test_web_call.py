@@ -128,8 +128,9 @@ def test_an_address_that_is_none(service, tmp_path, url):
     assert "pw" not in str(caught.value)
 
 
-def test_no_log_names_a_query(service, tmp_path, caplog):
-    caplog.set_level(logging.DEBUG)
+def test_no_log_names_a_query(service, tmp_path, caplog, monkeypatch):
+    caplog.set_level(logging.DEBUG, "urllib3.connectionpool")
+    monkeypatch.setattr(logging.getLogger("urllib3.connectionpool"), "disabled", False)  # other libraries do that
     service.rows = some_rows(3)
     read(rest_source(service, "cursor", params={"api_key": "hidden"}), tmp_path)
     assert service.asked[0][1]["api_key"] == "hidden"
