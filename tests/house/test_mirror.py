@@ -45,6 +45,9 @@ THROUGH = {
     "ingest/test_fixed.py": ("store/files/fixed",),
     "ingest/test_xml.py": ("store/files/xml",),
     "ingest/test_files.py": ("ingest/ingest", "store/files/listing", "testing/readers"),
+    "ingest/test_kafka.py": (
+        "core/sources/streams", "ingest/kafka_cluster", "ingest/kafka_envelope", "ingest/kafka_rows", "ingest/messages",
+    ),
     "ingest/test_python.py": ("core/sources/code", "ingest/row_batches"),
     "ingest/test_mqtt.py": ("core/sources/things", "ingest/mqtt_connection", "ingest/mqtt_inbox"),
     "ingest/afar/test_listing.py": ("ingest/afar/open", "ingest/afar/store"),

@@ -8,10 +8,11 @@ from pydantic import Field
 
 from drivetrain.core.sources.code import PythonSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
+from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.core.sources.things import MqttSource
 from drivetrain.core.sources.web import RestSource
 
 SourceSpec = Annotated[
-    FilesSource | MqttSource | PythonSource | RestSource | WheelSource,
+    FilesSource | KafkaSource | MqttSource | PythonSource | RestSource | WheelSource,
     Field(discriminator="kind"),
 ]

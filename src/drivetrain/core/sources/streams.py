@@ -1,0 +1,82 @@
+"""Sources that are streams of messages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from drivetrain.core.contract import Contract
+from drivetrain.core.credentials import SecretRef
+from drivetrain.core.spec import Spec
+
+MessageFormat = Literal["json", "avro", "protobuf", "text"]
+
+
+class SchemaRegistry(Spec):
+    """Where the schemas of Avro and Protobuf messages are (Confluent's interface: magic byte and schema id)."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^@]+$")]
+    user: str | None = None
+    password: SecretRef | None = None
+
+
+class Sasl(Spec):
+    """A login with user and password."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    user: str
+    password: SecretRef
+
+
+class Tls(Spec):
+    """An encrypted connection."""
+
+    ca: str | None = Field(None, description="File with the authorities to trust; by default the system's.")
+
+
+class KafkaSource(Spec):
+    """Topics of a Kafka cluster: each partition is read from where the last load ended."""
+
+    kind: Literal["kafka"]
+    brokers: Annotated[tuple[str, ...], Field(min_length=1, description="host:port of some brokers.")]
+    topics: Annotated[
+        tuple[str, ...], Field(min_length=1, description="Names; or regular expressions, which start with ^.")
+    ]
+    group: str | None = Field(
+        None, description="The consumer group whose offsets follow the loads, for tools that show lag."
+    )
+    start: Literal["earliest", "latest"] = Field("earliest", description="Where the first load begins.")
+    format: MessageFormat = "json"
+    schema_registry: SchemaRegistry | None = None
+    schema_file: str | None = Field(
+        None, description="Instead of a registry: an Avro schema (.avsc), or a set of Protobuf descriptors."
+    )
+    message: str | None = Field(None, description="With a file of Protobuf descriptors: the message's full name.")
+    sasl: Sasl | None = None
+    tls: Tls | None = None
+    depth: Annotated[int, Field(ge=1, le=10)] = Field(
+        3, description="How deep nested objects become columns with dotted names; what is deeper stays JSON."
+    )
+    metadata: bool = Field(
+        False, description="Columns kafka_topic, _partition, _offset, _timestamp, _key and _headers as well."
+    )
+    upserts: bool = Field(False, description="A message replaces the row with the same `contract.key`.")
+    max_rows: Annotated[int, Field(ge=1)] | None = Field(None, description="The most messages that one load takes.")
+    gaps: Literal["refuse", "accept"] = Field(
+        "refuse", description="What to do when messages were deleted at the brokers before they were loaded."
+    )
+    timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="How long brokers that do not answer are tried."
+    )
+    contract: Contract = Contract()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.format in {"avro", "protobuf"} and (self.schema_registry is None) == (self.schema_file is None):
+            raise ValueError(f"`format: {self.format}` needs `schema_registry` or `schema_file`, one of them")
+        if self.format == "protobuf" and self.schema_file is not None and self.message is None:
+            raise ValueError("`schema_file` of Protobuf needs `message`, the full name of the message")
+        if self.upserts and not self.contract.key:
+            raise ValueError("`upserts: true` needs `contract.key`")
+        return self
