@@ -41,6 +41,8 @@ THROUGH = {
     ),
     "ingest/test_binary_formats.py": ("store/files/arrow", "store/files/avro", "store/files/text_rows"),
     "ingest/test_encodings.py": ("store/files/archive", "store/files/encodings", "store/files/formats"),
+    "ingest/test_log_lines.py": ("ingest/grok",),
+    "ingest/test_logs.py": ("core/sources/logs", "ingest/log_files", "ingest/log_records", "ingest/sessions"),
     "ingest/test_excel.py": ("store/files/excel",),
     "ingest/test_fixed.py": ("store/files/fixed",),
     "ingest/test_xml.py": ("store/files/xml",),

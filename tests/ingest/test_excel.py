@@ -142,6 +142,22 @@ def test_what_is_no_workbook(project, source, content, said):
     assert caught.value.hint
 
 
+def test_a_value_far_away_would_fill_the_memory_too(project, source):
+    rows = [("id", "word"), (1, "one")]
+    content = workbook(data=rows)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    far = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+    parts["xl/worksheets/data.xml"] = parts["xl/worksheets/data.xml"].replace(b"</sheetData>", far)
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    project.write("a.xlsx", sink.getvalue())
+    with pytest.raises(InvalidInput, match="17,179,869,184 cells"):
+        project.ingest(source("a.xlsx"))
+
+
 def test_a_workbook_that_would_fill_the_memory(project, source):
     sink = io.BytesIO(workbook(data=[("id",)]))
     with zipfile.ZipFile(sink, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/big.xml", "w") as part:

@@ -8,11 +8,12 @@ from pydantic import Field
 
 from drivetrain.core.sources.code import PythonSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
+from drivetrain.core.sources.logs import LogsSource
 from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.core.sources.things import MqttSource
 from drivetrain.core.sources.web import RestSource
 
 SourceSpec = Annotated[
-    FilesSource | KafkaSource | MqttSource | PythonSource | RestSource | WheelSource,
+    FilesSource | LogsSource | KafkaSource | MqttSource | PythonSource | RestSource | WheelSource,
     Field(discriminator="kind"),
 ]

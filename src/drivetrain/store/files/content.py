@@ -162,6 +162,14 @@ class Content(io.RawIOBase):
             size -= passed
         return True
 
+    def pass_over(self, size: int) -> bool:
+        """As ``skip``, but what is passed over of a plain file is not read, and does not count in ``sha256``."""
+        if self.compressed:
+            return self.skip(size)
+        left = size - len(self._ahead[:size])
+        self._ahead = self._ahead[size:]
+        return self._file.seek(left, io.SEEK_CUR) <= self.path.stat().st_size
+
     def close(self) -> None:
         """Let go of the file."""
         if not self.closed:

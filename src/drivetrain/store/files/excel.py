@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from itertools import islice
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from python_calamine import CalamineSheet
 
 Cell = str | int | float | bool | datetime.time | datetime.date | datetime.datetime | datetime.timedelta
-_LARGEST = 512 * 1024 * 1024  # bytes, unpacked: a sheet is in memory as a whole
+# A sheet is in memory as a whole, with all cells between those that hold anything.
+_LARGEST, _MOST_CELLS = 512 * 1024 * 1024, 20_000_000  # bytes, unpacked
+_CHUNK = 1024 * 1024
+_COLUMN, _ROW = re.compile(rb'<c [^>]*?r="([A-Z]{1,3})\d'), re.compile(rb'<row [^>]*?r="(\d{1,7})"')
 
 
 def read_excel(content: Content, written: Written) -> Iterator[Batch]:
@@ -81,11 +85,29 @@ def _check_size(file: BinaryIO, name: str) -> None:
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             size = sum(member.file_size for member in archive.infolist())
-            if size <= _LARGEST and (damaged := archive.testzip()):
-                raise zipfile.BadZipFile(f"{damaged} is damaged")
+            most = max((_cells(archive, member) for member in archive.infolist() if size <= _LARGEST), default=0)
+        if most > _MOST_CELLS:
+            why = f"a sheet reaches over {most:,} cells, more than {_MOST_CELLS:,}"
+            raise _invalid(name, why, "delete a value that stands far below or right of the table; or save it as CSV")
     if size > _LARGEST:
         raise _invalid(name, f"it has {size:,} bytes unpacked, more than {_LARGEST:,}", "save the sheet as CSV")
     file.seek(0)
+
+
+def _cells(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """How many cells a sheet reaches over. Raises BadZipFile for a part whose bytes are not what it says of them."""
+    columns, row, rest = {b"A"}, 1, b""
+    with archive.open(member) as part:
+        while chunk := part.read(_CHUNK):
+            if member.filename.startswith("xl/worksheets/"):
+                text = rest + chunk
+                columns.update(_COLUMN.findall(text))
+                row = max([row, *map(int, _ROW.findall(text))])
+                rest = text[text.rfind(b"<") :]
+    width = 0
+    for letter in max(columns, key=lambda column: (len(column), column)):
+        width = width * 26 + letter - 64  # A is 65
+    return row * width
 
 
 def _names(head: list[Cell], where: str) -> tuple[str, ...]:

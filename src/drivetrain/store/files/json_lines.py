@@ -69,6 +69,11 @@ def _batch(content: Content, lines: list[bytes], first: int, missing: frozenset[
     )
 
 
+def as_row(line: bytes) -> dict[str, str | None]:
+    """The values of one object as text. Raises msgspec.DecodeError, RecursionError for what is none."""
+    return {name: _text(value, frozenset()) for name, value in _decode(line).items()}
+
+
 def _text(value: Value, missing: frozenset[str]) -> str | None:
     if isinstance(value, str):
         return None if value in missing else value
