@@ -126,8 +126,8 @@ class Running:
         return dict(json.loads((self.home / ".drivetrain" / "run" / f"{service}.json").read_bytes()))
 
     def metrics(self) -> dict[tuple[str, ...], float]:
-        """Samples by name and the values of their labels; those of the label ``service`` come last."""
-        text = self.client.get("/metrics").text
+        """Samples by name and the values of their labels, ``service`` last; from whichever worker a new connection meets."""
+        text = self.client.get("/metrics", headers={"connection": "close"}).text
         return {
             (sample.name, *[value for name, value in sorted(sample.labels.items())]): sample.value
             for family in text_string_to_metric_families(text)
