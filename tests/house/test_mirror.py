@@ -54,9 +54,10 @@ THROUGH = {
     "ingest/test_mqtt.py": ("core/sources/things", "ingest/mqtt_connection", "ingest/mqtt_inbox"),
     "ingest/afar/test_listing.py": ("ingest/afar/open", "ingest/afar/store"),
     "ingest/test_rest.py": ("core/sources/web",),
+    "ingest/test_staging.py": ("ingest/origin",),
     "ingest/test_replay.py": ("ingest/destination", "store/quarantine"),
     "ingest/test_content.py": ("store/files/content",),
-    "ingest/test_evolution.py": ("ingest/readership",),
+    "ingest/test_evolution.py": ("ingest/columns", "ingest/readership"),
     "monitor/test_monitor.py": (
         "monitor/advice", "monitor/columns", "monitor/findings", "monitor/timeline", "monitor/traffic",
     ),

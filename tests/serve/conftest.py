@@ -126,7 +126,7 @@ class Running:
         return dict(json.loads((self.home / ".drivetrain" / "run" / f"{service}.json").read_bytes()))
 
     def metrics(self) -> dict[tuple[str, ...], float]:
-        """Samples by name and the values of their labels, ``service`` last; from whichever worker a new connection meets."""
+        """Samples by name and the values of their labels, ``service`` last; from any worker: by a new connection."""
         text = self.client.get("/metrics", headers={"connection": "close"}).text
         return {
             (sample.name, *[value for name, value in sorted(sample.labels.items())]): sample.value

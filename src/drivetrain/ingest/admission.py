@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import duckdb
+import pyarrow.dataset as ds
 
 from drivetrain.core.contract import Contract, Freshness
 from drivetrain.core.errors import Refused
 from drivetrain.core.schema import ColumnType, Schema
-from drivetrain.ingest.judging import STORED, Judged
-from drivetrain.ingest.staging import Origin
+from drivetrain.ingest.origin import Origin
+from drivetrain.ingest.staging import Staging
 from drivetrain.store.casting import quoted
 
 _EXAMPLES = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def admit(judged: Judged, contract: Contract, where: str, *, stored: bool) -> None:
-    """Raise Refused when the judged load as a whole breaks the contract; ``stored``: rows stand in the table beside."""
+def admit(judged: Staging, contract: Contract, schema: Schema, stored: ds.Dataset | None, where: str) -> None:
+    """Raise Refused when the judged load as a whole breaks the contract; ``stored`` rows stay in the table beside."""
     new, old = judged.count(Origin.SOURCE), judged.count(Origin.STORED)
     if new.rows:
         _check_volume(new.rows, contract, where)
@@ -26,14 +28,14 @@ def admit(judged: Judged, contract: Contract, where: str, *, stored: bool) -> No
         if count.bad > contract.max_bad_share * count.rows:
             raise _too_many_bad(judged, origin, contract, where)
     if contract.freshness is not None:
-        good = "(SELECT * FROM judged WHERE drivetrain_reasons = '')"
-        check_freshness(judged.sql, [good, *([STORED] if stored else [])], judged.schema, contract.freshness, where)
+        rows = [one for one in (judged.good_rows(), stored) if one is not None]
+        check_freshness(judged.sql, rows, schema, contract.freshness, where)
 
 
 def check_freshness(
-    sql: duckdb.DuckDBPyConnection, relations: list[str], schema: Schema, freshness: Freshness, where: str
+    sql: duckdb.DuckDBPyConnection, rows: Sequence[ds.Dataset], schema: Schema, freshness: Freshness, where: str
 ) -> None:
-    """Raise Refused when the newest value in the relations is too old, is no time, or there is none."""
+    """Raise Refused when the newest value in the rows is too old, is no time, or there is none."""
     column = schema.column(freshness.column)
     place = f"{where}, freshness of {column.name}"
     if column.type not in (ColumnType.DATE, ColumnType.TIMESTAMP):
@@ -43,7 +45,7 @@ def check_freshness(
             where=place,
             hint="declare it as date or timestamp",
         )
-    found = [moment for relation in relations if (moment := _newest(sql, column.name, relation)) is not None]
+    found = [moment for one in rows if (moment := _newest(sql, column.name, one)) is not None]
     if not found or max(found) < datetime.now(UTC) - timedelta(hours=freshness.max_age_hours):
         raise Refused(
             "stale",
@@ -53,8 +55,10 @@ def check_freshness(
         )
 
 
-def _newest(sql: duckdb.DuckDBPyConnection, column: str, relation: str) -> datetime | None:
-    row = sql.execute(f"SELECT epoch_us(max({quoted(column)})) FROM {relation}").fetchone()
+def _newest(sql: duckdb.DuckDBPyConnection, column: str, rows: ds.Dataset) -> datetime | None:
+    sql.register("moments", rows)
+    row = sql.execute(f"SELECT epoch_us(max({quoted(column)})) FROM moments").fetchone()
+    sql.unregister("moments")
     assert row is not None
     return None if row[0] is None else _EPOCH + timedelta(microseconds=row[0])
 
@@ -72,7 +76,7 @@ def _check_volume(rows: int, contract: Contract, where: str) -> None:
         )
 
 
-def _too_many_bad(judged: Judged, origin: Origin, contract: Contract, where: str) -> Refused:
+def _too_many_bad(judged: Staging, origin: Origin, contract: Contract, where: str) -> Refused:
     count, reasons = judged.count(origin), judged.reasons(origin)
     rest = [f"and {len(reasons) - _EXAMPLES} more kinds"] if len(reasons) > _EXAMPLES else []
     lines = "".join(f"\n  {line}" for line in [*reasons[:_EXAMPLES], *rest])

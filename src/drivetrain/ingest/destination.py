@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -12,8 +14,10 @@ from drivetrain.core.artifacts import Dataset
 from drivetrain.core.contract import Contract
 from drivetrain.core.decoding import read_json
 from drivetrain.core.schema import Column, Schema
+from drivetrain.ingest.keys import Numbers
 from drivetrain.ingest.rules import is_nullable
 from drivetrain.store.catalog import Catalog
+from drivetrain.store.parts import Part, without
 from drivetrain.store.quarantine import Pin, Quarantine
 from drivetrain.store.tables import Commit, Table, arrow_schema, schema_of
 
@@ -66,14 +70,31 @@ class Destination:
         rows = self.rows()
         return Schema(()) if rows is None else schema_of(rows.schema)
 
-    def append(self, good: pa.RecordBatchReader, schema: Schema, added: int, said: tuple[Standing, str]) -> None:
+    def append(self, added: Sequence[Part], schema: Schema, said: tuple[Standing, str]) -> None:
         """Add rows, and the new standing and digest, in one commit."""
-        before = self._state.commit.rows if self._state is not None else 0
-        self._table.append(_reader(good, schema), _commit(said, before + added))
+        self._table.place(added, _stored(schema), self._commit(said, added))
 
-    def overwrite(self, good: pa.RecordBatchReader, schema: Schema, count: int, said: tuple[Standing, str]) -> None:
-        """Put ``count`` rows in place of those that stand there, with the new standing and digest, in one commit."""
-        self._table.overwrite(_reader(good, schema), _commit(said, count))
+    def overwrite(self, rows: Sequence[Part], schema: Schema, said: tuple[Standing, str]) -> None:
+        """Put rows in place of all that stand there, with the new standing and digest, in one commit."""
+        commit = Commit(_text(said[0]), said[1], sum(part.rows for part in rows))
+        self._table.place(rows, _stored(schema), commit, overwrite=True)
+
+    def replace(
+        self, added: Sequence[Part], gone: Callable[[Path], Numbers], work: Path, said: tuple[Standing, str]
+    ) -> None:
+        """Add rows, and take out those that ``gone`` names in each file that stands there, in one commit."""
+        kept, removed, lost = [], [], 0
+        for name in self._table.files():
+            numbers = gone(self._table.path / name)
+            if len(numbers):
+                kept += without(self._table.path / name, numbers, work)
+                removed.append(name)
+                lost += len(numbers)
+        self._table.exchange([*kept, *added], removed, self._commit(said, added, lost))
+
+    def _commit(self, said: tuple[Standing, str], added: Sequence[Part], lost: int = 0) -> Commit:
+        before = self._state.commit.rows if self._state is not None else 0
+        return Commit(_text(said[0]), said[1], before - lost + sum(part.rows for part in added))
 
     def dataset(self, contract: Contract) -> Dataset:
         """The artefact of what stands there."""
@@ -89,12 +110,10 @@ class Destination:
         )
 
 
-def _commit(said: tuple[Standing, str], rows: int) -> Commit:
-    standing, digest = said
-    return Commit(msgspec.json.encode(standing).decode(), digest, rows)
+def _text(standing: Standing) -> str:
+    return msgspec.json.encode(standing).decode()
 
 
-def _reader(rows: pa.RecordBatchReader, schema: Schema) -> pa.RecordBatchReader:
-    """The rows in the types of the store; nullable at rest, since a later contract may allow what this one does not."""
-    target = arrow_schema(Schema(tuple(Column(column.name, column.type) for column in schema.columns)))
-    return pa.RecordBatchReader.from_batches(target, (batch.cast(target) for batch in rows))
+def _stored(schema: Schema) -> pa.Schema:
+    """Nullable at rest, since a later contract may allow what this one does not."""
+    return arrow_schema(Schema(tuple(Column(column.name, column.type) for column in schema.columns)))

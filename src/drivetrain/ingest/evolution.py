@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from drivetrain.core.contract import Contract
 from drivetrain.core.errors import Refused
 from drivetrain.core.schema import Column, ColumnType, Schema, SchemaChange
+from drivetrain.ingest.columns import Columns, Found, wider
 from drivetrain.ingest.readership import readership
-from drivetrain.ingest.staging import Found, Staging
 from drivetrain.store.catalog import Catalog
 
 _HALF = 0.5
-_WIDER = {
-    frozenset({ColumnType.INTEGER, ColumnType.NUMBER}): ColumnType.NUMBER,
-    frozenset({ColumnType.DATE, ColumnType.TIMESTAMP}): ColumnType.TIMESTAMP,
-}
 
 
 @dataclass(frozen=True)
@@ -28,19 +24,19 @@ class Evolution:
     changes: tuple[SchemaChange, ...]
 
 
-def evolve(staging: Staging, contract: Contract, known: tuple[str, ...], table: Schema) -> Evolution:
-    """Resolve the columns of the staged source rows; ``known`` and ``table`` are those of the load before, if any.
+def evolve(columns: Columns, contract: Contract, known: tuple[str, ...], table: Schema) -> Evolution:
+    """Resolve the columns of the rows that passed; ``known`` and ``table`` are those of the load before, if any.
 
     A contract says the type of its columns. Others have the type the source declares, else the one the table holds,
     else the narrowest that all values are written like. A held type gives way, to one that takes both old and new
     values, where the source declares another, or where most new values (two at least) are not of it and they are more
     than the bad rows that the contract puts up with.
     """
-    before = known or _first(staging.portions)
-    every = tuple(dict.fromkeys([*before, *(name for found in staging.portions.values() for name in found.columns)]))
-    source = tuple(name for name in every if name not in _gone(before, staging.portions))
+    before = known or _first(columns.portions)
+    every = tuple(dict.fromkeys([*before, *(name for found in columns.portions.values() for name in found.columns)]))
+    source = tuple(name for name in every if name not in _gone(before, columns.portions))
     held = {column.name: column.type for column in table.columns}
-    seen = _seen(staging, contract, every, held)
+    seen = _seen(columns, contract, every, held)
     old = Schema(tuple(Column(name, held.get(name, seen.get(name, ColumnType.TEXT))) for name in before))
     changes = old.changes_to(Schema(tuple(Column(name, seen[name]) for name in source)))
     ruled = {name: rule.type for name, rule in contract.columns.items()}
@@ -74,37 +70,18 @@ def _gone(before: tuple[str, ...], portions: Mapping[str, Found]) -> set[str]:
 
 
 def _seen(
-    staging: Staging, contract: Contract, names: tuple[str, ...], held: Mapping[str, ColumnType]
+    columns: Columns, contract: Contract, names: tuple[str, ...], held: Mapping[str, ColumnType]
 ) -> dict[str, ColumnType]:
     """The type of each column by what the source says and holds now."""
-    expected = {name: contract.columns[name].type if name in contract.columns else held.get(name) for name in names}
-    declared = _declared(staging.portions)
-    columns = tuple(Column(name, kind) for name, kind in expected.items() if kind is not None and name in held)
-    most = max(_HALF, contract.max_bad_share)
-    lost = {name for name, (bad, of) in staging.unreadable(Schema(columns)).items() if bad > 1 and bad > most * of}
-    open_columns = [name for name in names if expected[name] is None and name not in declared]
-    inferred = staging.infer([name for name in (*open_columns, *sorted(lost)) if name in staging.columns])
-    seen = {}
+    most, seen = max(_HALF, contract.max_bad_share), {}
     for name in names:
-        kind = expected[name]
+        kind = contract.columns[name].type if name in contract.columns else held.get(name)
+        values = columns.readable.get(name) if name in held else None
         if kind is None:
-            kind = declared.get(name) or inferred.get(name, ColumnType.TEXT)
-        elif name in lost:
-            kind = wider(kind, inferred[name])
-        elif name in declared and name not in contract.columns:
-            kind = wider(kind, declared[name])
+            kind = columns.declared.get(name) or columns.looks.get(name, ColumnType.TEXT)
+        elif values is not None and values.looks is not None and values.bad > 1 and values.bad > most * values.values:
+            kind = wider(kind, values.looks)
+        elif name in columns.declared and name not in contract.columns:
+            kind = wider(kind, columns.declared[name])
         seen[name] = kind
     return seen
-
-
-def _declared(portions: Mapping[str, Found]) -> dict[str, ColumnType]:
-    types: dict[str, ColumnType] = {}
-    for found in portions.values():
-        for column in found.declared.columns if found.declared else ():
-            types[column.name] = wider(types.get(column.name, column.type), column.type)
-    return types
-
-
-def wider(one: ColumnType, other: ColumnType) -> ColumnType:
-    """The narrowest type that takes the values of both."""
-    return one if one is other else _WIDER.get(frozenset({one, other}), ColumnType.TEXT)

@@ -6,9 +6,9 @@ the pin of the quarantine. Only the second one counts, so a kill at any moment n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from drivetrain.core.artifacts import Dataset
 from drivetrain.core.credentials import NoSecrets, Secrets
@@ -18,12 +18,13 @@ from drivetrain.core.events import Progress, silent
 from drivetrain.core.schema import Column, Schema
 from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest.admission import admit, check_freshness
+from drivetrain.ingest.columns import Columns
 from drivetrain.ingest.destination import Destination, Standing
 from drivetrain.ingest.evolution import Evolution, evolve, refuse_changes
-from drivetrain.ingest.judging import STORED, Judged, judge
+from drivetrain.ingest.origin import Origin
 from drivetrain.ingest.reading import Batch, Place, Position, Reader, open_reader
 from drivetrain.ingest.rules import check_columns, row_digest
-from drivetrain.ingest.staging import Origin, Staging
+from drivetrain.ingest.staging import Staging
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.locks import held
 
@@ -56,24 +57,41 @@ def place_of(catalog: Catalog, secrets: Secrets) -> Place:
 
 
 def ingest_from(
-    reader: Reader, spec: SourceSpec, name: str, catalog: Catalog, progress: Progress = silent, *, accept_schema: bool
+    reader: Reader,
+    spec: SourceSpec,
+    name: str,
+    catalog: Catalog,
+    progress: Progress = silent,
+    *,
+    accept_schema: bool = False,
 ) -> Dataset:
     """``ingest`` with a reader that is open already, and stays so."""
-    with _workplace(catalog, name) as (target, staging):
-        if target.exists:
-            reader.commit(target.standing.reader)  # again: the process may have ended right after the table's commit
-        positions, size = _stage(reader, target.standing.reader, staging, progress)
-        load = _Load(name, spec, target, staging, positions)
-        if load.is_nothing:
-            _check_standing(load)
-            progress(size, size, "nothing new")
-            return target.dataset(spec.contract)
-        judged, evolution = _judge(load, catalog, accept_schema=accept_schema)
-        cursor = _commit(load, judged, evolution)
-        reader.commit(cursor)
-        count = judged.count(Origin.SOURCE)
-        progress(size, size, f"{count.rows:,} rows, {count.bad:,} bad")
-        return Destination(catalog, name).dataset(spec.contract)
+    with _held(catalog, name):
+        load = _Load(name, spec, Destination(catalog, name), catalog.work_path("ingest", digest_of(name)))
+        if load.target.exists:
+            reader.commit(load.target.standing.reader)  # again: the process may have ended right after the commit
+        evolution: Evolution | None = None
+        reading = True
+        while True:
+            with load.staging(evolution) as staging:
+                positions, size = _stage(reader, load, staging, progress) if reading else ((), 0.0)
+                if staging.rows and not positions:  # the whole of a source that is as it was
+                    reading = False
+                    continue
+                if not (staging.rows if load.target.exists else staging.has_something) and load.may_stay:
+                    _check_standing(load, staging)
+                    progress(size, size, "nothing new")
+                    return load.target.dataset(spec.contract)
+                if evolution is None:
+                    evolution = _evolve(load, staging, catalog, accept_schema=accept_schema)
+                    if staging.unsettled or not staging.columns.holds(evolution.table):
+                        continue  # once more, in the types that all rows together turned out to have
+                _judge(load, staging, evolution)
+                cursor = _commit(load, staging, evolution, positions)
+                count = staging.count(Origin.SOURCE)
+            reader.commit(cursor)
+            progress(size, size, f"{count.rows:,} rows, {count.bad:,} bad")
+            return Destination(catalog, name).dataset(spec.contract)
 
 
 def replay(spec: SourceSpec, name: str, catalog: Catalog, progress: Progress = silent) -> Dataset:
@@ -82,34 +100,36 @@ def replay(spec: SourceSpec, name: str, catalog: Catalog, progress: Progress = s
     Gives the same Dataset again when none passes. Raises NotFound before the first load, and Refused when the
     contract cannot be evaluated or speaks of other columns or types than the table has.
     """
-    with _workplace(catalog, name) as (target, staging):
+    with _held(catalog, name):
+        target = Destination(catalog, name)
         if not target.exists:
             raise NotFound("dataset_unknown", "nothing was loaded yet", where=name, hint=f"`drivetrain ingest {name}`")
         waiting, total = target.quarantine.rows(), target.quarantine.pin.rows
         if waiting is None or not total:
             return target.dataset(spec.contract)
-        schema = _schema_to_replay(spec, target)
-        staging.add_quarantined(waiting, schema.names)
-        judged = judge(staging, spec.contract, schema, target.rows(), f"quarantine of {name}")
-        bad = judged.count(Origin.QUARANTINE).bad
-        progress(total, total, f"{total - bad:,} of {total:,} rows pass now")
-        if bad < total:
-            digest = digest_of(target.digest, "replay", spec.contract.model_dump(mode="json"))
-            pin = target.quarantine.replace(judged.bad(digest), bad, digest)
-            said = replace(target.standing, quarantine=pin)
-            target.append(judged.good([Origin.QUARANTINE]), schema, total - bad, (said, digest))
+        schema, work = _schema_to_replay(spec, target), catalog.work_path("ingest", digest_of(name))
+        columns = Columns(spec.contract, schema, schema)
+        with Staging(work, spec.contract, columns, f"quarantine of {name}") as staging:
+            staging.add_quarantined(waiting)
+            staging.part_repeats(target.rows())
+            bad = staging.count(Origin.QUARANTINE).bad
+            progress(total, total, f"{total - bad:,} of {total:,} rows pass now")
+            if bad < total:
+                digest = digest_of(target.digest, "replay", spec.contract.model_dump(mode="json"))
+                pin = target.quarantine.replace(staging.bad(digest), bad, digest)
+                said = replace(target.standing, quarantine=pin)
+                target.append(staging.files(Origin.QUARANTINE), schema, (said, digest))
         return Destination(catalog, name).dataset(spec.contract)
 
 
 @dataclass(frozen=True)
 class _Load:
-    """One run of ingest: what is staged, and where it goes."""
+    """One run of ingest: what is loaded, and where it goes."""
 
     name: str
     spec: SourceSpec
     target: Destination
-    staging: Staging
-    positions: tuple[Position, ...]
+    work: Path
 
     @property
     def where(self) -> str:
@@ -121,83 +141,91 @@ class _Load:
         return self.target.standing.contract == row_digest(self.spec.contract)
 
     @property
-    def is_nothing(self) -> bool:
-        return not self.staging.rows and (self.is_admitted or not self.target.exists)
+    def may_stay(self) -> bool:
+        """Whether nothing is left to do when nothing is new."""
+        return self.is_admitted or not self.target.exists
 
-    @property
-    def digest(self) -> str:
+    def staging(self, evolution: Evolution | None) -> Staging:
+        """An empty one, for rows of columns that are to be found out, or are known."""
+        columns = Columns(self.spec.contract, self.target.schema(), evolution.table if evolution else None)
+        return Staging(self.work, self.spec.contract, columns, self.where)
+
+    def digest(self, positions: tuple[Position, ...]) -> str:
         """The chain over the digest so far, what was read, how it was read, and the contract."""
         spec, digest = self.spec, self.target.digest
-        for content in [position.content for position in self.positions] or ["judged again"]:
+        for content in [position.content for position in positions] or ["judged again"]:
             options = spec.model_dump(mode="json", exclude={"contract"})
             digest = digest_of(digest, content, options, spec.contract.model_dump(mode="json"))
         return digest
 
 
-@contextmanager
-def _workplace(catalog: Catalog, name: str) -> Iterator[tuple[Destination, Staging]]:
-    with (
-        held(catalog.state / "locks" / f"ingest-{name}", f"the ingest of {name}"),
-        Staging(catalog.work_path("ingest", digest_of(name))) as staging,
-    ):
-        yield Destination(catalog, name), staging
+def _held(catalog: Catalog, name: str) -> AbstractContextManager[None]:
+    return held(catalog.state / "locks" / f"ingest-{name}", f"the ingest of {name}")
 
 
-def _stage(reader: Reader, cursor: str, staging: Staging, progress: Progress) -> tuple[tuple[Position, ...], float]:
+def _stage(reader: Reader, load: _Load, staging: Staging, progress: Progress) -> tuple[tuple[Position, ...], float]:
     """Stage what is new; gives the positions passed and the size of the source in bytes."""
     size = sum(portion.size for portion in reader.discover())
     positions = []
-    for item in reader.read(cursor):
+    for item in reader.read(load.target.standing.reader):
         if isinstance(item, Batch):
             staging.add(item)
             progress(item.done, size, f"{staging.rows:,} rows")
         else:
             positions.append(item)
+    staging.settle()
     return tuple(positions), size
 
 
-def _check_standing(load: _Load) -> None:
+def _check_standing(load: _Load, staging: Staging) -> None:
     """Nothing is new: there must be rows, and the newest must still be fresh."""
     rows, freshness = load.target.rows(), load.spec.contract.freshness
     if rows is None:
         raise InvalidInput("no_rows", "there is not one row", where=load.where, hint="look into the files of `path`")
     if freshness is not None:
-        load.staging.sql.register(STORED, rows)
-        check_freshness(load.staging.sql, [STORED], load.target.schema(), freshness, load.where)
+        check_freshness(staging.sql, [rows], load.target.schema(), freshness, load.where)
 
 
-def _judge(load: _Load, catalog: Catalog, *, accept_schema: bool) -> tuple[Judged, Evolution]:
-    """Judge the staged rows, and the stored ones with them when their types or rules changed."""
-    target, staging, contract = load.target, load.staging, load.spec.contract
-    evolution = evolve(staging, contract, target.standing.columns, target.schema())
+def _evolve(load: _Load, staging: Staging, catalog: Catalog, *, accept_schema: bool) -> Evolution:
+    contract, target = load.spec.contract, load.target
+    evolution = evolve(staging.columns, contract, target.standing.columns, target.schema())
     if evolution.changes and not accept_schema:
         raise refuse_changes(evolution.changes, load.name, catalog)
     check_columns(contract, evolution.source, load.where)
-    stored = target.rows()
+    return evolution
+
+
+def _judge(load: _Load, staging: Staging, evolution: Evolution) -> None:
+    """Judge the load as a whole, and the stored rows with it when their types or rules changed."""
+    stored = None if staging.whole else load.target.rows()
     if stored is not None and (evolution.changes or not load.is_admitted):
-        staging.add_stored(stored, target.label)
+        staging.judge_stored(stored, load.target.label)
         stored = None
-    judged = judge(staging, contract, evolution.table, stored, load.where)
-    admit(judged, contract, load.where, stored=stored is not None)
-    return judged, evolution
+    staging.part_repeats(stored)
+    admit(staging, load.spec.contract, evolution.table, stored, load.where)
 
 
-def _commit(load: _Load, judged: Judged, evolution: Evolution) -> str:
+def _commit(load: _Load, staging: Staging, evolution: Evolution, positions: tuple[Position, ...]) -> str:
     """Write quarantine and table, where anything changes; gives the cursor from which the next load starts."""
-    target, digest = load.target, load.digest
-    new, old = judged.count(Origin.SOURCE), judged.count(Origin.STORED)
-    cursor = load.positions[-1].cursor if load.positions else target.standing.reader
+    target, digest = load.target, load.digest(positions)
+    new, old = staging.count(Origin.SOURCE), staging.count(Origin.STORED)
+    cursor = positions[-1].cursor if positions else target.standing.reader
     if not (new.rows or old.bad or evolution.changes):
         return cursor
     pin, bad = target.quarantine.pin, new.bad + old.bad
-    if bad:
-        pin = target.quarantine.add(judged.bad(digest), bad, digest)
-    said = Standing(cursor, evolution.source, row_digest(load.spec.contract), pin)
-    if evolution.changes or old.bad:
-        good = judged.good([Origin.STORED, Origin.SOURCE])
-        target.overwrite(good, evolution.table, new.rows + old.rows - bad, (said, digest))
+    if staging.whole and (bad or pin.rows):
+        pin = target.quarantine.replace(staging.bad(digest), bad, digest)
+    elif bad:
+        pin = target.quarantine.add(staging.bad(digest), bad, digest)
+    said = Standing(cursor, evolution.source, row_digest(load.spec.contract), pin), digest
+    if staging.whole:
+        target.overwrite(staging.files(Origin.SOURCE), evolution.table, said)
+    elif evolution.changes or old.bad:
+        target.overwrite(staging.files(Origin.STORED, Origin.SOURCE), evolution.table, said)
+    elif staging.keys.changing and target.exists:
+        target.replace(staging.files(Origin.SOURCE), staging.keys.replaced, load.work, said)
     else:
-        target.append(judged.good([Origin.SOURCE]), evolution.table, new.rows - new.bad, (said, digest))
+        target.append(staging.files(Origin.SOURCE), evolution.table, said)
     return cursor
 
 

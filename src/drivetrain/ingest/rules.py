@@ -20,11 +20,16 @@ _SHOWN = 60  # characters of a bad value in a reason
 
 @dataclass(frozen=True)
 class Rule:
-    """``broken`` is an SQL condition over typed columns and ``RAW``, true for a bad row; ``reason`` an SQL text."""
+    """``broken`` is an SQL condition over typed columns and ``RAW``, true for a bad row; ``reason`` an SQL text.
+
+    ``screen`` is true for every bad row whose values are all of their types, perhaps for others too. It reads ``RAW``
+    only of text columns and of those with a pattern. Empty: the types say it already.
+    """
 
     label: str
     broken: str
     reason: str
+    screen: str
 
 
 @dataclass(frozen=True)
@@ -73,13 +78,15 @@ def compile_rules(contract: Contract, schema: Schema, where: str) -> tuple[Rule,
         rules.append(_type_rule(column))
         if not is_nullable(contract, column.name):
             raw = _raw(column.name)
-            rules.append(Rule(f"column {column.name}", f"{raw} IS NULL", literal(f"{column.name}: is missing")))
+            said = literal(f"{column.name}: is missing")
+            rules.append(Rule(f"column {column.name}", f"{raw} IS NULL", said, f"{quoted(column.name)} IS NULL"))
         if column.name in contract.columns:
             rules += _column_rules(column, contract.columns[column.name], where)
     for check in contract.checks:
         shown = literal(f"check {check.name}: ")
         said = f"CASE WHEN ({check.sql}\n) IS NULL THEN 'has no answer, a value is missing' ELSE 'is not true' END"
-        rules.append(Rule(f"check {check.name}", f"({check.sql}\n) IS NOT TRUE", f"{shown} || {said}"))
+        broken = f"({check.sql}\n) IS NOT TRUE"
+        rules.append(Rule(f"check {check.name}", broken, f"{shown} || {said}", broken))
     return tuple(rules)
 
 
@@ -96,30 +103,34 @@ def shown(columns: tuple[str, ...]) -> str:
 
 
 def _column_rules(column: Column, rule: ColumnRule, where: str) -> Iterator[Rule]:
-    label, value, raw = f"column {column.name}", quoted(column.name), _raw(column.name)
+    value, raw = quoted(column.name), _raw(column.name)
     if (rule.min is not None or rule.max is not None) and column.type not in _NUMERIC:
         raise InvalidInput(
             "contract_invalid",
             f"`min` and `max` need numbers; the column is {column.type}",
-            where=f"{where}, {label}",
+            where=f"{where}, column {column.name}",
             hint="declare it as integer or number, or write a custom check",
         )
     if rule.min is not None:
-        yield Rule(label, f"{value} < {rule.min!r}", _reason(column, f"is below {rule.min:.15g}"))
+        yield _rule(column, f"{value} < {rule.min!r}", f"is below {rule.min:.15g}")
     if rule.max is not None:
-        yield Rule(label, f"{value} > {rule.max!r}", _reason(column, f"is above {rule.max:.15g}"))
+        yield _rule(column, f"{value} > {rule.max!r}", f"is above {rule.max:.15g}")
     if rule.one_of is not None:
         allowed = ", ".join(f"CAST({literal(choice)} AS {SQL_TYPE[column.type]})" for choice in rule.one_of)
         broken = f"{value} NOT IN ({allowed})" if allowed else f"{value} IS NOT NULL"
-        yield Rule(label, broken, _reason(column, f"is not one of {examples(rule.one_of)}"))
+        yield _rule(column, broken, f"is not one of {examples(rule.one_of)}")
     if rule.pattern is not None:
         broken = f"NOT regexp_full_match({raw}, {literal(rule.pattern)})"
-        yield Rule(label, broken, _reason(column, f"does not match {rule.pattern}"))
+        yield _rule(column, broken, f"does not match {rule.pattern}")
+
+
+def _rule(column: Column, broken: str, what: str) -> Rule:
+    return Rule(f"column {column.name}", broken, _reason(column, what), broken)
 
 
 def _type_rule(column: Column) -> Rule:
     broken = f"{_raw(column.name)} IS NOT NULL AND {quoted(column.name)} IS NULL"
-    return Rule(f"column {column.name}", broken, _reason(column, f"is not {MEANING[column.type]}"))
+    return Rule(f"column {column.name}", broken, _reason(column, f"is not {MEANING[column.type]}"), "")
 
 
 def _reason(column: Column, what: str) -> str:

@@ -1,205 +1,276 @@
-"""Where the rows of one load stand, as text, between the source and the table. Spills to disk beyond its memory."""
+"""Where the rows of one load stand between the source and the table: good ones in files, bad ones in a list.
+
+Rows are judged in a thread of their own while the next ones are read. Nothing here is held in memory as a whole.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
-from drivetrain.core.errors import InvalidInput
+from drivetrain.core.contract import Contract
+from drivetrain.core.errors import Refused
 from drivetrain.core.schema import ColumnType, Schema
+from drivetrain.ingest.columns import Columns
+from drivetrain.ingest.judging import SEPARATOR, Bad, Judge
+from drivetrain.ingest.keys import Keys, key_contract
+from drivetrain.ingest.origin import Origin
 from drivetrain.ingest.reading import Batch
-from drivetrain.store.casting import INFERRED, listed, literal, looks_like, quoted, typed
+from drivetrain.store.casting import literal, quoted
 from drivetrain.store.files.batches import Change
-from drivetrain.store.tables import schema_of
+from drivetrain.store.parts import Part, Parts
 
-_MEMORY = "1GB"
-_SAMPLE = 2_000  # rows
-HIDDEN = ("drivetrain_origin", "drivetrain_load", "drivetrain_portion", "drivetrain_row")
-"""Columns beside the source's: the Origin, the load that found the row bad (NULL: this one), its portion and number."""
-
-
-class Origin(StrEnum):
-    """Where a staged row comes from; rows that stood in the table come first in every order."""
-
-    STORED = "0"
-    QUARANTINE = "1"
-    SOURCE = "2"
+_MEMORY = "512MB"
+_AHEAD = 3  # batches
+_ROWS = 65_536
+_BAD = "origin VARCHAR, load VARCHAR, portion VARCHAR, row BIGINT, raw VARCHAR, reasons VARCHAR"
 
 
 @dataclass
-class Found:
-    """What a portion said of its columns."""
+class Count:
+    """Rows of one origin: all of them, and the bad ones."""
 
-    columns: dict[str, None] = field(default_factory=dict)
-    declared: Schema | None = None
-    optional: bool = False
+    rows: int = 0
+    bad: int = 0
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some rows with where each stood: columns ``load`` (null: this one), ``portion`` and ``row``."""
+
+    origin: Origin
+    rows: pa.Table
+    places: pa.Table
+    change: Change = Change.ADD
 
 
 class Staging:
-    """The staged rows, in a DuckDB that reaches neither files nor network. Use it as a context manager."""
+    """The staged rows, and a DuckDB that reaches neither files nor network. Use it as a context manager."""
 
-    def __init__(self, work: Path, memory: str = _MEMORY) -> None:
-        self._work = work
+    def __init__(self, work: Path, contract: Contract, columns: Columns, where: str) -> None:
         shutil.rmtree(work, ignore_errors=True)  # what a killed load left
         work.mkdir(parents=True)
+        self._work, self._contract, self._where = work, contract, where
+        self.columns = columns
+        self.counts = {origin: Count() for origin in Origin}
+        self.good = {origin: Parts(work) for origin in Origin}
+        self.rows = 0
+        self.whole = False
+        self.unsettled = False
+        """Whether a rule speaks of a column that had not been seen when it was needed: read again, it may be there."""
         self.sql = duckdb.connect(
             config={
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
-                "memory_limit": memory,
+                "memory_limit": _MEMORY,
                 "temp_directory": str(work),
             }
         )
         self.sql.execute("SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true")
-        types = ("VARCHAR", "VARCHAR", "VARCHAR", "BIGINT")
-        hidden = ", ".join(f"{column} {kind}" for column, kind in zip(HIDDEN, types, strict=True))
-        self.sql.execute(f"CREATE TABLE staged ({hidden})")
-        self.sql.execute(f"CREATE TABLE broken ({hidden}, reason VARCHAR, raw VARCHAR)")
-        self.columns: dict[str, None] = {}
-        self.portions: dict[str, Found] = {}
-        self.rows = 0
-        self.latest = ""
+        self.sql.execute(f"CREATE TABLE bad ({_BAD})")
+        self.keys = Keys(contract, self.sql)
+        self._judge: Judge | None = None
+        self._key_judge: Judge | None = None
+        self._judging = ThreadPoolExecutor(1, "judging")
+        self._ahead: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._judging.shutdown(cancel_futures=True)
         self.sql.close()
         shutil.rmtree(self._work, ignore_errors=True)
 
+    # --- rows come in -------------------------------------------------------------------------------------------
+
     def add(self, batch: Batch) -> None:
         """Stage the rows of a source, broken ones included."""
-        assert batch.change is Change.ADD, "no kind of source that is registered changes rows yet"
-        found, self.latest = self.portions.setdefault(batch.portion, Found()), batch.portion
-        found.columns |= dict.fromkeys(batch.rows.column_names)
-        found.declared, found.optional = batch.declared or _types(batch.rows.schema), batch.optional_fields
-        origin = f"{literal(Origin.SOURCE)}, NULL, {literal(batch.portion)}"
-        if batch.rows.num_rows:
-            self._add(batch.rows.append_column("drivetrain_row", batch.numbers), batch.rows.column_names, origin)
-        if batch.broken:
-            rows = [(row.number, row.reason, row.text) for row in batch.broken]
-            columns = [pa.array(column) for column in zip(*rows, strict=True)]
-            self.sql.register("batch", pa.table(columns, names=["number", "reason", "line"]))
-            self.sql.execute(f"INSERT INTO broken SELECT {origin}, number, reason, to_json(line) FROM batch")
-            self.sql.unregister("batch")
         self.rows += batch.rows.num_rows + len(batch.broken)
+        self._later(partial(self._add, batch))
 
-    def add_stored(self, rows: ds.Dataset, portion: str) -> None:
-        """Stage the rows of a table again, as text."""
-        columns = rows.schema.names
-        self._widen(columns)
-        as_text = ", ".join(f"CAST({quoted(column)} AS VARCHAR)" for column in columns)
-        self.sql.register("stored", rows)
-        self.sql.execute(
-            f"INSERT INTO staged ({', '.join(HIDDEN)}, {listed(columns)}) SELECT {literal(Origin.STORED)}, "
-            f"NULL, {literal(portion)}, row_number() OVER (), {as_text} FROM stored"
-        )
-        self.sql.unregister("stored")
+    def judge_stored(self, rows: ds.Dataset, portion: str) -> None:
+        """Stage the rows of the table again, but those that the source has changed."""
+        texts = {column.name for column in self.columns.schema.columns if column.type is ColumnType.TEXT}
+        chosen = [
+            f"CAST({quoted(n)} AS VARCHAR) AS {quoted(n)}" if n in texts else quoted(n) for n in rows.schema.names
+        ]
+        first = 1
+        for batch in self._stream(rows, ", ".join(chosen), self.keys.unchanged):
+            places = _places(portion, pa.array(np.arange(first, first + batch.num_rows)))
+            first += batch.num_rows
+            self._later(partial(self._stage, _Rows(Origin.STORED, batch, places)))
+        self.settle()
 
-    def add_quarantined(self, rows: ds.Dataset, columns: Iterable[str]) -> None:
+    def add_quarantined(self, rows: ds.Dataset) -> None:
         """Stage quarantined rows again from their raw values; rows that never had columns are broken as before."""
-        chosen = list(columns)
-        self._widen(chosen)
+        columns = self.columns.schema.names
+        values = [f"json_extract_string(raw, {literal(_json_path(name))}) AS {quoted(name)}" for name in columns]
         self.sql.register("quarantined", rows)
-        hidden = f"{literal(Origin.QUARANTINE)}, load, portion, row"
-        values = "".join(f", json_extract_string(raw, {literal(_json_path(column))})" for column in chosen)
+        said = literal(Origin.QUARANTINE)
         self.sql.execute(
-            f"INSERT INTO staged ({', '.join(HIDDEN)}{', ' if chosen else ''}{listed(chosen)}) "
-            f"SELECT {hidden}{values} FROM quarantined WHERE json_type(raw) = 'OBJECT'"
+            f"INSERT INTO bad SELECT {said}, load, portion, row, raw, array_to_string(reasons, {SEPARATOR}) "
+            "FROM quarantined WHERE json_type(raw) <> 'OBJECT'"
         )
-        self.sql.execute(
-            f"INSERT INTO broken SELECT {hidden}, array_to_string(reasons, chr(31)), raw FROM quarantined "
-            "WHERE json_type(raw) <> 'OBJECT'"
-        )
+        row = self.sql.execute("SELECT count(*) FROM bad").fetchone()
+        assert row is not None
+        count = self.counts[Origin.QUARANTINE]
+        count.rows, count.bad = row[0], row[0]
+        chosen = ", ".join(["load", "portion", "row", *values])
+        for batch in self._stream(rows, chosen, "WHERE json_type(raw) = 'OBJECT'"):
+            self._stage(_Rows(Origin.QUARANTINE, batch.select(columns), batch.select(["load", "portion", "row"])))
         self.sql.unregister("quarantined")
+        self.settle()
 
-    def infer(self, columns: Iterable[str]) -> dict[str, ColumnType]:
-        """The narrowest type that every staged value of a column is written like; text where there is no value."""
-        found = dict.fromkeys(columns, ColumnType.TEXT)
-        sample = f"(FROM staged LIMIT {_SAMPLE})"  # rules out most types before all rows are asked
-        possible = {
-            column: kinds for column in found if (kinds := self._fitting({column: INFERRED}, sample, 0)[column])
-        }
-        while possible:
-            fitting = self._fitting({column: kinds[:1] for column, kinds in possible.items()}, "staged", 1)
-            found |= {column: kinds[0] for column, kinds in fitting.items() if kinds}
-            possible = {column: kinds[1:] for column, kinds in possible.items() if not fitting[column] and kinds[1:]}
-        return found
+    def settle(self) -> None:
+        """Wait until all rows that came in are judged, and finish their files."""
+        while self._ahead:
+            self._ahead.popleft().result()
+        for parts in self.good.values():
+            parts.close()
 
-    def unreadable(self, schema: Schema) -> dict[str, tuple[int, int]]:
-        """Of each column's values from the source: how many are not of its type, and how many there are."""
-        columns = [column for column in schema.columns if column.name in self.columns]
-        if not columns:
-            return {}
-        counts = (
-            f"count({quoted(column.name)}), count({typed(quoted(column.name), column.type)})" for column in columns
-        )
-        numbers = _one(
-            self.sql.execute(
-                f"SELECT {', '.join(counts)} FROM staged WHERE drivetrain_origin = {literal(Origin.SOURCE)}"
-            )
-        )
-        pairs = zip(numbers[::2], numbers[1::2], strict=True)
-        return {column.name: (every - good, every) for column, (every, good) in zip(columns, pairs, strict=True)}
+    # --- what came of them --------------------------------------------------------------------------------------
 
-    def _fitting(
-        self, asked: Mapping[str, tuple[ColumnType, ...]], relation: str, least: int
-    ) -> dict[str, tuple[ColumnType, ...]]:
-        """Of the types asked for each column, those that all its values, ``least`` or more, are written like."""
-        counts = [f"count({quoted(column)})" for column in asked]
-        counts += [f"count_if({looks_like(quoted(column), kind)})" for column, kinds in asked.items() for kind in kinds]
-        numbers = iter(_one(self.sql.execute(f"SELECT {', '.join(counts)} FROM {relation}")))
-        values = {column: next(numbers) for column in asked}
-        fits = {column: [(kind, next(numbers)) for kind in kinds] for column, kinds in asked.items()}
-        return {
-            column: tuple(kind for kind, count in pairs if least <= count == values[column])
-            for column, pairs in fits.items()
-        }
+    def files(self, *origins: Origin) -> tuple[Part, ...]:
+        """The files of good rows."""
+        return tuple(part for origin in origins for part in self.good[origin].files)
 
-    def _add(self, rows: pa.Table, columns: list[str], origin: str) -> None:
-        self._widen(columns)
-        self.sql.register("batch", rows)
-        self.sql.execute(
-            f"INSERT INTO staged ({', '.join(HIDDEN)}, {listed(columns)}) SELECT {origin}, drivetrain_row, "
-            f"{listed(columns)} FROM batch"
-        )
-        self.sql.unregister("batch")
+    def good_rows(self) -> ds.Dataset | None:
+        """All good rows; None when there is none."""
+        files = self.files(*Origin)
+        return ds.dataset([str(part.path) for part in files]) if files else None
 
-    def _widen(self, columns: Iterable[str]) -> None:
-        for column in columns:
-            if column not in self.columns:
-                near = next((known for known in self.columns if known.lower() == column.lower()), None)
-                if near is not None:
-                    raise InvalidInput(
-                        "column_twice",
-                        f"the columns {near!r} and {column!r} differ in upper and lower case only, which SQL ignores",
-                        where=self.latest,
-                        hint="give the column one name in all files",
-                    )
-                self.sql.execute(f"ALTER TABLE staged ADD COLUMN {quoted(column)} VARCHAR")
-                self.columns[column] = None
+    def count(self, origin: Origin) -> Count:
+        """How many rows of that origin there are, and how many are bad."""
+        return self.counts[origin]
+
+    def part_repeats(self, stored: ds.Dataset | None) -> None:
+        """Take out rows that repeat an earlier one or one of ``stored`` (they are bad), and rows changed later."""
+        out: dict[Origin, list[np.ndarray[tuple[int], np.dtype[np.int64]]]] = {origin: [] for origin in Origin}
+        for origin, repeats in self.keys.repeats(self.good, stored):
+            assert repeats.part.places is not None, "where a row stood is written when anything must be unique"
+            places = pq.read_table(repeats.part.places).take(pa.array(repeats.bad.positions))
+            self._note_bad(origin, repeats.bad, places)
+            out[origin].append(repeats.numbers)
+        out[Origin.SOURCE].append(self.keys.superseded())
+        for origin, found in out.items():
+            if sum(map(len, found)):
+                self.good[origin].remove(np.unique(np.concatenate(found)))
+
+    @property
+    def has_something(self) -> bool:
+        """Whether any row of the source is good or bad; rows that only say what goes are neither."""
+        return self.unsettled or bool(self.good[Origin.SOURCE].rows or self.counts[Origin.SOURCE].bad)
+
+    def reasons(self, origin: Origin) -> tuple[str, ...]:
+        """One example for each thing that was wrong, most frequent first, with how often it was."""
+        rows = self.sql.execute(
+            f"SELECT first(reason ORDER BY reason), count(*) AS times FROM (SELECT unnest(string_split("
+            f"reasons, {SEPARATOR})) AS reason FROM bad WHERE origin = {literal(origin)}) "
+            "GROUP BY regexp_replace(reason, '''.*''|[0-9]+', '', 'g') ORDER BY times DESC, 1"
+        ).fetchall()
+        return tuple(f"{reason} ({times:,} x)" for reason, times in rows)
+
+    def bad(self, load: str) -> pa.RecordBatchReader:
+        """The bad rows in order, as in ``quarantine.SCHEMA``; ``load`` is for rows that are bad first now."""
+        return self.sql.sql(
+            f"SELECT coalesce(load, {literal(load)}) AS load, portion, row, raw, string_split(reasons, {SEPARATOR}) AS "
+            "reasons FROM bad ORDER BY origin, bad.load, portion, row"
+        ).to_arrow_reader(_ROWS)
+
+    # --- in the thread of the judge -----------------------------------------------------------------------------
+
+    def _stream(self, rows: ds.Dataset, chosen: str, which: str) -> Iterator[pa.Table]:
+        """By a connection of its own, so that the rows can be staged while the rest is still to come."""
+        with self.sql.cursor() as sql:
+            sql.register("passing", rows)
+            for batch in sql.sql(f"FROM (SELECT {chosen} FROM passing {which})").to_arrow_reader(_ROWS):
+                yield pa.Table.from_batches([batch])
+
+    def _later(self, work: Callable[[], None]) -> None:
+        self._ahead.append(self._judging.submit(work))
+        if len(self._ahead) > _AHEAD:
+            self._ahead.popleft().result()
+
+    def _add(self, batch: Batch) -> None:
+        self.columns.see(batch, self.sql)
+        self.whole |= batch.change is Change.WHOLE
+        self._stage(_Rows(Origin.SOURCE, batch.rows, _places(batch.portion, batch.numbers), batch.change))
+        if batch.broken:
+            broken = batch.broken
+            lines = pa.array([row.text for row in broken], pa.string())
+            self.sql.register("lines", pa.table({"line": lines}))
+            raw = self.sql.sql("SELECT CAST(to_json(line) AS VARCHAR) FROM lines").to_arrow_table().column(0)
+            self.sql.unregister("lines")
+            bad = Bad(np.arange(len(broken)), raw.combine_chunks(), pa.array([row.reason for row in broken]))
+            self.counts[Origin.SOURCE].rows += len(broken)
+            self._note_bad(Origin.SOURCE, bad, _places(batch.portion, pa.array([row.number for row in broken])))
+
+    def _stage(self, staged: _Rows) -> None:
+        rows, origin = staged.rows, staged.origin
+        self.counts[origin].rows += rows.num_rows
+        if not rows.num_rows:
+            return
+        judge = self._judge_of(staged.change)
+        if judge is None:
+            return
+        learn = self.columns if origin is Origin.SOURCE and not self.columns.settled else None
+        verdict = judge.judge(rows, learn)
+        places = staged.places
+        if verdict.bad is not None:
+            self._note_bad(origin, verdict.bad, places.take(pa.array(verdict.bad.positions)))
+            places = places.take(pa.array(verdict.positions))
+        first = self.good[origin].rows
+        self.keys.note(origin, verdict.good, first, staged.change)
+        if staged.change is not Change.DROP and verdict.good.num_rows:
+            self.good[origin].write(verdict.good, places if self.keys.wanted else None)
+
+    def _judge_of(self, change: Change) -> Judge | None:
+        """The judge of the columns known so far; None while a column that the contract speaks of was not seen yet."""
+        schema = self.columns.schema
+        if not self.columns.settled and not set(self._contract.key) <= set(schema.names):
+            self.unsettled = True
+            return None
+        if change is Change.DROP:
+            keys = Schema(tuple(column for column in schema.columns if column.name in self._contract.key))
+            if self._key_judge is None or self._key_judge.schema != keys:
+                self._key_judge = Judge(key_contract(self._contract), keys, self.sql, self._where)
+            return self._key_judge
+        if self._judge is None or self._judge.schema != schema:
+            try:
+                self._judge = Judge(self._contract, schema, self.sql, self._where)
+            except Refused:
+                if self.columns.settled:
+                    raise
+                self.unsettled, self._judge = True, None
+        return self._judge
+
+    def _note_bad(self, origin: Origin, bad: Bad, places: pa.Table) -> None:
+        self.counts[origin].bad += len(bad.positions)
+        self.sql.register("found", places.append_column("raw", bad.raw).append_column("reasons", bad.reasons))
+        self.sql.execute(f"INSERT INTO bad SELECT {literal(origin)}, load, portion, row, raw, reasons FROM found")
+        self.sql.unregister("found")
 
 
-def _types(columns: pa.Schema) -> Schema | None:
-    """What the source says of the columns that are not text, if there are any."""
-    typed = pa.schema([field for field in columns if not pa.types.is_string(field.type)])
-    return schema_of(typed) if len(typed) else None
+def _places(portion: str, numbers: pa.Array) -> pa.Table:
+    count = len(numbers)
+    return pa.table(
+        {"load": pa.nulls(count, pa.string()), "portion": pa.repeat(portion, count), "row": numbers.cast(pa.int64())}
+    )
 
 
 def _json_path(column: str) -> str:
     return '$."' + column.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _one(result: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
-    row = result.fetchone()
-    assert row is not None
-    return tuple(row)

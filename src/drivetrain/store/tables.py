@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import NotFound
 from drivetrain.core.schema import Column, ColumnType, Schema
+from drivetrain.store.parts import Part
 
 _OURS = "drivetrain"
 _FIRST_COMMIT = "00000000000000000000.json"
@@ -105,6 +109,19 @@ class Table:
         """Replace the rows (older versions stay readable); gives the new version."""
         return self._write(rows, commit, "overwrite")
 
+    def place(self, added: Sequence[Part], schema: pa.Schema, commit: Commit, *, overwrite: bool = False) -> int:
+        """Make finished files part of the table, in place of all its rows with ``overwrite``; gives the new version."""
+        return self._place(added, (), schema, commit, overwrite=overwrite)
+
+    def exchange(self, added: Sequence[Part], removed: Sequence[str], commit: Commit) -> int:
+        """Make finished files part of the table in place of those ``removed`` (of ``files``); gives the new version."""
+        return self._place(added, removed, self.schema(), commit, overwrite=False)
+
+    def files(self) -> tuple[str, ...]:
+        """The paths, relative to the table, of the Parquet files that hold the newest version."""
+        actions = pa.table(self._newest().get_add_actions())
+        return tuple(actions.column("path").to_pylist())
+
     def read(self, version: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of a version (the newest by default). Raises NotFound when there is no such table or version."""
         return self.dataset(version).to_table(columns=list(columns) if columns else None)
@@ -146,6 +163,30 @@ class Table:
         else:
             write_deltalake(place, rows, mode="append", configuration=settings, commit_properties=said)
         return self._newest().version()
+
+    def _place(
+        self, added: Sequence[Part], removed: Sequence[str], columns: pa.Schema, commit: Commit, *, overwrite: bool
+    ) -> int:
+        self.path.mkdir(parents=True, exist_ok=True)
+        said = CommitProperties(custom_metadata={_OURS: msgspec.json.encode(commit).decode()})
+        schema, adds = DeltaSchema.from_arrow(columns), [self._take_in(part) for part in added]
+        if not self.exists():
+            create_table_with_add_actions(
+                str(self.path), schema, adds, partition_by=[], configuration=_KEEP, commit_properties=said
+            )
+            return self._newest().version()
+        now = int(time.time() * 1000)
+        gone = [RemoveAction(path, data_change=True, deletion_timestamp=now, partition_values={}) for path in removed]
+        mode = "overwrite" if overwrite else "append"
+        self._newest().create_write_transaction([*adds, *gone], mode, schema, [], commit_properties=said)
+        return self._newest().version()
+
+    def _take_in(self, part: Part) -> AddAction:
+        """Moved beside the table's files; until the commit names it, it is nobody's."""
+        path = part.path.rename(self.path / part.path.name)
+        counted = msgspec.json.encode({"numRecords": part.rows}).decode()
+        at = path.stat()
+        return AddAction(path.name, at.st_size, {}, at.st_mtime_ns // 1_000_000, data_change=True, stats=counted)
 
     def _newest(self) -> DeltaTable:
         """The table as it is now; read anew where its folder was deleted, and perhaps made again, meanwhile."""

@@ -37,8 +37,8 @@ class Batch:
     """Some rows of one portion, in order.
 
     ``rows`` holds text where the source has no types, so that a bad value is a bad row; else the source's own types.
-    ``change`` is what they do; ``PUT``, ``DROP`` and ``WHOLE`` need a contract with a ``key``. Of several changes to
-    one row in a load the last counts.
+    ``change`` is what they do; ``PUT`` and ``DROP`` need a contract with a ``key``, and the last change to a row in a
+    load counts. One reading only adds, or puts and drops, or is the whole.
     ``numbers`` [rows] counts within the portion from 1. ``declared`` gives the types where the source itself has
     types. With ``optional_fields`` a column that is absent is missing in these rows, not gone from the source.
     ``done`` is how much of the source has been passed, in the unit of ``Portion.size``.
