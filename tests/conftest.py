@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no reason to fail: an example may take as long as it takes.
@@ -143,6 +144,22 @@ def drivetrain():
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
         assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return call
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """The same commands in this process, for whoever gives many of them: nothing is started for each."""
+
+    def call(*arguments: object, cwd: Path, code: int | None = 0):
+        from drivetrain.cli.main import cli
+
+        monkeypatch.chdir(cwd)
+        done = CliRunner().invoke(cli, [*map(str, arguments)], env={"COLUMNS": "200"})
+        assert "Traceback" not in done.stderr, done.stderr
+        assert code is None or done.exit_code == code, f"exit {done.exit_code}\n{done.output}"
         return done
 
     return call

@@ -1,5 +1,5 @@
 # What stands around the commands of a page when a test runs them: the same commands, on small data, on any free port.
-# DOCS is the folder of the tests, ROOT the repository.
+# DOCS is the folder of the tests, ROOT the repository, READY a project that was run already (empty: there is none).
 set -Eeuo pipefail
 trap 'echo "failed: $BASH_COMMAND" >&2' ERR
 trap stop EXIT
@@ -11,8 +11,12 @@ make() { command make --dry-run --directory "$ROOT" "$@" >/dev/null; }  # that t
 drivetrain() {
     case "$1" in
     init)
-        command drivetrain "$@"
-        python "$DOCS/shrink.py" "$2"
+        if [ -n "$READY" ]; then
+            cp -a "$READY" "$2"
+        else
+            command drivetrain "$@"
+            python "$DOCS/shrink.py" "$2"
+        fi
         ;;
     serve)
         end_server

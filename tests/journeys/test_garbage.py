@@ -60,11 +60,11 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("name", GARBAGE)
-def test_garbage_gives_a_clear_error(name, folder, drivetrain):
+def test_garbage_gives_a_clear_error(name, folder, commands):
     spoil, code, error_code = GARBAGE[name]
     spoil(folder)
-    done = drivetrain("run", "--json", cwd=folder, code=code)
-    assert 3 <= done.returncode <= 9, done.stdout + done.stderr
+    done = commands("run", "--json", cwd=folder, code=code)
+    assert 3 <= done.exit_code <= 9, done.output
     error = json.loads(done.stdout)["error"]
     assert error["message"]
     assert error["hint"] or error["where"]

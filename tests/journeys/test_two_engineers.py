@@ -1,4 +1,7 @@
-"""The whole way by hand, with the real command line and a real server: from raw data to a traced prediction."""
+"""The whole way by hand, with the command line and a real server: from raw data to a traced prediction.
+
+The pages under docs/ go the same way, each command a process of its own.
+"""
 
 import json
 import subprocess
@@ -20,9 +23,9 @@ def read(done):
     return json.loads(done.stdout)
 
 
-def test_from_raw_data_to_a_traced_prediction(folder, drivetrain):
+def test_from_raw_data_to_a_traced_prediction(folder, commands):
     def run(*arguments, code=0):
-        return drivetrain(*arguments, cwd=folder, code=code)
+        return commands(*arguments, cwd=folder, code=code)
 
     run("actors", "add", "mia", "--role", "ml-engineer")
     run("actors", "add", "alex", "--role", "ai-engineer")

@@ -1,6 +1,7 @@
 import shutil
 
 import pyarrow as pa
+import pyarrow.fs as pa_fs
 import pytest
 from deltalake import DeltaTable
 
@@ -78,3 +79,11 @@ def test_column_types_come_back_from_arrow(kind):
     assert column_type(arrow_type(kind)) is kind
     schema = Schema((Column("a", kind, nullable=False),))
     assert schema_of(arrow_schema(schema)) == schema
+
+
+def test_no_thread_that_reads_is_in_python_when_the_process_ends(table):
+    """One that is aborts the process after its work is done; it happens once in some ten ends on a busy machine."""
+    table.append(ROWS, Commit("{}", "d1", 2))
+    files = table.dataset().filesystem
+    assert isinstance(files, pa_fs.SubTreeFileSystem)
+    assert isinstance(files.base_fs, pa_fs.LocalFileSystem)

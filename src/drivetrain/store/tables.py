@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 import pyarrow as pa
+import pyarrow.fs as pa_fs
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -129,10 +130,14 @@ class Table:
     def dataset(self, version: int | None = None) -> pa.dataset.Dataset:
         """A version as an Arrow dataset, which DuckDB scans lazily. Raises NotFound."""
         try:
-            return DeltaTable(str(self.path), version=version).to_pyarrow_dataset()
+            return DeltaTable(str(self.path), version=version).to_pyarrow_dataset(filesystem=self._files())
         except (TableNotFoundError, DeltaError) as error:
             which = "table" if version is None else f"version {version} of the table"
             raise NotFound("table_unknown", f"there is no {which}", where=str(self.path)) from error
+
+    def _files(self) -> pa_fs.FileSystem:
+        """Arrow's own way to files. deltalake's is Python; a thread in it at the end of the process aborts that."""
+        return pa_fs.SubTreeFileSystem(str(self.path), pa_fs.LocalFileSystem())
 
     def compact(self) -> None:
         """Merge small files into large ones; small ones that were merged a day ago are deleted.
