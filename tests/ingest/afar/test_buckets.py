@@ -172,6 +172,26 @@ def test_a_credential_of_another_kind_is_said_to_be_so_and_not_shown(tmp_path, p
     assert "no {key} at all" not in f"{caught.value} {caught.value.where} {caught.value.hint}"
 
 
+def test_a_public_bucket_of_google(google, tmp_path):
+    google.put("open/words.csv", lines([(1, "one")]))
+    storage = {"endpoint": google.storage["endpoint"], "allow_http": True, "anonymous": True}
+    spec = FilesSource.model_validate({"kind": "files", "path": "gs://words/open/", "storage": storage})
+    assert read(spec, google.place(tmp_path))[0] == [("1", "one")]
+
+
+@pytest.mark.parametrize("path", ["s3://words/in/", "gs://words/in/", "az://words/in/"])
+def test_no_credentials_on_a_machine_without_identity(tmp_path, monkeypatch, path):
+    nowhere = f"127.0.0.1:{free_ports(1)[0]}"
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"http://{nowhere}")
+    monkeypatch.setenv("AZURE_MSI_ENDPOINT", f"http://{nowhere}/msi")
+    for name in ("GCE_METADATA_HOST", "GCE_METADATA_IP", "METADATA_HOST", "METADATA_IP"):
+        monkeypatch.setenv(name, nowhere)
+    storage = {"account": "lake"} if path.startswith("az") else {}
+    spec = FilesSource.model_validate({"kind": "files", "path": path, "storage": {"patience_seconds": 0.1, **storage}})
+    with pytest.raises(Forbidden, match="no identity at the cloud"):
+        open_reader(spec, Place(tmp_path, tmp_path)).discover()
+
+
 ANSWERS = [
     (301, InvalidInput, "region"),
     (400, InvalidInput, "refuses the request"),

@@ -26,22 +26,33 @@ def words(files):
 
 
 def test_what_a_killed_process_left_is_swept_and_what_a_living_one_holds_is_not(words, tmp_path):
+    (tmp_path / "afar").mkdir()
     for name in ("fetched-dead", "fetched-alive"):
-        (tmp_path / "afar" / name).mkdir(parents=True)
-        (tmp_path / "afar" / name / "lock").touch()
-        (tmp_path / "afar" / name / "content").write_text("half a file")
-    with (tmp_path / "afar" / "fetched-alive" / "lock").open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        (tmp_path / "afar" / name).write_text("half a file")
+    with (tmp_path / "afar" / "fetched-alive").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         read(words, Place(tmp_path, tmp_path))
-    assert [folder.name for folder in (tmp_path / "afar").iterdir()] == ["fetched-alive"]
+    assert [file.name for file in (tmp_path / "afar").iterdir()] == ["fetched-alive"]
 
 
 def test_a_reading_that_is_left_leaves_nothing(words, tmp_path):
     items = open_reader(words, Place(tmp_path, tmp_path)).read("")
     next(items)
-    assert list(tmp_path.rglob("content"))
+    assert [file.stat().st_size for file in (tmp_path / "afar").iterdir()] == [len(lines([(1, "one")]))]
     items.close()
     assert not list((tmp_path / "afar").iterdir())
+
+
+def test_two_readings_at_once_do_not_meet(files, words, tmp_path):
+    files.files["/others.csv"] = lines([(2, "two")])
+    others = words.model_copy(update={"path": words.path.replace("words", "others")})
+    place = Place(tmp_path, tmp_path)
+    one, two = (open_reader(spec, place).read("") for spec in (words, others))
+    found = [next(one).rows["word"][0].as_py(), next(two).rows["word"][0].as_py()]
+    assert found == ["one", "two"]
+    assert len(list((tmp_path / "afar").iterdir())) == 2
+    for items in (one, two):
+        items.close()
 
 
 def test_a_full_disk_is_a_passing_fault_with_a_cure(files, words, tmp_path):

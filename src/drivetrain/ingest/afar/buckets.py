@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 _PART, _PIECE = 16 * 1024 * 1024, 1024 * 1024
 """How many bytes one request asks for, so that it ends in time on slow lines; and how many are held in memory."""
 _NO_RETRY: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=30)}
-_EXPIRED = re.compile(r"ExpiredToken|TokenExpired|RequestExpired|InvalidToken|AuthenticationFailed")
-_METADATA = re.compile(r"169\.254\.|metadata\.google|oauth2/token|aws4?_request/sts")
+_LOGIN = re.compile(r"Expired|InvalidToken|AuthenticationFailed|invalid_grant|invalid_client")
+_IDENTITY = re.compile(r"169\.254\.|/latest/(api/token|meta-data)|computeMetadata|[?&]resource=https")
+"""Where a machine asks for its own identity: at Amazon, Google, Azure."""
 
 
 class Bucket:
@@ -157,14 +158,14 @@ def _meaning(text: str, where: str) -> DrivetrainError:
     status = int(found[1]) if found else 0
     code = re.search(r"<Code>(\w+)</Code>", text)
     why = f"{status} {code[1]}" if code else str(status)
-    if status in (401, 403) or (status == 400 and _EXPIRED.search(text)):
+    if status < 500 and _IDENTITY.search(text):
+        return forbidden(where, "`storage` names none, and this machine has no identity at the cloud")
+    if status in (401, 403) or (status == 400 and _LOGIN.search(text)):
         return forbidden(where, why)
     if status == 404:
         return missing(where, "bucket" if "Bucket" in why or "Container" in why else "bucket or folder")
     if 300 <= status < 400 or "Redirect" in text:
         return unusable(where, "the bucket is in another region", "set `storage: {region: ...}`, or correct `endpoint`")
     if status in (0, 408, 429) or status >= 500:
-        if not status and _METADATA.search(text):
-            return forbidden(where, "there are none, and this machine has no identity at its cloud")
         return Unavailable(where, why if status else "no connection")
     return unusable(where, f"the store refuses the request ({why})")

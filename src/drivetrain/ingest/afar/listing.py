@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import IO, TypeVar
 
 from drivetrain.core.errors import Forbidden, Transient, examples
 from drivetrain.core.sources.written import FileFormat
@@ -30,6 +29,7 @@ class FarFiles:
         self._address, self._wanted, self._connect = address, wanted, connect
         self._cache, self._patience = cache / "afar", patience_seconds
         self._store: Store | None = None
+        self._fetched: IO[bytes] | None = None
 
     def files(self) -> tuple[FarFile, ...]:
         """All files that the path means, by name; nothing is fetched. Raises NotFound when there is none."""
@@ -49,25 +49,33 @@ class FarFiles:
     @contextmanager
     def lend(self, file: FarFile) -> Iterator[Path]:
         """The file, fetched whole; gone afterwards. What a killed process left behind is removed."""
-        with ExitStack() as stack:
-            try:
-                _sweep(self._cache)
-                path = stack.enter_context(_own_folder(self._cache)) / "content"
-                self._fetch(file, path)
-            except OSError as error:
-                raise _unwritable(self._cache, error) from None
-            yield path
+        try:
+            self._fetched = self._fetched or _own_file(self._cache)
+            self._fetch(file, self._fetched)
+        except OSError as error:
+            self.close()
+            raise _unwritable(self._cache, error) from None
+        yield Path(self._fetched.name)
+        self._fetched.truncate(0)
 
-    def _fetch(self, file: FarFile, path: Path) -> None:
-        with path.open("wb") as target:
-            try:
-                while not self._ask(lambda store: _go_on(store, file, target)):
-                    self.close()  # some of it came before the connection broke: the rest by another one
-            except Replaced:
-                raise file_changing(file.name) from None
+    def _fetch(self, file: FarFile, target: IO[bytes]) -> None:
+        target.seek(0)
+        try:
+            while not self._ask(lambda store: _go_on(store, file, target)):
+                self._disconnect()  # some of it came before the connection broke: the rest by another one
+        except Replaced:
+            raise file_changing(file.name) from None
+        target.flush()
 
     def close(self) -> None:
-        """Let go of the connection; the next question makes another."""
+        """Let go of the connection, and of the file that was fetched last."""
+        self._disconnect()
+        if self._fetched is not None:
+            with suppress(OSError):  # the disk was full before: its last bytes need not be written
+                self._fetched.close()
+            self._fetched = None
+
+    def _disconnect(self) -> None:
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -94,11 +102,11 @@ class FarFiles:
         try:
             return question(self._store)
         except (Transient, Forbidden):
-            self.close()
+            self._disconnect()
             raise
 
 
-def _go_on(store: Store, file: FarFile, target: BinaryIO) -> bool:
+def _go_on(store: Store, file: FarFile, target: IO[bytes]) -> bool:
     """Fetch what is missing; False when there is more to fetch. Raises Transient when this got no further.
 
     Where nothing tells whether the rest would belong to the beginning, it is all fetched again.
@@ -129,21 +137,22 @@ def _unwritable(cache: Path, error: OSError) -> Transient:
     )
 
 
-@contextmanager
-def _own_folder(cache: Path) -> Iterator[Path]:
-    """A folder that is locked as long as this process works in it, and removed afterwards."""
+def _own_file(cache: Path) -> IO[bytes]:
+    """A new file that is locked as long as it is open, and removed when it is closed."""
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="fetched-") as name:
-        folder = Path(name)
-        with (folder / "new").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            (folder / "new").rename(folder / "lock")  # nobody meets it before it is held
-            yield folder
+    _sweep(cache)
+    while True:
+        file = tempfile.NamedTemporaryFile(dir=cache, prefix="fetched-")  # noqa: SIM115  # FarFiles closes it
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if Path(file.name).exists():
+            return file
+        with suppress(FileNotFoundError):  # another process swept it before it was locked
+            file.close()
 
 
 def _sweep(cache: Path) -> None:
-    """Remove the folders of processes that are no more."""
-    for path in cache.glob("fetched-*/lock"):
-        with suppress(OSError), path.open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path.parent)
+    """Remove the files of processes that are no more."""
+    for path in cache.glob("fetched-*"):
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()

@@ -20,7 +20,9 @@ from drivetrain.ingest.afar.store import FarFile, Replaced, Unavailable, forbidd
 if TYPE_CHECKING:
     import paramiko
 
-_PART, _PATIENCE = 4 * 1024 * 1024, 30.0
+_PATIENCE = 30.0
+_PART = 1024 * 1024
+"""How many bytes are asked for at once: with more, paramiko sorts answers longer than it fetches them."""
 
 
 class SftpServer:
