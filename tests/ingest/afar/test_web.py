@@ -1,6 +1,11 @@
 """Single files on web servers, on a real one."""
 
+import os
+import subprocess
+import sys
+
 import pytest
+from tests.conftest import with_identities, write_small_project
 from tests.ingest.afar.suite import Far, OneFileContract, large, lines, read
 from tests.servers.gate import gate_to
 from tests.servers.web_files import PASSWORD, USER, Ways, web_files
@@ -105,3 +110,23 @@ def test_a_signature_in_the_query_is_not_shown(server, words, tmp_path):
     with pytest.raises(NotFound) as caught:
         read(gone, server.place(tmp_path))
     assert "sekrit" not in f"{caught.value} {caught.value.where} {caught.value.hint}"
+
+
+def test_from_the_project_file_by_the_command_line(server, tmp_path):
+    """The credential comes from the environment of the command; one that is not there is asked for by its name."""
+    home = write_small_project(tmp_path / "small-risk")
+    with_identities(home).catalog.close()
+    server.put("loans.csv", (home / "data" / "january.csv").read_bytes())
+    there = (
+        f"path: {server.base}loans.csv\n    storage: {{allow_http: true, user: {USER}, password: {{env: WEB_WORD}}}}"
+    )
+    (home / "drivetrain.yaml").write_text((home / "drivetrain.yaml").read_text().replace("path: data/*.csv", there))
+
+    def ingest(**environment):
+        command = [sys.executable, "-m", "drivetrain", "ingest", "loans", "--json"]
+        environment = {**os.environ, "DRIVETRAIN_ACTOR": "mia", **environment}
+        return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False).stdout
+
+    assert '"secret_missing"' in ingest()
+    assert "dataset/loans@0" in ingest(WEB_WORD=PASSWORD)
+    assert not any(PASSWORD.encode() in file.read_bytes() for file in home.rglob("*") if file.is_file())
