@@ -85,17 +85,19 @@ def test_cells_of_every_type(project, source):
         ("id", "name", "day", "at", "ok", "share", "code"),
         (1, "Zoë", (45292, DAY), (45292.5, MOMENT), True, 0.1, "007"),
         (2, "#N/A", (45293, DAY), None, False, 2, "NA"),
+        (3, "Bo", None, (45294, MOMENT), None, None, None),
     ]
     project.write("a.xlsx", workbook(people=rows))
     dataset = project.ingest(source("a.xlsx"))
     assert [str(column.type) for column in dataset.schema.columns] == [
         "integer", "text", "date", "timestamp", "boolean", "number", "text",
     ]  # fmt: skip
-    first, second = ({key: str(value) for key, value in row.items()} for row in project.rows())
+    first, second, third = ({key: str(value) for key, value in row.items()} for row in project.rows())
     assert first == {
         "id": "1", "name": "Zoë", "day": "2024-01-01", "at": "2024-01-01 12:00:00+00:00", "ok": "True",
         "share": "0.1", "code": "007",
     }  # fmt: skip
+    assert (third["day"], third["at"]) == ("None", "2024-01-03 00:00:00+00:00")
     assert (second["name"], second["at"], second["code"]) == ("None", "None", "None")
 
 

@@ -133,6 +133,21 @@ def test_a_file_that_is_being_packed_is_not_read_twice(log):
     assert log.load() == log.everything()
 
 
+def test_a_packed_file_is_looked_into_once(log):
+    log.write(5)
+    log.load()
+    log.beside(".1.gz").write_bytes(gzip.compress(log.path.read_bytes()))
+    log.path.unlink()
+    log.write(1)
+    log.load()
+    status = log.beside(".1.gz").stat()
+    with log.beside(".1.gz").open("r+b") as file:
+        file.write(bytes(status.st_size))
+    os.utime(log.beside(".1.gz"), ns=(status.st_atime_ns, status.st_mtime_ns))
+    log.write(1)
+    assert log.load() == log.everything()
+
+
 def test_logs_that_begin_with_the_same_line(log):
     def start():
         with log.path.open("a") as file:

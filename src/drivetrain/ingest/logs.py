@@ -80,10 +80,11 @@ class _Reading:
             head, records = content.peek(ENDS), self._records(content, known)
             first = known.rows if known else 0
             yield from self._batches(file, content, records, first)
-        if records.count:
+        if known is not None or records.count:
             now = stream_after(file, records.place, first + records.count, (head, records.tail))
             others = [one for one in self._streams if one is not known]
             self._streams = [*others[-_KEPT + 1 :], now]
+        if records.count:
             sessions = self._sessions.open() if self._sessions else {}
             yield Position(msgspec.json.encode(_Cursor(self._streams, sessions)).decode(), records.sha256)
 
