@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drivetrain.core.errors import Refused
+from drivetrain.core.errors import NotFound, Refused
 from drivetrain.ingest.reading import Batch, Place, Position, open_reader
 
 COMPRESS = {
@@ -93,6 +93,30 @@ def test_a_rewritten_file_is_refused_with_what_to_do(project, source, text):
     assert project.column("id") == [1, 2]
     project.write("a.csv", "id\n1\n2\n")
     assert project.ingest(source("a.csv")) == first
+
+
+def test_changes_may_replace_all_rows(project, source):
+    spec = source("in", options={"changes": "replace"})
+    project.write("in/a.csv", "id\n1\n2\n")
+    project.write("in/b.csv", "id\n3\nx\n")
+    project.ingest(spec)
+    project.append("in/a.csv", "4\n")
+    first = project.ingest(spec)
+    assert project.ingest(spec) == first
+    project.write("in/a.csv", "id\n9\n2\n")
+    project.write("in/c.csv", "id\n5\n")
+    second = project.ingest(spec)
+    assert project.column("id") == ["2", "3", "5", "9", "x"]
+    assert second.rows == 5
+    assert project.ingest(spec) == second
+    (project.home / "in/b.csv").unlink()
+    assert project.ingest(spec).rows == 3
+    assert project.column("id") == ["2", "5", "9"]
+    for name in ("a", "c"):
+        (project.home / f"in/{name}.csv").unlink()
+    with pytest.raises(NotFound):  # an empty folder is more likely a fault than the wish to lose all rows
+        project.ingest(spec)
+    assert project.column("id") == ["2", "5", "9"]
 
 
 def test_parquet_does_not_grow(project, source):

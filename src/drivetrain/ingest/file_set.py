@@ -4,6 +4,7 @@
 - A file of lines, records or Avro blocks that grew at its end gives the new rows only.
 - A file that was changed in any other way is refused: rows of it stand in the table.
 - A loaded file that is gone takes no rows with it, and is not loaded again when it comes back or under a new name.
+- Where the source says that changes replace, a changed or absent file has all files read anew, in place of all rows.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import Refused
 from drivetrain.core.sources.written import FileFormat, Written
 from drivetrain.ingest.reading import Batch, Position
+from drivetrain.store.files.batches import Change
 from drivetrain.store.files.content import Content
 from drivetrain.store.files.formats import can_grow, has_lines, open_content, read_rows
 from drivetrain.store.files.listing import F, FoundFile, Listing
@@ -55,8 +57,7 @@ def read_files(listing: Listing[F], written: Written, cursor: str) -> Iterator[B
     them is new (after each one, up to four). Raises InvalidInput for files that cannot be read, Refused for a
     rewritten one, Transient for one that changes while it is read, and what the listing raises.
     """
-    files = listing.files()
-    loaded = {file.name: file for file in read_json(cursor, list[LoadedFile])} if cursor else {}
+    files, loaded = listing.files(), _loaded(cursor)
     here = {file.name for file in files}
     gone = {file.sha256: file for name, file in loaded.items() if name not in here}
     reading, passed = _Reading(listing, written, loaded, gone), 0
@@ -68,6 +69,40 @@ def read_files(listing: Listing[F], written: Written, cursor: str) -> Iterator[B
             yield reading.position()
     if reading.news:
         yield reading.position()
+
+
+def is_changed(listing: Listing[F], written: Written, cursor: str) -> bool:
+    """Whether a loaded file is gone, or was changed in another way than at its end. Raises as ``read_files`` does."""
+    files, loaded = listing.files(), _loaded(cursor)
+    if loaded.keys() - {file.name for file in files}:
+        return True
+    known = ((file, loaded[file.name]) for file in files if file.name in loaded)
+    return any(_is_rewritten(listing, file, before, written) for file, before in known if not before.is_still(file))
+
+
+def read_anew(listing: Listing[F], written: Written) -> Iterator[Batch | Position]:
+    """All rows of all files, which are the whole source. Raises as ``read_files`` does."""
+    reading, passed = _Reading(listing, written, {}, {}), 0
+    for file in listing.files():
+        for batch in reading.rows(file):
+            yield replace(batch, done=passed + batch.done, change=Change.WHOLE)
+        passed += file.size
+    yield reading.position()
+
+
+def _loaded(cursor: str) -> dict[str, LoadedFile]:
+    return {file.name: file for file in read_json(cursor, list[LoadedFile])} if cursor else {}
+
+
+def _is_rewritten(listing: Listing[F], file: F, before: LoadedFile, written: Written) -> bool:
+    with listing.lend(file) as path:
+        content, kind = open_content(file.name, path, written)
+        with content:
+            try:
+                _has_more(content, before, kind, written)
+            except Refused:
+                return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -130,8 +165,8 @@ def _rewritten(name: str, before: LoadedFile) -> Refused:
         f"the file is not what was loaded ({before.rows:,} rows, {before.content_size:,} bytes), with rows added at "
         f"its end; loading it again would double or mix rows",
         where=name,
-        hint="put the old file back and new rows into a file of their own; or give the source a new name in "
-        "drivetrain.yaml to load it from the start",
+        hint="put the old file back and new rows into a file of their own; or agree with `changes: replace` on the "
+        "source to load all its files anew, in place of all rows",
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.afar.open import open_afar
-from drivetrain.ingest.file_set import read_files
+from drivetrain.ingest.file_set import is_changed, read_anew, read_files
 from drivetrain.ingest.reading import Batch, Place, Portion, Position
-from drivetrain.store.files.listing import FoundFile, NearFiles, find_files
+from drivetrain.store.files.listing import F, FoundFile, Listing, NearFiles, find_files
 
 
 class FilesReader:
@@ -28,10 +28,15 @@ class FilesReader:
         """New rows; see ``file_set`` for what is new and what is refused. Files afar are fetched one at a time."""
         spec = self._spec
         if not spec.is_afar:
-            yield from read_files(NearFiles(find_files(spec.path, spec.format, self._place.home)), spec, cursor)
+            yield from self._read(NearFiles(find_files(spec.path, spec.format, self._place.home)), cursor)
             return
         with open_afar(spec, self._place) as afar:
-            yield from read_files(afar, spec, cursor)
+            yield from self._read(afar, cursor)
+
+    def _read(self, listing: Listing[F], cursor: str) -> Iterator[Batch | Position]:
+        if self._spec.changes == "replace" and is_changed(listing, self._spec, cursor):
+            return read_anew(listing, self._spec)
+        return read_files(listing, self._spec, cursor)
 
     def commit(self, cursor: str) -> None:
         """Files stay where they are."""

@@ -20,6 +20,11 @@ class FilesSource(Written):
         "`abfss://`, `https://` or `sftp://`."
     )
     storage: Storage = Storage()
+    changes: Literal["refuse", "replace"] = Field(
+        "refuse",
+        description="When a loaded file was changed other than at its end: an error, or all files are loaded anew in "
+        "place of all rows. With `replace` the rows of a file that was deleted go, too.",
+    )
     contract: Contract = Contract()
 
     @property
