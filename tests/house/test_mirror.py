@@ -53,6 +53,7 @@ THROUGH = {
     "ingest/test_python.py": ("core/sources/code", "ingest/row_batches"),
     "ingest/test_mqtt.py": ("core/sources/things", "ingest/mqtt_connection", "ingest/mqtt_inbox"),
     "ingest/afar/test_listing.py": ("ingest/afar/open", "ingest/afar/store"),
+    "ingest/test_crm.py": ("core/sources/crm",),
     "ingest/test_rest.py": ("core/sources/web",),
     "ingest/test_staging.py": ("ingest/origin",),
     "ingest/test_replay.py": ("ingest/destination", "store/quarantine"),

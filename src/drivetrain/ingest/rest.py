@@ -10,7 +10,7 @@ from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, Refused
 from drivetrain.core.sources.web import Incremental, OffsetPaging, PagePaging, RestSource, Value
 from drivetrain.ingest.flattened import as_text
-from drivetrain.ingest.moments import text_of
+from drivetrain.ingest.moments import text_of, time_of
 from drivetrain.ingest.nested import Columns, JsonObject, at, flat_rows
 from drivetrain.ingest.reading import Batch, Place, Portion, Position
 from drivetrain.ingest.rest_answer import Page, read_page
@@ -71,7 +71,12 @@ class RestReader:
             seen = Since(growth, cursor, self._name, keyed=keyed)
         else:
             seen = (Whole if keyed else Grown)(cursor, self._name)
-        yield from new_batches(self._pieces(cursor), seen, Portioned(self._name, spec.contract.key, spec.deleted))
+        yield from new_batches(self._pieces(cursor), seen, self._portioned)
+
+    @property
+    def _portioned(self) -> Portioned:
+        spec = self._spec
+        return Portioned(self._name, spec.contract.key, spec.deleted, spec.deleted_value)
 
     def commit(self, cursor: str) -> None:
         """The service keeps its rows."""
@@ -171,12 +176,17 @@ def _piece(rows: list[JsonObject], columns: Columns, *, typed: bool) -> Piece:
 
 def _asked(incremental: Incremental, cursor: str) -> str | None:
     """What to ask from; None for everything."""
-    if not cursor:
-        return incremental.start
-    newest = read_json(cursor, Newest)
+    since = _since(incremental, read_json(cursor, Newest)) if cursor else incremental.start
+    return None if since is None else incremental.template.replace("{since}", since)
+
+
+def _since(incremental: Incremental, newest: Newest) -> str:
+    moment = newest.moment - incremental.look_back_seconds
+    if incremental.written is not None:
+        return time_of(moment).strftime(incremental.written)
     if not incremental.look_back_seconds and incremental.format in {"iso", "number"}:
         return newest.value  # as the service itself writes it
-    return text_of(newest.moment - incremental.look_back_seconds, incremental.format)
+    return text_of(moment, incremental.format)
 
 
 def _address(spec: RestSource) -> str:

@@ -76,6 +76,8 @@ def next_ask(paging: Paging | None, ask: Ask, page: Page, passed: int) -> Ask | 
             return replace(ask, headers=((paging.send_header or "", token),))
         case LinkPaging():
             return _at_url(ask, _linked(page.headers.get("link", "")))
+        case NextUrlPaging(end=str(end)) if _is_true(at(page.body, end)):
+            return None
         case NextUrlPaging():
             return _at_url(ask, as_text(at(page.body, paging.next) or None))
         case _:

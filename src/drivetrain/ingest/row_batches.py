@@ -33,12 +33,13 @@ class Piece:
 class Portioned:
     """The portion that rows belong to, and how they change the table: see ``Batch``.
 
-    ``deleted`` is a column whose value marks a row as gone, by its ``key``.
+    ``deleted`` is a column whose value marks a row as gone, by its ``key``: ``deleted_value``, or any that is not no.
     """
 
     portion: str
     key: tuple[str, ...] = ()
     deleted: str | None = None
+    deleted_value: str | None = None
 
 
 def new_batches(pieces: Iterable[Piece], seen: Seen, of: Portioned) -> Iterator[Batch | Position]:
@@ -81,7 +82,7 @@ def _when_changed(pieces: Iterable[Piece], seen: Whole) -> Iterator[Piece]:
 
 def _parted(piece: Piece, first: int, change: Change, of: Portioned) -> Iterator[Batch]:
     numbers = np.arange(first, first + piece.rows.num_rows)
-    gone = _marked(piece.rows, of.deleted)
+    gone = _marked(piece.rows, of)
     if not gone.any() or not set(of.key) <= set(piece.rows.column_names):  # a key that is not there fails the load
         yield _batch(piece, numbers, change, of)
         return
@@ -100,10 +101,12 @@ def _last_changes(rows: pa.Table, key: tuple[str, ...]) -> Numbers:
     return np.array(sorted(last.values()), dtype=np.int64)
 
 
-def _marked(rows: pa.Table, column: str | None) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    if column is None or column not in rows.schema.names:
+def _marked(rows: pa.Table, of: Portioned) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    if of.deleted is None or of.deleted not in rows.schema.names:
         return np.zeros(rows.num_rows, dtype=bool)
-    marks = rows.column(column).to_pylist()
+    marks = rows.column(of.deleted).to_pylist()
+    if of.deleted_value is not None:
+        return np.array([mark == of.deleted_value for mark in marks], dtype=bool)
     return np.array([mark is not None and mark.lower() not in _KEPT for mark in marks], dtype=bool)
 
 

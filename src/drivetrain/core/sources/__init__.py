@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from drivetrain.core.sources.code import PythonSource
+from drivetrain.core.sources.crm import CrmSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.core.sources.logs import LogsSource
 from drivetrain.core.sources.streams import KafkaSource
@@ -14,6 +15,6 @@ from drivetrain.core.sources.things import MqttSource
 from drivetrain.core.sources.web import RestSource
 
 SourceSpec = Annotated[
-    FilesSource | LogsSource | KafkaSource | MqttSource | PythonSource | RestSource | WheelSource,
+    CrmSource | FilesSource | KafkaSource | LogsSource | MqttSource | PythonSource | RestSource | WheelSource,
     Field(discriminator="kind"),
 ]

@@ -120,6 +120,7 @@ class NextUrlPaging(Spec):
 
     kind: Literal["next_url"]
     next: str = Field(description="Path in the answer to the address; nothing there: the last page.")
+    end: str | None = Field(None, description="Path in the answer: true at the last page.")
 
 
 Paging = Annotated[
@@ -136,6 +137,8 @@ class Incremental(Spec):
         "iso", description="ISO 8601, seconds or milliseconds since 1970; or a number that grows, such as an id."
     )
     start: str | None = Field(None, description="What the first load sends; nothing when not given.")
+    template: str = Field("{since}", description="What `param` takes, such as `updated >= '{since}'`.")
+    written: str | None = Field(None, description="How a time is written there, as strftime says; in UTC.")
     look_back_seconds: Annotated[int, Field(ge=0)] = Field(
         0, description="Ask again for so much, because rows may appear late; known ones are not loaded twice."
     )
@@ -161,6 +164,9 @@ class RestSource(Spec):
     paging: Paging | None = None
     incremental: Incremental | None = None
     deleted: str | None = Field(None, description="Column that marks rows as gone; needs `incremental` and a `key`.")
+    deleted_value: str | None = Field(
+        None, description="The value that marks them; any but empty, `0`, `false` and `no` when not given."
+    )
     explode: str | None = Field(None, description="Path in a row to a list: one row for each of its items.")
     depth: Annotated[int, Field(ge=1, le=10)] = Field(
         3, description="How deep nested objects become columns with dotted names; what is deeper stays JSON."
