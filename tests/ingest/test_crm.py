@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
+from tests.servers.backlot import TOKEN, backlot
 from tests.servers.crm import crm_service
 
 from drivetrain.access.secrets import KnownSecrets
@@ -100,6 +101,18 @@ def test_only_what_is_new_is_asked_for(crm, tmp_path, system):
     crm.asked.clear()
     read(spec, tmp_path, cursor)
     assert len(crm.asked) <= 3, "pages of old rows were asked for again"
+
+
+def test_hubspot_and_jira_on_an_emulator_that_others_wrote(tmp_path):
+    with backlot(tmp_path / "backlot") as url:
+        for system, name, prefix in (("hubspot", "contacts", "hubspot"), ("jira", "issues", "atlassian")):
+            auth, contract = {"kind": "bearer", "token": {"env": "KEY"}}, Contract(key=("id",))
+            given = {"kind": "crm", "system": system, "object": name, "url": f"{url}/{prefix}", "auth": auth}
+            spec = CrmSource.model_validate({**given, "contract": contract})
+            place = Place(tmp_path, tmp_path, KnownSecrets({"KEY": TOKEN}, tmp_path))
+            *batches, position = open_reader(spec, place).read("")
+            assert sum(batch.rows.num_rows for batch in batches) >= 3
+            assert list(open_reader(spec, place).read(position.cursor)) == []
 
 
 def test_named_fields_go_into_the_question(crm, tmp_path):

@@ -96,6 +96,16 @@ def rows(batches):
     return [row for batch in batches for row in batch.rows.to_pylist()]
 
 
+DLT = """
+import dlt
+@dlt.resource
+def tickets():
+    yield {"id": 1, "buyer": {"name": "x"}}
+    yield [{"id": 2}, {"id": 3}]
+source = dlt.source(lambda: tickets, name="shop")()
+def made():
+    return tickets
+"""
 GROWING = """
 import datetime
 NOW = {now}
@@ -226,6 +236,15 @@ def test_an_error_of_ours_that_the_code_raises_is_left_as_it_is(tmp_path):
     code = "from drivetrain.core.errors import NotFound\ndef rows():\n    raise NotFound('web_unknown', 'gone')\n"
     with pytest.raises(NotFound, match="gone"):
         read(source(tmp_path, code), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tickets", "source", "made"])
+def test_a_resource_of_dlt(tmp_path, name, monkeypatch):
+    pytest.importorskip("dlt", reason="dlt is not installed: pip install dlt")
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    (tmp_path / "sources.py").write_text(DLT)
+    batches, _ = read(PythonSource(kind="python", path=f"sources.py:{name}"), tmp_path)
+    assert [row["id"] for row in rows(batches)] == ["1", "2", "3"]
 
 
 def test_the_example_of_the_page(tmp_path):

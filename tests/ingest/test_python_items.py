@@ -13,6 +13,7 @@ from drivetrain.core.schema import ColumnType
 from drivetrain.ingest.python_items import pieces_of
 
 TABLE = pa.table({"id": [1, 2], "word": ["a", None], "price": [1.5, float("nan")], "ok": [True, None]})
+VIEW = pa.array(["a"], pa.string_view())
 TEXTS = [
     {"id": "1", "word": "a", "price": "1.5", "ok": "true"},
     {"id": "2", "word": None, "price": None, "ok": None},
@@ -35,9 +36,8 @@ class Frame:
         return self._table.__arrow_c_stream__(requested_schema)
 
 
-def polars_like():
-    types = {"id": pa.int64(), "word": pa.string_view(), "price": pa.float64(), "ok": pa.bool_()}
-    return Frame(pa.table({name: TABLE[name].cast(kind) for name, kind in types.items()}))
+def polars_like(word):
+    return Frame(TABLE.set_column(1, "word", word))
 
 
 def taken(found, depth=3):
@@ -51,7 +51,8 @@ def taken(found, depth=3):
         pytest.param(TABLE, id="table"),
         pytest.param(TABLE.to_batches(), id="batches"),
         pytest.param(TABLE.to_reader(), id="reader"),
-        pytest.param(polars_like(), id="polars"),
+        pytest.param(polars_like(TABLE["word"].cast(pa.string_view())), id="polars"),
+        pytest.param(polars_like(pa.DictionaryArray.from_arrays([0, None], VIEW)), id="polars-categorical"),
         pytest.param((part for part in [TABLE.slice(0, 1), TABLE.slice(1)]), id="generator"),
         pytest.param(TABLE.to_pandas(), id="pandas"),
         pytest.param([TABLE.to_pandas().iloc[:1], TABLE.slice(1)], id="mixed"),

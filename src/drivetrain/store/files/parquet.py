@@ -44,7 +44,7 @@ def as_text(column: pa.Array) -> pa.Array:
     """The values as text without loss, null where there is none (NaN is none); nested ones and bytes as JSON."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return as_text(column.dictionary_decode())
+        return pa.DictionaryArray.from_arrays(column.indices, as_text(column.dictionary)).dictionary_decode()
     if pa.types.is_timestamp(kind):
         return column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.string())
     if pa.types.is_floating(kind):
