@@ -112,9 +112,9 @@ def _column_rules(column: Column, rule: ColumnRule, where: str) -> Iterator[Rule
             hint="declare it as integer or number, or write a custom check",
         )
     if rule.min is not None:
-        yield _rule(column, f"{value} < {rule.min!r}", f"is below {rule.min:.15g}")
+        yield _rule(column, f"{value} < {_bound(rule.min, column)}", f"is below {rule.min:.15g}")
     if rule.max is not None:
-        yield _rule(column, f"{value} > {rule.max!r}", f"is above {rule.max:.15g}")
+        yield _rule(column, f"{value} > {_bound(rule.max, column)}", f"is above {rule.max:.15g}")
     if rule.one_of is not None:
         allowed = ", ".join(f"CAST({literal(choice)} AS {SQL_TYPE[column.type]})" for choice in rule.one_of)
         broken = f"{value} NOT IN ({allowed})" if allowed else f"{value} IS NOT NULL"
@@ -122,6 +122,11 @@ def _column_rules(column: Column, rule: ColumnRule, where: str) -> Iterator[Rule
     if rule.pattern is not None:
         broken = f"NOT regexp_full_match({raw}, {literal(rule.pattern)})"
         yield _rule(column, broken, f"does not match {rule.pattern}")
+
+
+def _bound(value: float, column: Column) -> str:
+    """Of an integer column, if it can be, an integer: whole columns are compared without a cast."""
+    return str(int(value)) if column.type is ColumnType.INTEGER and value.is_integer() else repr(value)
 
 
 def _rule(column: Column, broken: str, what: str) -> Rule:

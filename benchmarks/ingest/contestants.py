@@ -1,0 +1,85 @@
+"""What is measured: each takes the file, and says how long it took and what it held in memory at most."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import write_deltalake
+from rows import BROKEN, CONTRACT
+
+from drivetrain.core.contract import Contract
+from drivetrain.core.schema import Column, Schema
+from drivetrain.core.sources.files import FilesSource
+from drivetrain.ingest.ingest import ingest
+from drivetrain.ingest.judging import Judge
+from drivetrain.store.catalog import Catalog
+
+_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What it took."""
+
+    seconds: float
+    megabytes: int
+
+
+def _measured(work: Callable[[Path, Path], None]) -> Callable[[Path], Taken]:
+    def run(file: Path) -> Taken:
+        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+            began = time.perf_counter()
+            work(file, Path(folder))
+            seconds = time.perf_counter() - began
+        return Taken(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+    return run
+
+
+def _drivetrain(file: Path, folder: Path) -> None:
+    """Types checked, 15 rules, bad rows to quarantine, the cursor in the commit."""
+    spec = FilesSource.model_validate({"kind": "files", "path": str(file), "contract": CONTRACT})
+    with Catalog(folder) as catalog:
+        dataset = ingest(spec, "orders", catalog)
+        assert dataset.quarantined == 0
+
+
+def _bare(file: Path, folder: Path) -> None:
+    """DuckDB guesses the types; nothing is checked."""
+    with duckdb.connect() as sql:
+        write_deltalake(str(folder / "orders"), sql.sql(f"SELECT * FROM '{file}'").to_arrow_reader(_ROWS))
+
+
+def _rules(file: Path, folder: Path) -> None:
+    """The contract over the batches of the file, without what comes before and after it."""
+    contract = Contract.model_validate(CONTRACT)
+    schema = Schema(tuple(Column(name, rule.type) for name, rule in contract.columns.items()))
+    with duckdb.connect() as sql:
+        judge = Judge(contract, schema, sql, "orders")
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=_ROWS):
+            assert judge.judge(pa.Table.from_batches([batch])).bad is None
+
+
+def _query(file: Path, folder: Path) -> None:
+    """One query over the same batches."""
+    batches = pq.ParquetFile(file).iter_batches(batch_size=_ROWS)
+    schema = pq.read_schema(file)
+    with duckdb.connect() as sql:
+        sql.register("orders", pa.RecordBatchReader.from_batches(schema, batches))
+        assert sql.execute(f"SELECT count(*) FROM orders WHERE {BROKEN}").fetchone() == (0,)
+
+
+CONTESTANTS = {
+    "drivetrain": _measured(_drivetrain),
+    "bare": _measured(_bare),
+    "rules": _measured(_rules),
+    "query": _measured(_query),
+}
