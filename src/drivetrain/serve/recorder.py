@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from drivetrain.serve.mishaps import keep_log
 from drivetrain.serve.settings import ServiceSettings, from_json
 from drivetrain.store.catalog import Catalog
+from drivetrain.store.compaction import compact
 from drivetrain.store.journal import Roller
 
 COMPACT_EVERY = 64
@@ -37,14 +38,9 @@ class Recording:
             self._rolls += self._roller.roll() > 0
             if self._rolls >= COMPACT_EVERY:
                 self._rolls = 0
-                self._compact()
+                compact(list(self._roller.tables.values()))
         except Exception as error:  # noqa: BLE001 - the process boundary: the journal keeps the rows
             print(f"drivetrain recorder: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a process's log is its stderr
-
-    def _compact(self) -> None:
-        for table in self._roller.tables.values():
-            if table.exists():
-                table.compact()
 
 
 def record(recordings: Sequence[Recording], every: float, ended: int) -> None:
