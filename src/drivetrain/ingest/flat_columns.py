@@ -36,15 +36,15 @@ def _add(columns: dict[str, pa.StringArray], prefix: str, records: Sequence[Reco
         if dict in kinds and depth > 1:
             inner = [value if type(value) is dict else _NOTHING for value in values]
             _add(columns, f"{prefix}{name}.", inner, depth - 1)
-            values = [None if type(value) is dict else value for value in values]
-            if kinds <= {dict, type(None)} and any(inner):
-                continue
-        columns[prefix + name] = _texts(values, kinds)
+            if not kinds <= {dict, type(None)} or not any(inner):
+                columns[prefix + name] = _texts([None if type(value) is dict else value for value in values])
+        else:
+            columns[prefix + name] = _texts(values)
 
 
-def _texts(values: list[object], kinds: set[type]) -> pa.StringArray:
+def _texts(values: Sequence[object]) -> pa.StringArray:
     """The values as text; what has one plain type is written by Arrow, as ``as_text`` writes it."""
-    kinds = kinds - {type(None)}
+    kinds = set(map(type, values)) - {type(None)}
     if kinds == {bool}:
         return pa.array(values, pa.bool_()).cast(pa.string())
     if kinds == {int}:

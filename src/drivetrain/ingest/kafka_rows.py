@@ -85,35 +85,28 @@ class MessageRows:
         yield first, len(numbers), first_gone, len(gone_numbers)
 
     def _taken(self, messages: Sequence[Message]) -> _Taken:
-        taken = _Taken()
         contents = [message.value() for message in messages]
-        for message, record in zip(messages, self._records(contents), strict=True):
+        if isinstance(self._decoder, JsonDecoder) and (records := self._decoder.decode_all(contents)) is not None:
+            return _Taken(list(messages), list(records))
+        taken = _Taken()
+        for message, content in zip(messages, contents, strict=True):
             try:
-                if record is None:
+                if content is None:
                     taken.keys.append(self._gone(message))
                     taken.gone.append(message)
-                elif isinstance(record, UndecodableError):
-                    taken.bad(message, record)
                 else:
-                    taken.records.append(record)
+                    taken.records.append(self._record(content))
                     taken.kept.append(message)
             except UndecodableError as error:
                 taken.bad(message, error)
         return taken
 
-    def _records(self, contents: Sequence[bytes | None]) -> Sequence[Record | UndecodableError | None]:
-        """What each content holds, or why it cannot be taken apart; None where there is no content."""
-        if isinstance(self._decoder, JsonDecoder) and (quick := self._decoder.decode_all(contents)) is not None:
-            return quick
-        return [None if content is None else self._record(content) for content in contents]
-
-    def _record(self, content: bytes) -> Record | UndecodableError:
-        try:
-            decoded = self._decoder.decode(content)
-        except UndecodableError as error:
-            return error
+    def _record(self, content: bytes) -> Record:
+        decoded = self._decoder.decode(content)
         self._types |= decoded.types
-        return decoded.fields if decoded.fields else UndecodableError("the message has no fields")
+        if not decoded.fields:
+            raise UndecodableError("the message has no fields")
+        return decoded.fields
 
     def _table(self, taken: _Taken) -> pa.Table:
         """The rows. A message with a column that cannot be is moved to the broken ones: it must not stop the others."""
