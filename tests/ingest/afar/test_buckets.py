@@ -162,6 +162,7 @@ class TestGoogle(FolderContract):
     [
         ("gs://words/in/", {"service_account": {"env": "KEY"}}),
         ("az://words/in/", {"account": "lake", "secret_key": {"env": "KEY"}}),
+        ("az://words/in/", {"account": "lake", "token": {"env": "KEY"}}),
     ],
 )
 def test_a_credential_of_another_kind_is_said_to_be_so_and_not_shown(tmp_path, path, storage):
@@ -190,6 +191,34 @@ def test_no_credentials_on_a_machine_without_identity(tmp_path, monkeypatch, pat
     spec = FilesSource.model_validate({"kind": "files", "path": path, "storage": {"patience_seconds": 0.1, **storage}})
     with pytest.raises(Forbidden, match="no identity at the cloud"):
         open_reader(spec, Place(tmp_path, tmp_path)).discover()
+
+
+UNFIT = [
+    ("s3://words/in/", {"access_key": {"env": "KEY"}, "secret_key": {"env": "KEY"}}),
+    ("gs://words/in/", {"token": {"env": "KEY"}}),
+    ("az://words/in/", {"account": "lake", "secret_key": {"env": "KEY"}}),
+    ("az://words/in/", {"account": "lake", "token": {"env": "KEY"}}),
+]
+
+
+@pytest.mark.parametrize(("path", "storage"), UNFIT)
+@pytest.mark.parametrize("text", ["two\nlines", "ünfit"])
+def test_a_credential_that_cannot_be_sent(tmp_path, path, storage, text):
+    spec = FilesSource.model_validate({"kind": "files", "path": path, "storage": storage})
+    with pytest.raises(InvalidInput, match="environment variable KEY") as caught:
+        open_reader(spec, Place(tmp_path, tmp_path, Given({"KEY": [text]}))).discover()
+    assert text not in f"{caught.value} {caught.value.where} {caught.value.hint}"
+
+
+def test_a_key_that_cannot_be_asked_for_is_said_to_be_there(tmp_path):
+    key = "<Key>in//words.csv</Key><Size>1</Size><LastModified>2026-11-23T12:00:00Z</LastModified>"
+    with web_files() as server:
+        server.files["/words"] = f"<ListBucketResult><Contents>{key}</Contents></ListBucketResult>".encode()
+        storage = {"endpoint": f"http://127.0.0.1:{server.port}", "allow_http": True, "anonymous": True}
+        spec = FilesSource.model_validate({"kind": "files", "path": "s3://words/in/", "storage": storage})
+        with pytest.raises(InvalidInput, match="empty or dots") as caught:
+            open_reader(spec, Place(tmp_path, tmp_path)).discover()
+    assert caught.value.hint
 
 
 ANSWERS = [

@@ -11,6 +11,7 @@ from tests.servers.gate import gate_to
 from tests.servers.web_files import PASSWORD, USER, Ways, web_files
 
 from drivetrain.core.errors import Forbidden, InvalidInput, NotFound, Transient
+from drivetrain.core.sources.files import FilesSource
 
 
 class Web(Far):
@@ -96,6 +97,14 @@ def test_every_refusal_has_a_family_and_a_cure(server, words, tmp_path, status, 
     assert caught.value.where.endswith("/words.csv")
 
 
+def test_a_token_that_cannot_be_sent(server, words, tmp_path):
+    storage = {"allow_http": True, "token": {"env": "TOKEN"}}
+    spec = FilesSource.model_validate({"kind": "files", "path": words.path, "storage": storage})
+    with pytest.raises(InvalidInput, match="environment variable TOKEN") as caught:
+        read(spec, server.place(tmp_path, {"TOKEN": ["sekrit\nsekrit"]}))
+    assert "sekrit" not in f"{caught.value} {caught.value.hint}"
+
+
 def test_a_file_that_moved_is_followed(server, words, tmp_path):
     moved = words.model_copy(update={"path": words.path.replace("/private/", "/moved/private/")})
     assert len(read(moved, server.place(tmp_path))[0]) == 2
@@ -113,20 +122,15 @@ def test_a_signature_in_the_query_is_not_shown(server, words, tmp_path):
 
 
 def test_from_the_project_file_by_the_command_line(server, tmp_path):
-    """The credential comes from the environment of the command; one that is not there is asked for by its name."""
+    """The credential comes from the environment of the command, and stays out of the project."""
     home = write_small_project(tmp_path / "small-risk")
     with_identities(home).catalog.close()
     server.put("loans.csv", (home / "data" / "january.csv").read_bytes())
-    there = (
-        f"path: {server.base}loans.csv\n    storage: {{allow_http: true, user: {USER}, password: {{env: WEB_WORD}}}}"
-    )
+    storage = f"{{allow_http: true, user: {USER}, password: {{env: WEB_WORD}}}}"
+    there = f"path: {server.base}loans.csv\n    storage: {storage}"
     (home / "drivetrain.yaml").write_text((home / "drivetrain.yaml").read_text().replace("path: data/*.csv", there))
-
-    def ingest(**environment):
-        command = [sys.executable, "-m", "drivetrain", "ingest", "loans", "--json"]
-        environment = {**os.environ, "DRIVETRAIN_ACTOR": "mia", **environment}
-        return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False).stdout
-
-    assert '"secret_missing"' in ingest()
-    assert "dataset/loans@0" in ingest(WEB_WORD=PASSWORD)
+    command = [sys.executable, "-m", "drivetrain", "ingest", "loans", "--json"]
+    environment = {**os.environ, "DRIVETRAIN_ACTOR": "mia", "WEB_WORD": PASSWORD}
+    said = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False).stdout
+    assert "dataset/loans@0" in said
     assert not any(PASSWORD.encode() in file.read_bytes() for file in home.rglob("*") if file.is_file())

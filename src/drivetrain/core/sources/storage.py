@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, cast
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.spec import Spec
 
+_ENDPOINT = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[\w.~/-]*)?", re.ASCII)
+_BUCKET = re.compile(r"[\w$.-]+(@[\w.-]+)?", re.ASCII)
 Scheme = Literal["s3", "gs", "az", "abfss", "https", "http", "sftp"]
 _EVERYWHERE = frozenset({"patience_seconds"})
 _AZURE = frozenset({"endpoint", "account", "anonymous", "secret_key", "token", "allow_http"})
@@ -25,12 +29,22 @@ _OPTIONS: Mapping[Scheme, frozenset[str]] = {
 }
 
 
+def _check_endpoint(endpoint: str) -> str:
+    if not _ENDPOINT.fullmatch(endpoint) or urlsplit(endpoint).port == 0:  # which raises when it is too large
+        raise ValueError(f"{endpoint!r} is no address such as https://store.example.com:9000")
+    return endpoint
+
+
 class Storage(Spec):
     """How to reach files that lie afar. Without a key an object store uses the machine's own identity at its cloud."""
 
-    endpoint: str | None = Field(None, description="Address of a store that speaks S3, or of a private one.")
-    region: str = Field("us-east-1", description="Of an S3 bucket.")
-    account: str | None = Field(None, description="Name of the Azure storage account.")
+    endpoint: Annotated[str, AfterValidator(_check_endpoint)] | None = Field(
+        None, description="Address of a store that speaks S3, or of a private one."
+    )
+    region: Annotated[str, Field(pattern=r"^[a-zA-Z0-9-]+$")] = Field("us-east-1", description="Of an S3 bucket.")
+    account: Annotated[str, Field(pattern=r"^[a-z0-9]+$")] | None = Field(
+        None, description="Name of the Azure storage account."
+    )
     anonymous: bool = Field(False, description="Ask without credentials: public buckets.")
     access_key: SecretRef | None = Field(None, description="S3: the id of the access key.")
     secret_key: SecretRef | None = Field(None, description="S3: the secret of the access key. Azure: the account key.")
@@ -74,7 +88,16 @@ def check_path(path: str) -> str:
         raise ValueError("a password stands in the path; name it in `storage` by reference instead")
     if scheme in ("http", "https") and "*" in key:
         raise ValueError("a web server lists no files: name one, without a `*`")
+    if scheme in ("s3", "gs", "az", "abfss"):
+        _check_key(host, key)
     return path
+
+
+def _check_key(bucket: str, key: str) -> None:
+    if not _BUCKET.fullmatch(bucket):
+        raise ValueError(f"{bucket!r} is no name of a bucket")
+    if not key.isprintable() or any(part in ("", ".", "..") for part in key.removesuffix("/").split("/") if key):
+        raise ValueError("the parts of a key are not empty (`//`), `.` or `..`")
 
 
 def check_storage(path: str, storage: Storage) -> None:

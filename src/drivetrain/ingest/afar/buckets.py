@@ -11,7 +11,7 @@ from drivetrain.core.credentials import SecretRef, Secrets
 from drivetrain.core.errors import DrivetrainError, MissingExtra
 from drivetrain.core.sources.storage import Storage
 from drivetrain.ingest.afar.address import Address
-from drivetrain.ingest.afar.store import FarFile, Replaced, Unavailable, forbidden, missing, unusable
+from drivetrain.ingest.afar.store import FarFile, Replaced, Unavailable, credential, forbidden, missing, unusable
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -25,6 +25,7 @@ _NO_RETRY: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=3
 _LOGIN = re.compile(r"Expired|InvalidToken|AuthenticationFailed|invalid_grant|invalid_client")
 _IDENTITY = re.compile(r"169\.254\.|/latest/(api/token|meta-data)|computeMetadata|[?&]resource=https")
 """Where a machine asks for its own identity: at Amazon, Google, Azure."""
+_NO_KEY = re.compile(r"empty path segment|illegal character")
 
 
 class Bucket:
@@ -101,51 +102,25 @@ def _open(address: Address, storage: Storage, secrets: Secrets) -> ObjectStore:
 
     client: ClientConfig = {"timeout": "60s", "connect_timeout": "10s", "allow_http": storage.allow_http}
     container, _, host = address.host.partition("@")
+    refs: Mapping[str, SecretRef | None]
+    options: dict[str, str | None] = {"skip_signature": "true"} if storage.anonymous else {}
     if address.scheme == "s3":
-        return S3Store(
-            container,
-            config=_known(
-                secrets,
-                {"access_key_id": storage.access_key, "secret_access_key": storage.secret_key, "token": storage.token},
-                {"endpoint": storage.endpoint, "region": storage.region, **_anonymous(storage)},
-            ),  # type: ignore[arg-type]  # names and values of S3Config
-            client_options=client,
-            retry_config=_NO_RETRY,
-        )
-    if address.scheme == "gs":
-        return GCSStore(
-            container,
-            config=_known(
-                secrets,
-                {"service_account_key": storage.service_account, "bearer_token": storage.token},
-                {"base_url": storage.endpoint, **_anonymous(storage)},
-            ),  # type: ignore[arg-type]  # names and values of GCSConfig
-            client_options=client,
-            retry_config=_NO_RETRY,
-        )
-    return AzureStore(
-        container,
-        config=_known(
-            secrets,
-            {"account_key": storage.secret_key, "sas_key": storage.token},
-            {
-                "account_name": storage.account or host.partition(".")[0],
-                "endpoint": storage.endpoint,
-                **_anonymous(storage),
-            },
-        ),  # type: ignore[arg-type]  # names and values of AzureConfig
-        client_options=client,
-        retry_config=_NO_RETRY,
-    )
-
-
-def _anonymous(storage: Storage) -> Mapping[str, str]:
-    return {"skip_signature": "true"} if storage.anonymous else {}
-
-
-def _known(secrets: Secrets, refs: Mapping[str, SecretRef | None], options: Mapping[str, str | None]) -> dict[str, str]:
-    looked_up = {name: secrets.get(ref) for name, ref in refs.items() if ref is not None}
-    return looked_up | {name: value for name, value in options.items() if value}
+        refs = {"access_key_id": storage.access_key, "secret_access_key": storage.secret_key, "token": storage.token}
+        options |= {"endpoint": storage.endpoint, "region": storage.region}
+        kind: type[ObjectStore] = S3Store
+    elif address.scheme == "gs":
+        refs = {"bearer_token": storage.token}
+        options |= {"base_url": storage.endpoint}
+        if storage.service_account is not None:
+            options["service_account_key"] = secrets.get(storage.service_account)  # JSON, of many lines
+        kind = GCSStore
+    else:
+        refs = {"account_key": storage.secret_key, "sas_key": storage.token}
+        options |= {"account_name": storage.account or host.partition(".")[0], "endpoint": storage.endpoint}
+        kind = AzureStore
+    known = {name: credential(secrets, ref, address.base) for name, ref in refs.items() if ref is not None}
+    config = known | {name: value for name, value in options.items() if value}
+    return kind(container, config=config, client_options=client, retry_config=_NO_RETRY)  # type: ignore[arg-type]  # each kind has names of its own
 
 
 def _explain(error: Exception, where: str) -> NoReturn:
@@ -158,6 +133,8 @@ def _meaning(text: str, where: str) -> DrivetrainError:
     status = int(found[1]) if found else 0
     code = re.search(r"<Code>(\w+)</Code>", text)
     why = f"{status} {code[1]}" if code else str(status)
+    if not status and _NO_KEY.search(text):
+        return unusable(where, "a key there has parts that are empty or dots", "rename it, or name a folder beside it")
     if status < 500 and _IDENTITY.search(text):
         return forbidden(where, "`storage` names none, and this machine has no identity at the cloud")
     if status in (401, 403) or (status == 400 and _LOGIN.search(text)):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from drivetrain.core.credentials import SecretRef, Secrets
 from drivetrain.core.errors import Forbidden, InvalidInput, NotFound, Transient
 from drivetrain.store.files.listing import FoundFile
 
@@ -57,6 +58,14 @@ class Unavailable(Transient):
         hint = "check the network, `path` and `storage`; then run the same command again: it goes on from here"
         super().__init__("storage_unavailable", f"the store does not answer: {why}", where=where, hint=hint)
         self.seconds = seconds
+
+
+def credential(secrets: Secrets, ref: SecretRef, where: str) -> str:
+    """The credential, fit to be sent. Raises NotFound when it is not there, InvalidInput for what cannot be sent."""
+    text = secrets.get(ref)
+    if not (text.isascii() and text.isprintable()):
+        raise unusable(where, f"{ref} holds line ends or other signs that no key has", "write the key alone into it")
+    return text
 
 
 def forbidden(where: str, why: str) -> Forbidden:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,7 +15,7 @@ from drivetrain.core.credentials import Secrets
 from drivetrain.core.errors import DrivetrainError
 from drivetrain.core.sources.storage import Storage
 from drivetrain.ingest.afar.address import Address
-from drivetrain.ingest.afar.store import FarFile, Replaced, Unavailable, forbidden, missing, unusable
+from drivetrain.ingest.afar.store import FarFile, Replaced, Unavailable, credential, forbidden, missing, unusable
 
 _PIECE = 1024 * 1024
 _REDIRECTS = urllib3.Retry(total=5, connect=0, read=0, status=0, other=0, redirect=5, respect_retry_after_header=False)
@@ -26,7 +27,7 @@ class WebServer:
     def __init__(self, address: Address, storage: Storage, secrets: Secrets) -> None:
         self._base = address.base
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=10, read=30), retries=_REDIRECTS)
-        self._headers = {"Accept-Encoding": "identity", **_login(storage, secrets)}
+        self._headers = {"Accept-Encoding": "identity", **_login(storage, secrets, address.base)}
 
     def look(self, key: str) -> FarFile | None:
         """The head of the file; of servers that do not know HEAD, the head of a whole answer."""
@@ -105,11 +106,12 @@ class WebServer:
         return self._base + key.partition("?")[0]  # a query may hold a signature
 
 
-def _login(storage: Storage, secrets: Secrets) -> dict[str, str]:
+def _login(storage: Storage, secrets: Secrets, where: str) -> dict[str, str]:
     if storage.token is not None:
-        return {"Authorization": f"Bearer {secrets.get(storage.token)}"}
+        return {"Authorization": f"Bearer {credential(secrets, storage.token, where)}"}
     if storage.password is not None:
-        return urllib3.make_headers(basic_auth=f"{storage.user or ''}:{secrets.get(storage.password)}")
+        both = f"{storage.user or ''}:{secrets.get(storage.password)}"
+        return {"Authorization": f"Basic {b64encode(both.encode()).decode()}"}
     return {}
 
 
