@@ -16,6 +16,7 @@ THROUGH = {
         "core/contract", "core/project", "core/service", "core/sources/files", "core/sources/written", "core/spec",
     ),
     "access/test_secrets.py": ("core/credentials",),
+    "cli/test_sources.py": ("engine/sources",),
     "core/test_transitions.py": ("core/rollout",),
     "engine/test_project.py": ("engine/identity",),
     "store/test_catalog.py": ("core/artifacts", "core/lineage", "core/roles"),
@@ -59,6 +60,7 @@ THROUGH = {
     "ingest/test_replay.py": ("ingest/destination", "store/quarantine"),
     "ingest/test_content.py": ("store/files/content",),
     "ingest/test_evolution.py": ("ingest/columns", "ingest/readership"),
+    "ingest/test_profile.py": ("ingest/profile_page",),
     "monitor/test_monitor.py": (
         "monitor/advice", "monitor/columns", "monitor/findings", "monitor/timeline", "monitor/traffic",
     ),

@@ -1,0 +1,113 @@
+"""``sources``: what the sources of a project are, whether they answer, what is in them, what was loaded."""
+
+from __future__ import annotations
+
+import click
+from rich.markup import escape
+
+from drivetrain.cli.options import Door, command
+from drivetrain.cli.output import out, plain, print_json, print_table
+
+_MOST = 1_000
+_TEXT = 60  # characters of a row that cannot be taken apart
+
+
+@click.group()
+def sources() -> None:
+    """Look at the sources: list them, test a connection, sample rows, profile what was loaded."""
+
+
+@sources.command("list")
+@command("drivetrain sources list\ndrivetrain sources list --json")
+def list_sources(door: Door) -> None:
+    """List the sources of the project file, with their newest load. Asks no source."""
+    from drivetrain.engine.sources import list_sources
+
+    found = list_sources(door.open())
+    if door.json:
+        print_json(found)
+        return
+    header = ("name", "kind", "where", "last load (UTC)", "rows", "quarantined", "freshness")
+    print_table(header, [
+        (one.name, one.kind, one.where, (one.loaded_at or "never")[:19].replace("T", " "), _count(one.rows),
+         _count(one.quarantined), "" if one.freshness == "none" else one.freshness)
+        for one in found
+    ])  # fmt: skip
+
+
+@sources.command("test")
+@click.argument("name")
+@command("drivetrain sources test loans\ndrivetrain sources test loans --json")
+def test_source(door: Door, name: str) -> None:
+    """Connect to a source and say what is there; an error says what to do. Reads no rows."""
+    from drivetrain.engine.sources import test_source
+
+    found = test_source(door.open(), name)
+    if door.json:
+        print_json(found)
+        return
+    out.print(f"[green]✓[/] {found.name} ({found.kind}) answers in {found.seconds:.2f} s: {found.portions:,} portions")
+    print_table(("portion", "size"), [(one.name, f"{one.size:,}" if one.size else "") for one in found.first])
+    if found.portions > len(found.first):
+        out.print(f"and {found.portions - len(found.first):,} more")
+
+
+@sources.command("sample")
+@click.argument("name")
+@click.option("-n", "--rows", type=click.IntRange(1, _MOST), default=10, show_default=True, help="How many rows.")
+@command("drivetrain sources sample loans\ndrivetrain sources sample loans -n 50 --json")
+def sample_source(door: Door, name: str, rows: int) -> None:
+    """Show the first rows of a source, their types, and which of them the contract would refuse. Loads nothing."""
+    from drivetrain.engine.sources import sample_source
+
+    found = sample_source(door.open(), name, rows)
+    if door.json:
+        print_json(found)
+        return
+    print_table(("column", "type"), [(column.name, column.type) for column in found.columns])
+    print_table(
+        ("row", *(column.name for column in found.columns)),
+        [
+            (row.number, *("" if value is None else value for value in row.values))
+            for row in found.rows
+            if not row.broken
+        ],
+    )
+    refused = [row for row in found.rows if row.refused]
+    for row in refused:
+        shown = f" ({row.broken[:_TEXT]})" if row.broken else ""
+        out.print(
+            f"[red]refused[/] row {row.number} of {escape(row.portion + shown)}: {escape('; '.join(row.refused))}"
+        )
+    out.print(f"{len(found.rows)} rows, {len(refused)} of them the contract would refuse; nothing was loaded")
+
+
+@sources.command("profile")
+@click.argument("name")
+@command("drivetrain sources profile loans\ndrivetrain sources profile loans --json")
+def profile_source(door: Door, name: str) -> None:
+    """Write a page about what was loaded: distributions, missing values, keys, drift against the version before."""
+    from drivetrain.engine.sources import profile_source
+
+    found = profile_source(door.open(), name)
+    profile = found.profile
+    if door.json:
+        value = plain(profile)
+        assert isinstance(value, dict)
+        print_json({**value, "page": found.page})
+        return
+    header = ("column", "type", "missing", "distinct", "lowest", "highest", "PSI")
+    print_table(header, [
+        (one.name, one.type, f"{one.missing / max(1, profile.rows):.1%}", f"{one.distinct:,}", one.low, one.high,
+         "" if one.psi is None else f"{one.psi:.3f}{' drifted' if one.moved else ''}")
+        for one in profile.columns
+    ])  # fmt: skip
+    keys = ", ".join(profile.keys) or "none"
+    out.print(
+        f"{profile.dataset}: {profile.rows:,} rows; likely keys: {keys}; against {profile.before or 'nothing yet'}"
+    )
+    out.print(f"page: {found.page}")
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"

@@ -1,0 +1,120 @@
+"""Looking at the sources of a project: what they are, whether they answer, what is in them, what was loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from drivetrain.access.secrets import KnownSecrets
+from drivetrain.core.artifacts import Dataset
+from drivetrain.core.errors import NotFound, examples
+from drivetrain.core.refs import Kind
+from drivetrain.core.sources import SourceSpec
+
+if TYPE_CHECKING:
+    from drivetrain.engine.project import Project
+    from drivetrain.ingest.profile import Profile
+    from drivetrain.ingest.sampling import Answer, Sample
+
+_HOLD_NO_PLACE = ("kind", "contract")
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """A source and its newest load: when (UTC), rows, quarantined rows; None where nothing was loaded yet.
+
+    ``freshness`` says whether the newest value is within the contract's ``freshness``; none: the contract asks none.
+    """
+
+    name: str
+    kind: str
+    where: str
+    loaded_at: str | None
+    rows: int | None
+    quarantined: int | None
+    freshness: Literal["fresh", "stale", "none"]
+
+
+@dataclass(frozen=True)
+class ProfiledSource:
+    """A profile, and the page that shows it."""
+
+    profile: Profile
+    page: Path
+
+
+def list_sources(project: Project) -> tuple[SourceState, ...]:
+    """Every source of the project file, in its order. Asks no source."""
+    return tuple(_state(project, name, spec) for name, spec in project.spec.sources.items())
+
+
+def test_source(project: Project, name: str) -> Answer:
+    """Connect to a source and say what is there. Raises NotFound, Transient, and what its reader raises."""
+    from drivetrain.ingest.sampling import ask
+
+    project.signer("ingest")
+    return ask(_spec(project, name), name, project.catalog, _secrets(project))
+
+
+def sample_source(project: Project, name: str, rows: int) -> Sample:
+    """The first rows of a source, judged by its contract; loads nothing. Raises what reading raises."""
+    from drivetrain.ingest.sampling import sample
+
+    project.signer("ingest")
+    return sample(_spec(project, name), name, project.catalog, _secrets(project), rows)
+
+
+def profile_source(project: Project, name: str) -> ProfiledSource:
+    """What the newest version of a source's dataset holds, and its page. Raises NotFound before the first load."""
+    from drivetrain.ingest.profile import profile
+    from drivetrain.ingest.profile_page import profile_page
+    from drivetrain.store.folders import write_file
+
+    project.signer("read")
+    _spec(project, name)
+    found = profile(name, project.catalog)
+    page = project.catalog.state / "profiles" / name / f"{found.dataset.partition('@')[2]}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_file(page, profile_page(found))
+    return ProfiledSource(found, page)
+
+
+def _spec(project: Project, name: str) -> SourceSpec:
+    if name not in project.spec.sources:
+        known = f"sources: {examples(project.spec.sources, 20)}"
+        raise NotFound("source_unknown", f"there is no source {name!r}", where="drivetrain.yaml", hint=known)
+    return project.spec.sources[name]
+
+
+def _secrets(project: Project) -> KnownSecrets:
+    return KnownSecrets(project.settings.environment, project.home)
+
+
+def _state(project: Project, name: str, spec: SourceSpec) -> SourceState:
+    where = _where(spec)
+    entries = project.catalog.list(Kind.DATASET, name)
+    if not entries:
+        return SourceState(name, spec.kind, where, None, None, None, "none")
+    newest = project.catalog.get(Dataset, entries[-1].ref)
+    freshness = _freshness(project, newest, spec)
+    return SourceState(name, spec.kind, where, entries[-1].made_at, newest.rows, newest.quarantined, freshness)
+
+
+def _where(spec: SourceSpec) -> str:
+    """What the section says must be known to find the source, such as a path or a broker and its topics."""
+    needed = [name for name, field in type(spec).model_fields.items() if field.is_required()]
+    values = (getattr(spec, name) for name in needed if name not in _HOLD_NO_PLACE)
+    return " ".join(value if isinstance(value, str) else examples(value) for value in values)
+
+
+def _freshness(project: Project, dataset: Dataset, spec: SourceSpec) -> Literal["fresh", "stale", "none"]:
+    rule = spec.contract.freshness
+    if rule is None:
+        return "none"
+    from drivetrain.ingest.profile import newest_value
+
+    moment = newest_value(dataset, rule.column, project.catalog)
+    oldest = datetime.now(UTC) - timedelta(hours=rule.max_age_hours)
+    return "fresh" if moment is not None and moment >= oldest else "stale"
