@@ -46,7 +46,7 @@ class ColumnProfile:
     """One column. ``distinct`` is exact where it names a key, else an estimate good to a few per cent.
 
     ``quantiles`` are those of ``QUANTILES``, approximate; empty for what has no order worth telling. ``psi`` and
-    ``p_value`` compare with the version before; None without one.
+    ``p_value`` compare with the version before; None without one, and for a key.
     """
 
     name: str
@@ -135,19 +135,24 @@ def _column(
         is_key = distinct == rows
     measured = column.type in _MEASURED and low is not None
     quantiles: tuple[float, ...] = _quantiles(sql, column) if measured else ()
-    held = known.get(column.name) is column.type
+    held = known.get(column.name) is column.type and not is_key  # a key holds other values each time
     is_few = column.type is ColumnType.INTEGER and distinct <= _CATEGORIES
     labels, now, before = _bins(sql, column, () if is_few else quantiles, _BEFORE if held else None)
+    comparable = before is not None and rows and _rows(before)
     return ColumnProfile(
         name=column.name, type=column.type, missing=missing, distinct=min(distinct, present), is_key=is_key,
         low=_shown(low), high=_shown(high), quantiles=tuple(_label(column.type, at) for at in quantiles),
-        bins=tuple(
-            Bin(label, count, before.counts[i] if before else None)
-            for i, (label, count) in enumerate(zip(labels, now.counts, strict=True))
-        ),
-        psi=psi(before, now) if before and _rows(before) and rows else None,
-        p_value=shift_p_value(before, now) if before and _rows(before) and rows else None,
+        bins=_bars(labels, now, before),
+        psi=psi(before, now) if before and comparable else None,
+        p_value=shift_p_value(before, now) if before and comparable else None,
     )  # fmt: skip
+
+
+def _bars(labels: Sequence[str], now: Distribution, before: Distribution | None) -> tuple[Bin, ...]:
+    """A bar for each bin, without the empty ones at either end."""
+    bars = [Bin(label, now.counts[i], before.counts[i] if before else None) for i, label in enumerate(labels)]
+    filled = [i for i, bar in enumerate(bars) if bar.rows or bar.before]
+    return tuple(bars[filled[0] : filled[-1] + 1]) if filled else ()
 
 
 def _quantiles(sql: duckdb.DuckDBPyConnection, column: Column) -> tuple[float, ...]:

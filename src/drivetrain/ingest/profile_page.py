@@ -98,7 +98,7 @@ def _reading(found: Profile) -> Text:
             "A likely key is a column without missing values in which no value stands twice. Name it as `key` in the "
             "contract, and a later load that breaks it is refused.",
             "The population stability index (PSI) sums (now - before) x ln(now / before) over the bars of a column, "
-            "missing values being one more bar.",
+            "missing values being one more bar. A likely key has none: it holds other values each time.",
             f"A column drifted when its PSI is above {MAX_PSI:g} and such a difference by chance (chi-square test) "
             f"would be rarer than {ALPHA:g}. A version holds the rows of the version before, so a small load moves "
             "little.",
