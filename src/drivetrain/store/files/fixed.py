@@ -163,12 +163,13 @@ def _zoned(text: str, scale: int) -> str:
 
 
 def _packed(raw: bytes, scale: int) -> str | None:
-    digits, sign = raw.hex()[:-1], raw.hex()[-1]
+    written = raw.hex()
+    digits, sign = written[:-1], written[-1]
     if digits.isdecimal() and sign in "abcdef":
         return _signed(digits, scale, negative=sign in "bd")
     if any(raw == filler * len(raw) for filler in _FILLERS):
         return None
-    raise ValueError(f"x'{raw.hex().upper()}' is no packed number")
+    raise ValueError(f"x'{written.upper()}' is no packed number")
 
 
 def _signed(digits: str, scale: int, *, negative: bool) -> str:
