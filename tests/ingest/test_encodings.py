@@ -42,9 +42,9 @@ def test_another_encoding_is_named(project, source, encoding):
 
 
 def test_a_character_may_lie_across_the_blocks_in_which_it_is_read(project, source):
-    words = ["€" * (n % 7 + 1) for n in range(400_000)]
-    project.write("a.csv.gz", gzip.compress(("word\n" + "\n".join(words)).encode("utf-16"), 1))
-    assert project.ingest(source("a.csv.gz")).rows == 400_000
+    words = ["€" * (n % 7 + 1) for n in range(200_000)]
+    project.write("a.csv.gz", gzip.compress(("word\n" + "\n".join(words)).encode("gb18030"), 1))
+    assert project.ingest(source("a.csv.gz", options={"encoding": "gb18030"})).rows == 200_000
     assert sum(len(word) for word in project.column("word")) == sum(map(len, words))
 
 

@@ -108,7 +108,7 @@ def test_the_element_that_is_a_row_has_to_be_named(project, source):
 
 
 DEEP = "<e>" * 101 + "x" + "</e>" * 101
-LONG_NAMES = "".join(f"<{'n' * 40}{n}>" for n in range(90)) + "<x/>" * 300_000
+LONG_NAMES = "".join(f"<{'n' * 40}{n}>" for n in range(90)) + "<x/>" * 50_000
 LONG_NAMES += "".join(f"</{'n' * 40}{n}>" for n in reversed(range(90)))
 BROAD = "<x/>" * 100_001
 
