@@ -346,6 +346,16 @@ def test_dead_letters_wait_in_quarantine_and_the_others_are_loaded(kafka, topic,
     assert loaded(make(contract={"max_bad_share": 1}), tmp_path)[:2] == (rows, bad)
 
 
+def test_upserts_and_tombstones_reach_the_table(kafka, topic, make, tmp_path):
+    options = {"upserts": True, "contract": {"key": ["id"]}}
+    kafka.send(topic, ("1", '{"id": 1, "n": 1}'), ("2", '{"id": 2, "n": 1}'), ("1", '{"id": 1, "n": 2}'))
+    assert loaded(make(**options), tmp_path)[0] == [{"id": 1, "n": 2}, {"id": 2, "n": 1}]
+    kafka.send(topic, ("2", None), ("1", None), ("1", '{"id": 1, "n": 3}'), ("3", '{"id": 3, "n": 1}'))
+    assert loaded(make(**options), tmp_path)[:2] == ([{"id": 1, "n": 3}, {"id": 3, "n": 1}], [])
+    kafka.send(topic, ("3", None))
+    assert loaded(make(**options), tmp_path)[0] == [{"id": 1, "n": 3}]
+
+
 def test_a_partition_that_the_cursor_does_not_know_is_read_from_its_beginning(kafka, topic, make):
     kafka.send(topic, *words(1, 2))
     kafka.send(topic, *words(11), partition=1)
