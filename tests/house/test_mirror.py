@@ -61,6 +61,12 @@ THROUGH = {
     "ingest/test_content.py": ("store/files/content",),
     "ingest/test_evolution.py": ("ingest/columns", "ingest/readership"),
     "ingest/test_profile.py": ("ingest/profile_page",),
+    "ingest/databases/test_columns.py": (
+        "ingest/databases/fetching", "ingest/databases/relation", "ingest/databases/statements",
+    ),
+    "ingest/databases/test_faults.py": ("ingest/databases/connecting",),
+    "ingest/databases/test_marks.py": ("ingest/databases/planning",),
+    "ingest/databases/test_reader.py": ("ingest/sql", "ingest/databases/content"),
     "monitor/test_monitor.py": (
         "monitor/advice", "monitor/columns", "monitor/findings", "monitor/timeline", "monitor/traffic",
     ),

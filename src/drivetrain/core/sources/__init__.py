@@ -8,6 +8,7 @@ from pydantic import Field
 
 from drivetrain.core.sources.code import PythonSource
 from drivetrain.core.sources.crm import CrmSource
+from drivetrain.core.sources.databases import SqlSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.core.sources.logs import LogsSource
 from drivetrain.core.sources.streams import KafkaSource
@@ -15,6 +16,14 @@ from drivetrain.core.sources.things import MqttSource
 from drivetrain.core.sources.web import RestSource
 
 SourceSpec = Annotated[
-    CrmSource | FilesSource | KafkaSource | LogsSource | MqttSource | PythonSource | RestSource | WheelSource,
+    CrmSource
+    | FilesSource
+    | KafkaSource
+    | LogsSource
+    | MqttSource
+    | PythonSource
+    | RestSource
+    | SqlSource
+    | WheelSource,
     Field(discriminator="kind"),
 ]

@@ -1,0 +1,92 @@
+"""Sources that are databases."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+
+from drivetrain.core.contract import Contract
+from drivetrain.core.credentials import SecretRef
+from drivetrain.core.spec import Spec
+
+SqlMode = Literal["append", "incremental", "whole"]
+_WITH_PASSWORD = re.compile(r"^[^:/?#]+://[^/@?#]*:[^/@?#]*@|[?&](password|passwd|pwd)=", re.IGNORECASE)
+
+
+class SqlSource(Spec):
+    """A table or a query of a database: PostgreSQL, MySQL, MariaDB, SQLite; others by their SQLAlchemy dialect."""
+
+    kind: Literal["sql"]
+    url: str = Field(
+        description="`postgresql://user@host/database`, `mysql://...`, `sqlite:///data/app.db`; no password."
+    )
+    user: SecretRef | None = Field(None, description="The user, where `url` does not name one.")
+    password: SecretRef | None = None
+    table: str | None = Field(None, description="`name` or `schema.name`; or give `query`.")
+    query: str | None = Field(None, description="One SELECT, in the words of that database.")
+    columns: tuple[str, ...] = Field((), description="The columns to read; all when none is named.")
+    mode: SqlMode | None = Field(None, description="`append` where there is a `cursor`, else `whole`.")
+    cursor: str | None = Field(None, description="A column that only grows: number, timestamp or text, never NULL.")
+    look_back: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="How far before the last value late rows are looked for: seconds, or the number's own unit."
+    )
+    deleted: str | None = Field(None, description="A column or SQL condition that is true where a row was deleted.")
+    parallel: Annotated[int, Field(ge=1, le=16)] = Field(1, description="Connections that read at once (PostgreSQL).")
+    parallel_by: str | None = Field(
+        None, description="The integer column that `parallel` divides; without it `cursor`."
+    )
+    time_zone: str = Field("UTC", description="What timestamps without a zone mean, such as `Europe/Madrid`.")
+    timeout_seconds: Annotated[float, Field(gt=0)] = Field(3600, description="The longest that one statement may take.")
+    retry_seconds: Annotated[float, Field(ge=0)] = Field(
+        60, description="How long a server that is gone is waited for."
+    )
+    contract: Contract = Contract()
+
+    @property
+    def way(self) -> SqlMode:
+        """The mode that holds."""
+        return self.mode or ("append" if self.cursor else "whole")
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str) -> str:
+        if _WITH_PASSWORD.search(url):
+            raise ValueError("a password does not belong into `url`; write `password: {env: NAME}` beside it")
+        if "://" not in url:
+            raise ValueError("a database is `postgresql://user@host/name`, `mysql://...` or `sqlite:///path`")
+        return url
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {name!r}; they are called like `Europe/Madrid`") from None
+        return name
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        keyed = bool(self.contract.key)
+        wrong = {
+            "give `table` or `query`, one of them": (self.table is None) == (self.query is None),
+            f"`mode: {self.way}` needs a `cursor`": self.way != "whole" and not self.cursor,
+            "`mode: whole` takes no `cursor`": self.way == "whole" and bool(self.cursor),
+            "without a `cursor` the whole table is compared, which needs `key` in the contract": self.way == "whole"
+            and not keyed,
+            "`mode: incremental` needs `key` in the contract": self.way == "incremental" and not keyed,
+            "`look_back` needs `mode: incremental`": self.look_back is not None and self.way != "incremental",
+            "`deleted` needs `mode: incremental` or `whole`": self.deleted is not None and self.way == "append",
+            "`columns` leaves a column of the contract's `key` out": bool(self.columns)
+            and not set(self.contract.key) <= set(self.columns),
+            "`parallel` needs an integer column: `parallel_by`": self.parallel > 1
+            and not (self.parallel_by or self.cursor),
+            "`parallel` works with PostgreSQL only": self.parallel > 1 and not self.url.startswith("postgres"),
+        }
+        for complaint, is_so in wrong.items():
+            if is_so:
+                raise ValueError(complaint)
+        return self

@@ -1,0 +1,169 @@
+"""Connections to a database that only read: one snapshot, a time limit for statements, credentials looked up anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+from urllib.parse import quote
+
+import adbc_driver_postgresql.dbapi as adbc
+import sqlalchemy as sa
+from psycopg.conninfo import make_conninfo
+
+from drivetrain.core.errors import InvalidInput, NotFound, Refused
+from drivetrain.core.sources.databases import SqlSource
+from drivetrain.ingest.databases.faults import explained
+from drivetrain.ingest.databases.statements import Statement, inline, parametrised
+from drivetrain.ingest.reading import Place
+
+T = TypeVar("T")
+_CONNECT_SECONDS = 10
+_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+_ARROW_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Look:
+    """A read-only snapshot of a database. ``snapshot`` is its name where other connections can share it."""
+
+    connection: sa.Connection
+    family: str
+    snapshot: str = ""
+
+    def ask(self, statement: Statement) -> list[tuple[object, ...]]:
+        """The few rows that the statement gives."""
+        return [tuple(row) for row in self.run(statement)]
+
+    def run(self, statement: Statement, *, rows_at_once: int = 0) -> sa.CursorResult[tuple[object, ...]]:
+        """The statement under way; with ``rows_at_once`` its rows wait at the server until they are fetched."""
+        options: dict[str, object] = {"no_parameters": self.family == "postgresql"}
+        if rows_at_once:
+            options |= {"stream_results": True, "max_row_buffer": rows_at_once}
+        connection = self.connection.execution_options(**options)
+        if self.family == "postgresql":
+            return connection.exec_driver_sql(inline(statement))
+        return connection.execute(parametrised(statement))
+
+
+class Database:
+    """The database of a source. Connects anew for whatever it is asked."""
+
+    def __init__(self, spec: SqlSource, place: Place) -> None:
+        self._spec, self._place = spec, place
+        try:
+            self._url = sa.make_url(spec.url)
+        except (sa.exc.ArgumentError, ValueError):
+            raise InvalidInput(
+                "sql_invalid", "this is no URL of a database", where="url", hint="postgresql://user@host:5432/database"
+            ) from None
+        backend = self._url.get_backend_name()
+        self.family = {"postgres": "postgresql", "mariadb": "mysql"}.get(backend, backend)
+        self._url = self._url.set(
+            drivername=_DRIVERS.get("postgresql" if backend == "postgres" else backend, self._url.drivername)
+        )
+        self.where = f"{self._url.host or self._url.database} {spec.table or 'query'}"
+
+    @contextmanager
+    def look(self) -> Iterator[Look]:
+        """A read-only snapshot, open while it is used. Raises Transient, Refused, NotFound or InvalidInput."""
+        connection, password = self._connected(self._connect)
+        with explained(self.where, password), connection:
+            yield Look(connection, self.family, self._begin(connection))
+
+    @contextmanager
+    def arrow(self, snapshot: str = "") -> Iterator[adbc.Cursor]:
+        """A cursor that gives Arrow, in that snapshot or one of its own; PostgreSQL only. Raises as look."""
+        connection, password = self._connected(lambda url: adbc.connect(_libpq(url)))
+        with explained(self.where, password), connection, connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            if snapshot:
+                cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+            for setting in self._settings():
+                cursor.execute(setting)
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_ARROW_BYTES)})
+            yield cursor
+
+    def _connected(self, connect: Callable[[sa.URL], T]) -> tuple[T, str]:
+        """A connection, and the password it was made with: a refused credential is looked up once more."""
+        login = self._login()
+        try:
+            return self._logged_in(connect, login), login[1]
+        except Refused as error:
+            newer = self._login()
+            if error.code != "sql_login_refused" or newer == login:
+                raise
+        return self._logged_in(connect, newer), newer[1]
+
+    def _logged_in(self, connect: Callable[[sa.URL], T], login: tuple[str | None, str]) -> T:
+        user, password = login
+        with explained(self.where, password):
+            return connect(self._url.set(username=user, password=password or None))
+
+    def _login(self) -> tuple[str | None, str]:
+        get, spec = self._place.secrets.get, self._spec
+        return get(spec.user) if spec.user else self._url.username, get(spec.password) if spec.password else ""
+
+    def _connect(self, url: sa.URL) -> sa.Connection:
+        arguments: dict[str, object] = {}
+        if self.family == "sqlite":
+            url = _read_only_file(url, self._place.home, self.where)
+        elif self.family == "mysql":
+            arguments = {"connect_timeout": _CONNECT_SECONDS, "charset": "utf8mb4"}
+        elif self.family == "postgresql":
+            arguments = {"connect_timeout": _CONNECT_SECONDS}
+        try:
+            return sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments).connect()
+        except (sa.exc.NoSuchModuleError, ImportError) as error:
+            raise InvalidInput(
+                "sql_driver_missing",
+                f"there is no driver for {url.drivername}: {error}",
+                where=self.where,
+                hint="pip install the SQLAlchemy dialect and the driver of that database",
+            ) from None
+
+    def _settings(self) -> tuple[str, ...]:
+        milliseconds = round(self._spec.timeout_seconds * 1000)
+        return (
+            f"SET LOCAL statement_timeout = {milliseconds}",
+            "SET LOCAL TimeZone = 'UTC'",
+            "SET LOCAL DateStyle = 'ISO'",
+            "SET LOCAL standard_conforming_strings = on",
+        )
+
+    def _begin(self, connection: sa.Connection) -> str:
+        """Begin the snapshot; gives its name. Dialects we do not know begin what their driver begins."""
+        run, seconds = connection.exec_driver_sql, self._spec.timeout_seconds
+        if self.family == "postgresql":
+            run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            for setting in self._settings():
+                run(setting)
+            return str(run("SELECT pg_export_snapshot()").scalar_one())
+        if self.family == "mysql":
+            maria = getattr(connection.dialect, "is_mariadb", False)
+            limit = f"max_statement_time={seconds}" if maria else f"max_execution_time={seconds * 1000:.0f}"
+            run(f"SET SESSION {limit}")
+            run("SET SESSION time_zone = '+00:00'")
+            run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        if self.family == "sqlite":
+            over, driver = monotonic() + seconds, connection.connection.driver_connection
+            assert driver is not None
+            driver.set_progress_handler(lambda: monotonic() > over, 10_000)
+            run("BEGIN")
+        return ""
+
+
+def _libpq(url: sa.URL) -> str:
+    _, options = url.get_dialect()().create_connect_args(url)
+    return make_conninfo("", **{**options, "connect_timeout": _CONNECT_SECONDS})
+
+
+def _read_only_file(url: sa.URL, home: Path, where: str) -> sa.URL:
+    path = home / (url.database or "")
+    if not path.is_file():
+        raise NotFound("sql_database_unknown", "there is no such file", where=where, hint="correct the path in `url`")
+    return url.set(database=f"file:{quote(str(path))}").update_query_dict({"mode": "ro", "uri": "true"})
