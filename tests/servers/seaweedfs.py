@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -41,6 +42,7 @@ class ObjectStore:
                 "region": "us-east-1",
             },
             client_options={"allow_http": True},
+            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=5)},
         )
 
 
@@ -64,6 +66,7 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
     *inner, port, grpc = free_ports(len(PORTS) + 2)
     command = [
         *(weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-filer", "-s3", f"-s3.port={port}"),
+        *("-s3.port.iceberg=0", "-s3.port.lance=0"),  # else they listen on ports of their own: no two stores at once
         *(f"-s3.port.grpc={grpc}", f"-s3.config={folder / 'ids.json'}", "-volume.max=20"),
         *(f"-{name}={number}" for name, number in zip(PORTS, inner, strict=True)),
     ]
