@@ -52,6 +52,7 @@ THROUGH = {
         "core/sources/streams", "ingest/kafka_cluster", "ingest/kafka_envelope", "ingest/kafka_rows", "ingest/messages",
     ),
     "ingest/test_python.py": ("core/sources/code", "ingest/row_batches"),
+    "ingest/test_delta.py": ("core/sources/lakes", "ingest/delta_table"),
     "ingest/test_mqtt.py": ("core/sources/things", "ingest/mqtt_connection", "ingest/mqtt_inbox"),
     "ingest/afar/test_listing.py": ("ingest/afar/open", "ingest/afar/store"),
     "ingest/test_crm.py": ("core/sources/crm",),

@@ -97,30 +97,37 @@ class Bucket:
         )
 
 
-def _open(address: Address, storage: Storage, secrets: Secrets) -> ObjectStore:
-    from obstore.store import AzureStore, GCSStore, S3Store
-
-    client: ClientConfig = {"timeout": "60s", "connect_timeout": "10s", "allow_http": storage.allow_http}
-    container, _, host = address.host.partition("@")
+def store_options(address: Address, storage: Storage, secrets: Secrets) -> dict[str, str]:
+    """The options in the words of the library object_store, which obstore and delta-rs share. Raises NotFound."""
     refs: Mapping[str, SecretRef | None]
     options: dict[str, str | None] = {"skip_signature": "true"} if storage.anonymous else {}
     if address.scheme == "s3":
         refs = {"access_key_id": storage.access_key, "secret_access_key": storage.secret_key, "token": storage.token}
         options |= {"endpoint": storage.endpoint, "region": storage.region}
-        kind: type[ObjectStore] = S3Store
     elif address.scheme == "gs":
         refs = {"bearer_token": storage.token}
         options |= {"base_url": storage.endpoint}
         if storage.service_account is not None:
             options["service_account_key"] = secrets.get(storage.service_account)  # JSON, of many lines
-        kind = GCSStore
     else:
         refs = {"account_key": storage.secret_key, "sas_key": storage.token}
-        options |= {"account_name": storage.account or host.partition(".")[0], "endpoint": storage.endpoint}
-        kind = AzureStore
+        account = storage.account or address.host.partition("@")[2].partition(".")[0]
+        options |= {"account_name": account, "endpoint": storage.endpoint}
     known = {name: credential(secrets, ref, address.base) for name, ref in refs.items() if ref is not None}
-    config = known | {name: value for name, value in options.items() if value}
-    return kind(container, config=config, client_options=client, retry_config=_NO_RETRY)  # type: ignore[arg-type]  # each kind has names of its own
+    return known | {name: value for name, value in options.items() if value}
+
+
+def _open(address: Address, storage: Storage, secrets: Secrets) -> ObjectStore:
+    from obstore.store import AzureStore, GCSStore, S3Store
+
+    kinds: dict[str, type[ObjectStore]] = {"s3": S3Store, "gs": GCSStore}
+    client: ClientConfig = {"timeout": "60s", "connect_timeout": "10s", "allow_http": storage.allow_http}
+    return kinds.get(address.scheme, AzureStore)(
+        address.host.partition("@")[0],
+        config=store_options(address, storage, secrets),  # type: ignore[arg-type]  # each kind has names of its own
+        client_options=client,
+        retry_config=_NO_RETRY,
+    )
 
 
 def _explain(error: Exception, where: str) -> NoReturn:
