@@ -25,6 +25,8 @@ class TestLogs(ReaderContract):
 
     def add(self, home, rows):
         """The log is rotated away, and the new rows stand in a new one."""
+        for file in sorted(home.glob("words.log.*"), key=lambda file: int(file.suffix[1:]), reverse=True):
+            file.rename(file.with_suffix(f".{int(file.suffix[1:]) + 1}"))
         (home / "words.log").rename(home / "words.log.1")
         return self.make(home, rows)
 

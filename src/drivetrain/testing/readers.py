@@ -3,8 +3,11 @@ by pytest like any other test class."""
 
 from __future__ import annotations
 
+import os
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +15,19 @@ import pyarrow as pa
 import pytest
 
 from drivetrain.core.credentials import NoSecrets, Secrets
-from drivetrain.core.errors import DrivetrainError
+from drivetrain.core.errors import DrivetrainError, Transient
 from drivetrain.core.sources import SourceSpec
-from drivetrain.ingest.ingest import ingest
-from drivetrain.ingest.reading import Batch, Place, Position, Reader, open_reader
+from drivetrain.ingest.ingest import ingest, ingest_from
+from drivetrain.ingest.reading import Batch, Place, Portion, Position, Reader, open_reader
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table
 
 Row = tuple[str | None, ...]
+
+FAULTS = int(os.environ.get("DRIVETRAIN_FAULTS", "12"))
+"""How many loads break in the test of faults; 200 is its long form."""
+GROWTHS = 6
+"""How often the source grows meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,43 @@ class Taken:
         return self.positions[-1].cursor
 
 
+class Killed(BaseException):
+    """The process ends here: nothing that follows is done, as after ``kill -9``."""
+
+
+class Faulty:
+    """A Reader that breaks sooner or later, as the stage sees it: before an item, after it, or at commit."""
+
+    def __init__(self, reader: Reader, chance: random.Random) -> None:
+        self._reader, self._chance = reader, chance
+        self._left = chance.randrange(8)
+
+    def discover(self) -> tuple[Portion, ...]:
+        """What the reader discovers, unless it breaks."""
+        self._break()
+        return self._reader.discover()
+
+    def read(self, cursor: str) -> Iterator[Batch | Position]:
+        """What the reader reads, up to where it breaks."""
+        for item in self._reader.read(cursor):
+            self._break()
+            yield item
+            self._break()
+
+    def commit(self, cursor: str) -> None:
+        """Told before it breaks, or never."""
+        self._break()
+        self._reader.commit(cursor)
+        self._break()
+
+    def _break(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise self._chance.choice([Killed(), Transient("fault", "the source went away")])
+
+
 class ReaderContract(ABC):
-    """Eight promises that ``ingest`` builds on. The source that ``make`` makes has the columns ``id`` and ``word``."""
+    """Nine promises that ``ingest`` builds on. The source that ``make`` makes has the columns ``id`` and ``word``."""
 
     secrets: Secrets = NoSecrets()
     """Who knows the credentials that the source names."""
@@ -128,6 +171,20 @@ class ReaderContract(ABC):
             _take(self.open(spec, home), "")
         assert caught.value.hint
         assert caught.value.where
+
+    def test_faults_lose_and_double_nothing(self, spec: SourceSpec, home: Path) -> None:
+        """Loads that end anywhere, by a fault or as by a kill, while the source grows; then one that does not."""
+        chance, wanted = random.Random(4), {1, 2, 3}  # noqa: S311 - no secret, only the same faults every time
+        with Catalog(home) as catalog:
+            for number in range(4, 4 + FAULTS):
+                if number < 4 + GROWTHS:
+                    spec = self.add(home, [(number, f"row-{number}")])
+                    wanted.add(number)
+                with suppress(Transient, Killed):
+                    ingest_from(Faulty(self.open(spec, home), chance), spec, "words", catalog)
+            dataset = ingest_from(self.open(spec, home), spec, "words", catalog)
+            table = Table(catalog.table_path("datasets", "words")).read(dataset.version)
+        assert sorted(table.column("id").to_pylist()) == sorted(wanted)
 
     def test_ingests_each_row_once(self, spec: SourceSpec, home: Path) -> None:
         """Through the whole stage: load, nothing new, growth."""
