@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.ingest import ingest, replay
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table
+from drivetrain.testing.readers import ReaderContract
+
+ReaderContract.faults = int(os.environ.get("DRIVETRAIN_FAULTS", "12"))  # 200: some minutes
 
 
 @dataclass
