@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 
 @pytest.fixture
@@ -15,6 +16,16 @@ def run(project, commands):
 
 def said(done):
     return json.loads(done.stdout)
+
+
+def test_propose_a_contract_to_be_read_and_copied(run, project):
+    text = run("propose", "loans", "-n", "500").stdout
+    columns = yaml.safe_load(text)["contract"]["columns"]
+    assert "fits the first 500 rows" in text
+    assert columns["id"] == {"type": "integer", "nullable": False}
+    assert columns["home"]["one_of"] == ["family", "own", "rent"]
+    found = said(run("propose", "loans", "--json"))
+    assert {column["name"] for column in found["columns"]} == set(columns)
 
 
 def test_list_before_and_after_a_load(run, project):

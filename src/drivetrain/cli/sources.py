@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 from rich.markup import escape
 
 from drivetrain.cli.options import Door, command
 from drivetrain.cli.output import out, plain, print_json, print_table
 
+if TYPE_CHECKING:
+    from drivetrain.ingest.proposal import Proposal
+
 _MOST = 1_000
+_MOST_TO_PROPOSE = 1_000_000
+_YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _TEXT = 60  # characters of a row that cannot be taken apart
 
 
@@ -80,6 +90,45 @@ def sample_source(door: Door, name: str, rows: int) -> None:
             f"[red]refused[/] row {row.number} of {escape(row.portion + shown)}: {escape('; '.join(row.refused))}"
         )
     out.print(f"{len(found.rows)} rows, {len(refused)} of them the contract would refuse; nothing was loaded")
+
+
+@sources.command("propose")
+@click.argument("name")
+@click.option(
+    "-n", "--rows", type=click.IntRange(1, _MOST_TO_PROPOSE), default=10_000, show_default=True, help="How many rows."
+)
+@command("drivetrain sources propose loans\ndrivetrain sources propose loans -n 100000 --json")
+def propose_contract(door: Door, name: str, rows: int) -> None:
+    """Propose a contract that fits the first rows of a source: read it, correct it, copy it. Changes nothing."""
+    from drivetrain.engine.sources import propose_contract
+
+    found = propose_contract(door.open(), name, rows)
+    if door.json:
+        print_json(found)
+        return
+    for line in contract_lines(found):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def contract_lines(found: Proposal) -> Iterator[str]:
+    """The section ``contract`` as YAML; doubts stand behind their column."""
+    yield f"    contract:  # fits the first {found.rows:,} rows"
+    if found.key:
+        yield f"      key: [{', '.join(map(_yaml, found.key))}]"
+    yield "      columns:"
+    for column in found.columns:
+        rules = [f"type: {column.type}"]
+        rules += [f"format: {_yaml(column.format)}"] if column.format else []
+        rules += ["nullable: false"] if not column.nullable else []
+        rules += [f"one_of: [{', '.join(map(_yaml, column.one_of))}]"] if column.one_of else []
+        doubts = f"  # {'; '.join(column.doubts)}" if column.doubts else ""
+        yield f"        {_yaml(column.name)}: {{{', '.join(rules)}}}{doubts}"
+
+
+def _yaml(text: str) -> str:
+    """Bare where YAML could not take it for anything else."""
+    plain = re.fullmatch(r"[A-Za-z_][\w-]*", text) and text.lower() not in _YAML_WORDS
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 @sources.command("profile")

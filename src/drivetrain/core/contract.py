@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.spec import Name, Share, Spec
+
+NUMBER_FORMATS = {"1.234,5": (".", ","), "1 234,5": (" ", ","), "1'234.5": ("'", "."), "1,234.5": (",", ".")}
+"""How numbers may be written, by an example: the mark between thousands (it may be left out) and before decimals."""
 
 
 class ColumnRule(Spec):
     """What a contract asks of one column."""
 
     type: ColumnType
+    format: str | None = Field(
+        None,
+        description="How the source writes it, where that is not the usual way: dates and times by strptime codes "
+        "(`%d.%m.%Y`), numbers by an example (`1.234,5`), booleans by their two words (`ja/nein`).",
+    )
     nullable: bool = True
     min: float | None = None
     max: float | None = None
@@ -21,6 +29,22 @@ class ColumnRule(Spec):
     pattern: str | None = Field(None, description="A regular expression that the whole value matches.")
     unique: bool = Field(False, description="No two rows hold the same value.")
     description: str = ""
+
+    @model_validator(mode="after")
+    def _format_fits(self) -> Self:
+        if self.format is None:
+            return self
+        if self.type in (ColumnType.DATE, ColumnType.TIMESTAMP):
+            fits, wanted = "%" in self.format, "strptime codes, such as `%d.%m.%Y`"
+        elif self.type in (ColumnType.INTEGER, ColumnType.NUMBER):
+            fits, wanted = self.format in NUMBER_FORMATS, f"one of {', '.join(NUMBER_FORMATS)}"
+        elif self.type is ColumnType.BOOLEAN:
+            fits, wanted = len({word.strip().lower() for word in self.format.split("/")} - {""}) == 2, "`yes/no`"
+        else:
+            raise ValueError("text has no `format`; `pattern` says what it looks like")
+        if not fits:
+            raise ValueError(f"the `format` of a column of the type {self.type} is {wanted}")
+        return self
 
 
 class SqlCheck(Spec):

@@ -16,6 +16,7 @@ from drivetrain.core.sources import SourceSpec
 if TYPE_CHECKING:
     from drivetrain.engine.project import Project
     from drivetrain.ingest.profile import Profile
+    from drivetrain.ingest.proposal import Proposal
     from drivetrain.ingest.sampling import Answer, Sample
 
 _HOLD_NO_PLACE = ("kind", "contract")
@@ -64,6 +65,14 @@ def sample_source(project: Project, name: str, rows: int) -> Sample:
 
     project.signer("ingest")
     return sample(_spec(project, name), name, project.catalog, _secrets(project), rows)
+
+
+def propose_contract(project: Project, name: str, rows: int) -> Proposal:
+    """A contract that fits the first rows of a source; loads nothing. Raises what reading raises."""
+    from drivetrain.ingest.proposal import propose
+
+    project.signer("ingest")
+    return propose(_spec(project, name), name, project.catalog, _secrets(project), rows)
 
 
 def profile_source(project: Project, name: str) -> ProfiledSource:

@@ -61,6 +61,7 @@ class Judge:
             for name, rule in contract.columns.items()
             if rule.pattern is not None and kinds[name] is not ColumnType.TEXT
         )
+        self._forms = {name: rule.format for name, rule in contract.columns.items()}
         for check in contract.checks:
             self._require_condition(check.name, check.sql)
 
@@ -85,7 +86,7 @@ class Judge:
     def _cast(self, raw: Mapping[str, pa.Array], column: Column, rows: int) -> Values:
         if column.name not in raw:
             return Values(pa.nulls(rows, arrow_type(column.type)))
-        return cast_values(raw[column.name], column.type, self._sql)
+        return cast_values(raw[column.name], column.type, self._sql, self._forms.get(column.name))
 
     def _screen(self, good: pa.Table, values: Mapping[str, Values], raw: Mapping[str, pa.Array]) -> Positions:
         """The positions of all rows that may be bad."""
@@ -119,7 +120,10 @@ class Judge:
             for column in self.schema.columns
         }
         raw = ", ".join(f"{quoted(name)} := {value}" for name, value in columns.items())
-        cast = ", ".join(f"{typed(columns[c.name], c.type)} AS {quoted(c.name)}" for c in self.schema.columns)
+        cast = ", ".join(
+            f"{typed(columns[c.name], c.type, self._forms.get(c.name))} AS {quoted(c.name)}"
+            for c in self.schema.columns
+        )
         relation = f"(SELECT {_POSITION}, struct_pack({raw}) AS {RAW}, {cast} FROM suspects)"
         reasons = ", ".join(f"CASE WHEN {rule.broken} THEN {rule.reason} END" for rule in self._rules)
         query = (

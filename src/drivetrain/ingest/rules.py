@@ -75,7 +75,8 @@ def compile_rules(contract: Contract, schema: Schema, where: str) -> tuple[Rule,
     """
     rules: list[Rule] = []
     for column in schema.columns:
-        rules.append(_type_rule(column))
+        ruled = contract.columns.get(column.name)
+        rules.append(_type_rule(column, ruled.format if ruled else None))
         if not is_nullable(contract, column.name):
             raw = _raw(column.name)
             said = literal(f"{column.name}: is missing")
@@ -133,9 +134,10 @@ def _rule(column: Column, broken: str, what: str) -> Rule:
     return Rule(f"column {column.name}", broken, _reason(column, what), broken)
 
 
-def _type_rule(column: Column) -> Rule:
+def _type_rule(column: Column, form: str | None) -> Rule:
+    meaning = MEANING[column.type] if form is None else f"{MEANING[column.type].split(' (')[0]} written like {form}"
     broken = f"{_raw(column.name)} IS NOT NULL AND {quoted(column.name)} IS NULL"
-    return Rule(f"column {column.name}", broken, _reason(column, f"is not {MEANING[column.type]}"), "")
+    return Rule(f"column {column.name}", broken, _reason(column, f"is not {meaning}"), "")
 
 
 def _reason(column: Column, what: str) -> str:

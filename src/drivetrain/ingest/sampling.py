@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from drivetrain.core.contract import Contract
 from drivetrain.core.credentials import Secrets
 from drivetrain.core.schema import Column, Schema
@@ -81,6 +83,18 @@ def sample(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets, coun
         batches = tuple(_first(reader, cursor, count))
     with tempfile.TemporaryDirectory() as work:
         return _judged(batches, spec.contract, Path(work) / "sample", f"sample of {name}")
+
+
+def first_rows(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets, count: int) -> pa.Table:
+    """The texts of the first ``count`` rows, by column in the order of the source; broken rows are left out."""
+    with _opened(spec, catalog, secrets) as reader:
+        cursor = Destination(catalog, name).standing.reader if isinstance(reader, Waiter) else ""
+        batches = [batch.rows for batch in _first(reader, cursor, count)]
+    texts = [
+        pa.table({column: as_text(rows.column(column).combine_chunks()) for column in rows.column_names})
+        for rows in batches
+    ]
+    return pa.concat_tables(texts, promote_options="default") if texts else pa.table({})
 
 
 @contextmanager

@@ -26,14 +26,19 @@ class Values:
     bad: npt.NDArray[np.bool_] | None = None
 
 
-def cast_values(column: pa.Array, kind: ColumnType, sql: duckdb.DuckDBPyConnection) -> Values:
-    """The values of a column of any Arrow type, text among them, as values of ``kind``."""
-    quick = _of_text(column, kind) if pa.types.is_string(column.type) else _of_typed(column, kind)
+def cast_values(column: pa.Array, kind: ColumnType, sql: duckdb.DuckDBPyConnection, form: str | None = None) -> Values:
+    """The values of a column of any Arrow type as values of ``kind``; ``form`` is how text is written."""
+    is_text = pa.types.is_string(column.type)
+    quick = (None if form else _of_text(column, kind)) if is_text else _of_typed(column, kind)
     if quick is not None:
         return Values(quick)
     text = as_text(column)
     sql.register("texts", pa.table({"value": text}))
-    found = sql.sql(f"SELECT {typed('value', kind)} AS value FROM texts").to_arrow_table().column(0)
+    found = (
+        sql.sql(f"SELECT {typed('value', kind, form if is_text else None)} AS value FROM texts")
+        .to_arrow_table()
+        .column(0)
+    )
     sql.unregister("texts")
     values = found.combine_chunks().cast(arrow_type(kind))
     bad = np.asarray(pcompute.and_(values.is_null(), text.is_valid()))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+from drivetrain.core.contract import NUMBER_FORMATS
 from drivetrain.core.schema import ColumnType
 
 _DAY = r"\d{4}-\d{2}-\d{2}"
@@ -25,6 +27,8 @@ _PLAIN = {
 }
 INFERRED = tuple(_PLAIN)
 """The types an undeclared column may turn out to have, narrowest first; text when none fits."""
+
+NUMBERS = (ColumnType.INTEGER, ColumnType.NUMBER)
 
 SQL_TYPE = {
     ColumnType.INTEGER: "BIGINT",
@@ -59,11 +63,14 @@ def listed(columns: Iterable[str]) -> str:
     return ", ".join(quoted(column) for column in columns)
 
 
-def typed(value: str, kind: ColumnType) -> str:
+def typed(value: str, kind: ColumnType, form: str | None = None) -> str:
     """SQL for the text ``value`` as a value of that type; NULL where it is none.
 
-    Integers may end in ``.0``; booleans are true/false, t/f, yes/no, y/n, 1/0; times without a zone are UTC.
+    Integers may end in ``.0``; booleans are true/false, t/f, yes/no, y/n, 1/0; times without a zone are UTC. ``form``
+    is the ``format`` of a column's rule; dates and times may be written the usual way beside it.
     """
+    if form is not None:
+        return _formed(value, kind, form)
     if kind is ColumnType.TEXT:
         return value
     if kind is ColumnType.BOOLEAN:
@@ -74,6 +81,21 @@ def typed(value: str, kind: ColumnType) -> str:
     cast = _cast(value, kind)
     finite = f" AND isfinite({cast})" if kind is not ColumnType.INTEGER else ""
     return f"CASE WHEN regexp_full_match({value}, {literal(_FORM[kind])}){finite} THEN {cast} END"
+
+
+def _formed(value: str, kind: ColumnType, form: str) -> str:
+    plain = f"trim({value})"
+    if kind is ColumnType.BOOLEAN:
+        yes, no = (literal(word.strip().lower()) for word in form.split("/"))
+        return f"CASE lower({plain}) WHEN {yes} THEN true WHEN {no} THEN false END"
+    if kind in NUMBERS:
+        between, before = NUMBER_FORMATS[form]
+        thousands = rf"\d{{1,3}}({re.escape(between)}\d{{3}})+|\d+"
+        written = rf"[+-]?({thousands})({re.escape(before)}\d*)?"
+        usual = f"replace(replace({plain}, {literal(between)}, ''), {literal(before)}, '.')"
+        return f"CASE WHEN regexp_full_match({plain}, {literal(written)}) THEN {typed(usual, kind)} END"
+    read = f"CAST(try_strptime({plain}, {literal(form)}) AS {SQL_TYPE[kind]})"
+    return f"coalesce({read}, {typed(value, kind)})"
 
 
 def looks_like(value: str, kind: ColumnType) -> str:
