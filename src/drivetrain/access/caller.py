@@ -30,10 +30,10 @@ class RateLimited(Transient):
     """A caller asks too often; ``seconds`` until the next request is taken."""
 
     def __init__(self, seconds: float) -> None:
+        hint = "ask again after Retry-After seconds"
         super().__init__(
-            "rate_limited", "too many requests with this API key", hint="ask again after Retry-After seconds"
+            "rate_limited", "too many requests with this API key", hint=hint, seconds=max(1, math.ceil(seconds))
         )
-        self.seconds = max(1, math.ceil(seconds))
 
 
 class QuotaExceeded(Transient):
@@ -44,8 +44,8 @@ class QuotaExceeded(Transient):
             "quota_exceeded",
             f"this API key has {left} rows left today, not {rows}",
             hint="a new day begins at midnight UTC, after Retry-After seconds",
+            seconds=max(1, math.ceil(seconds)),
         )
-        self.seconds = max(1, math.ceil(seconds))
 
 
 class Caller:

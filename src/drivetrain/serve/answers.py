@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Transient
@@ -65,10 +67,9 @@ class MethodUnknown(InvalidInput):
 class Overloaded(Transient):
     """Too much is waiting; ``seconds`` until it may be worth another try."""
 
-    seconds = 1
-
     def __init__(self) -> None:
-        super().__init__("overloaded", "too many requests are waiting", hint="ask again after Retry-After seconds")
+        hint = "ask again after Retry-After seconds"
+        super().__init__("overloaded", "too many requests are waiting", hint=hint, seconds=1)
 
 
 class StreamError(ErrorBody, frozen=True):
@@ -108,9 +109,14 @@ def told(error: DrivetrainError) -> StreamErrorAnswer:
     return StreamErrorAnswer(StreamError(error.code, error.message, error.where, error.hint, status(error)))
 
 
+def retry_after(error: Transient) -> str:
+    """When to ask again, in whole seconds; one, where the error does not say."""
+    return str(math.ceil(error.seconds or 1))
+
+
 def _advice(error: DrivetrainError) -> Headers:
     if isinstance(error, Transient):
-        return (("retry-after", str(getattr(error, "seconds", 1))),)
+        return (("retry-after", retry_after(error)),)
     if isinstance(error, MethodUnknown):
         return (("allow", error.allowed),)
     if error.code in ("key_missing", "key_unknown"):

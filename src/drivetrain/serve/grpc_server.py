@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from drivetrain.access.caller import Caller
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Refused, Transient, examples
-from drivetrain.serve.answers import status
+from drivetrain.serve.answers import retry_after, status
 from drivetrain.serve.door import DEFECT
 from drivetrain.serve.grpc_messages import PACKAGE, SERVICE, message
 from drivetrain.serve.grpc_tensors import read_inference, written_answer
@@ -214,7 +214,7 @@ async def _abort(context: Context, error: DrivetrainError) -> None:
     family = next((code for family, code in _BY_FAMILY if isinstance(error, family)), grpc.StatusCode.INTERNAL)
     trailing = [("x-drivetrain-code", error.code)]
     if isinstance(error, Transient):
-        trailing.append(("retry-after", str(getattr(error, "seconds", 1))))
+        trailing.append(("retry-after", retry_after(error)))
     await context.abort(_BY_CODE.get(error.code, family), str(error), tuple(trailing))
 
 

@@ -78,7 +78,7 @@ class Faulty:
     def _break(self) -> None:
         self._left -= 1
         if self._left < 0:
-            raise self._chance.choice([Killed(), Transient("fault", "the source went away")])
+            raise self._chance.choice([Killed(), Transient("storage_unavailable", "the source went away")])
 
 
 class ReaderContract(ABC):
