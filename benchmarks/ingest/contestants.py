@@ -5,7 +5,9 @@ from __future__ import annotations
 import resource
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +21,11 @@ from drivetrain.core.contract import Contract
 from drivetrain.core.schema import Column, Schema
 from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.ingest import ingest
-from drivetrain.ingest.judging import Judge
+from drivetrain.ingest.judging import Judge, Verdict
 from drivetrain.store.catalog import Catalog
 
 _ROWS = 65_536
+_AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,18 @@ def _bare(file: Path, folder: Path) -> None:
 
 
 def _rules(file: Path, folder: Path) -> None:
-    """The contract over the batches of the file, without what comes before and after it."""
+    """The contract over the batches of the file, judged in a thread beside the reader, as a load does."""
     contract = Contract.model_validate(CONTRACT)
     schema = Schema(tuple(Column(name, rule.type) for name, rule in contract.columns.items()))
     with duckdb.connect() as sql:
         judge = Judge(contract, schema, sql, "orders")
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=_ROWS):
-            assert judge.judge(pa.Table.from_batches([batch])).bad is None
+        with ThreadPoolExecutor(1) as thread:
+            ahead: deque[Future[Verdict]] = deque()
+            for batch in pq.ParquetFile(file).iter_batches(batch_size=_ROWS):
+                ahead.append(thread.submit(judge.judge, pa.Table.from_batches([batch])))
+                while len(ahead) > _AHEAD:
+                    assert ahead.popleft().result().bad is None
+            assert all(one.result().bad is None for one in ahead)
 
 
 def _query(file: Path, folder: Path) -> None:

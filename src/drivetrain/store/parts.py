@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -27,39 +28,39 @@ class Part:
 
 
 class Parts:
-    """Writes rows into files of moderate size, in order; rows of other columns or types start another file."""
+    """Writes rows into files of moderate size, in order; rows of other columns or types start another file.
+
+    One group of rows is compressed in a thread of its own while the next one comes together.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.files: list[Part] = []
+        self.rows = 0
+        """All rows so far."""
         self._folder = folder
         self._waiting: list[pa.Table] = []
-        self._waiting_rows = 0
         self._file: _File | None = None
-
-    @property
-    def rows(self) -> int:
-        """All rows so far."""
-        open_rows = self._file.rows if self._file is not None else 0
-        return sum(part.rows for part in self.files) + open_rows + self._waiting_rows
+        self._thread = ThreadPoolExecutor(1, "writing")
+        self._writing: Future[None] | None = None
 
     def write(self, rows: pa.Table, places: pa.Table | None = None) -> None:
         """Add rows; ``places`` [rows] says where each stood, and is written beside them."""
-        if self._file is not None and self._file.schema != rows.schema:
+        if self._file is not None and (self._file.schema != rows.schema or (self._file.is_full and not self._waiting)):
             self.close()
         if self._file is None:
             self._file = _File(self._folder, rows.schema)
         self._waiting.append(rows)
-        self._waiting_rows += rows.num_rows
+        self.rows += rows.num_rows
         if places is not None:
             self._file.note(places)
-        if self._waiting_rows >= _GROUP_ROWS or sum(table.nbytes for table in self._waiting) >= _GROUP_BYTES:
+        waiting = sum(table.num_rows for table in self._waiting), sum(table.nbytes for table in self._waiting)
+        if waiting[0] >= _GROUP_ROWS or waiting[1] >= _GROUP_BYTES:
             self._flush()
-            if self._file.size >= _FILE_BYTES:
-                self.close()
 
     def close(self) -> None:
         """Finish the file under way."""
         self._flush()
+        self._settle()
         if self._file is not None:
             part = self._file.close()
             self._file = None
@@ -86,16 +87,22 @@ class Parts:
         self.files = kept
 
     def _flush(self) -> None:
+        self._settle()
         if self._file is not None and self._waiting:
-            self._file.write(pa.concat_tables(self._waiting))
-        self._waiting, self._waiting_rows = [], 0
+            self._writing = self._thread.submit(self._file.write, pa.concat_tables(self._waiting))
+        self._waiting = []
+
+    def _settle(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
 
 
 class _File:
     """One Parquet file that is being written, and the one of its places."""
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
-        self.schema, self.rows = schema, 0
+        self.schema, self.rows, self.is_full = schema, 0, False
         self._path = folder / f"part-{uuid4()}.parquet"
         self._sink = pa.OSFile(str(self._path), "wb")
         texts = [field.name for field in schema if pa.types.is_string(field.type)]
@@ -103,13 +110,10 @@ class _File:
         self._writer = pq.ParquetWriter(self._sink, schema, use_dictionary=texts or False)
         self._places: pq.ParquetWriter | None = None
 
-    @property
-    def size(self) -> int:
-        return int(self._sink.tell())
-
     def write(self, rows: pa.Table) -> None:
         self._writer.write_table(rows, row_group_size=rows.num_rows or None)
         self.rows += rows.num_rows
+        self.is_full = self._sink.tell() >= _FILE_BYTES
 
     def note(self, places: pa.Table) -> None:
         if self._places is None:
