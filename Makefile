@@ -10,13 +10,14 @@ demo: install  ## install, then carry the credit risk project from raw data to a
 
 # Two test processes for two cores: a library that starts threads of its own would only slow them down.
 test test-all: export OMP_NUM_THREADS ?= 1
+# A file stays with one process, so that what its tests share is made once.
 # Hundreds of tests start the command line: its modules are compiled once, not once a process.
 test test-all: export PYTHONDONTWRITEBYTECODE =
 test: install  ## install, then run the tests (under 7 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: install  ## every test, the long ones too
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install  ## style, types, floors (under 2 minutes)
 	$(BIN)/ruff check .
