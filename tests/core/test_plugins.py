@@ -12,6 +12,14 @@ def test_hook_is_loaded_from_the_project(tmp_path, monkeypatch):
     assert build() == 42
 
 
+def test_a_hook_that_was_changed_at_once_and_keeps_its_length_is_run_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", ["", *__import__("sys").path])
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    for number in range(10):
+        (tmp_path / "changing_hook.py").write_text(f"NUMBER = {number}\n")
+        assert load_hook("changing_hook.py:NUMBER", tmp_path) == number
+
+
 @pytest.mark.parametrize("path", ["no_such_file.py:build", "json:no_such_name", "json"])
 def test_missing_hook_is_named(path, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", ["", *__import__("sys").path])

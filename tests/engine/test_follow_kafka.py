@@ -125,6 +125,7 @@ def test_a_signal_ends_it_well_after_the_load(followed):
     assert followed.ids() == list(range(14))
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_an_outage_and_says_so(followed):
     followed.send(range(4))
     followed.kafka.process.send_signal(signal.SIGSTOP)

@@ -20,7 +20,7 @@ from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table
 from drivetrain.testing.readers import ReaderContract
 
-ReaderContract.faults = int(os.environ.get("DRIVETRAIN_FAULTS", "12"))  # 200: some minutes
+ReaderContract.faults = int(os.environ.get("DRIVETRAIN_FAULTS", "6"))  # 200: some minutes
 
 
 @dataclass

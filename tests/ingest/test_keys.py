@@ -174,7 +174,7 @@ changes = st.lists(
 
 
 @given(st.lists(changes, min_size=1, max_size=4))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_changes_give_what_a_dictionary_gives(tmp_path_factory, loads):
     wanted: dict[object, object] = {}
     log = Log()

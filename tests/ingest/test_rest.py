@@ -181,6 +181,7 @@ with Catalog(Path(sys.argv[1])) as catalog:
 """
 
 
+@pytest.mark.slow
 def test_kills_lose_nothing_and_double_nothing(service, project):
     """SIGKILL while page after page comes, at random moments; then one run to the end."""
     chance = random.Random(4)

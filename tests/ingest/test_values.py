@@ -37,7 +37,7 @@ WRITTEN = st.one_of(
 @example(["0x1F"])
 @example(["2020-01-01 10:00", "2020-01-01"])
 @example(["2020-01-01 10:00:00Z", "2020-01-01 10:00:00+02:00"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_values_are_those_of_our_sql(kind, texts):
     column = pa.array(texts, pa.string())
     SQL.register("written", pa.table({"value": column}))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from tests.conftest import with_identities, write_small_project
 
 import drivetrain
@@ -46,6 +47,7 @@ def result_of(folder):
     return digest, sorted(ids), bad
 
 
+@pytest.mark.slow
 def test_killed_runs_end_in_the_same_release(tmp_path):
     template = write_small_project(tmp_path / "template")
     with_identities(template).catalog.close()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from hashlib import sha256
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from drivetrain.core.errors import InvalidInput, NotFound, examples
 
-_stamps: dict[str, tuple[Path, int, int]] = {}
+_stamps: dict[str, tuple[Path, str]] = {}
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -66,17 +68,24 @@ def _module(name: str, home: Path) -> ModuleType:
     dotted, file = name.removesuffix(".py").replace("/", "."), home / name
     if not name.endswith(".py"):
         return importlib.import_module(dotted)
-    stamp = (file, file.stat().st_mtime_ns, file.stat().st_size)
+    stamp = (file, sha256(file.read_bytes()).hexdigest())
     if _stamps.get(dotted) != stamp:
         sys.modules.pop(dotted, None)
         importlib.invalidate_caches()
-        spec = importlib.util.spec_from_file_location(dotted, file)
+        spec = importlib.util.spec_from_file_location(dotted, file, loader=_FromText(dotted, str(file)))
         assert spec is not None
         assert spec.loader is not None
         sys.modules[dotted] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         _stamps[dotted] = stamp
     return sys.modules[dotted]
+
+
+class _FromText(SourceFileLoader):
+    """Python's own loader believes a compiled file for a second after a change that keeps the length."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def is_hook(name: str) -> bool:

@@ -24,7 +24,7 @@ from drivetrain.store.tables import Table
 
 Row = tuple[str | None, ...]
 
-_GROWTHS = 6
+_GROWTHS = 3
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class ReaderContract(ABC):
     secrets: Secrets = NoSecrets()
     """Who knows the credentials that the source names."""
 
-    faults: ClassVar[int] = 12
+    faults: ClassVar[int] = 6
     """How many loads break in the test of faults. It is quick to pass where it passes: 200 tell more."""
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Iterator
@@ -55,12 +56,16 @@ def test_answers_are_those_of_http_1_1(server: Running, client: httpx.Client) ->
     assert without_ids[0] == without_ids[1]
 
 
-def test_callers_side_by_side_are_each_given_their_own_answer(client: httpx.Client) -> None:
-    def ask(age: int) -> float:
-        return float(client.post("/v1/predict", json={"rows": [{"age": age}]}).json()["predictions"][0]["score"])
+async def ask_side_by_side(server: Running, ages: range) -> list[float]:
+    """Over one connection, by one thread: the client's own state is not made for several."""
+    headers = {"authorization": f"Bearer {server.key}"}
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, http1=False, http2=True, timeout=20) as caller:
+        asked = [caller.post("/v1/predict", json={"rows": [{"age": age}]}) for age in ages]
+        return [answer.json()["predictions"][0]["score"] for answer in await asyncio.gather(*asked)]
 
-    with ThreadPoolExecutor(16) as pool:
-        scores = list(pool.map(ask, range(18, 98)))
+
+def test_callers_side_by_side_are_each_given_their_own_answer(server: Running) -> None:
+    scores = asyncio.run(ask_side_by_side(server, range(18, 98)))
     assert scores == sorted(scores, reverse=True)
     assert len(set(scores)) == 80
 
