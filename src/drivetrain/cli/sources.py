@@ -56,7 +56,8 @@ def test_source(door: Door, name: str) -> None:
     if door.json:
         print_json(found)
         return
-    out.print(f"[green]✓[/] {found.name} ({found.kind}) answers in {found.seconds:.2f} s: {found.portions:,} portions")
+    portions = f"{found.portions:,} portion{'s' if found.portions != 1 else ''}"
+    out.print(f"[green]✓[/] {found.name} ({found.kind}) answers in {found.seconds:.2f} s: {portions}")
     print_table(("portion", "size"), [(one.name, f"{one.size:,}" if one.size else "") for one in found.first])
     if found.portions > len(found.first):
         out.print(f"and {found.portions - len(found.first):,} more")
