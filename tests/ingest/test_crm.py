@@ -8,11 +8,12 @@ from tests.servers.backlot import TOKEN, backlot
 from tests.servers.crm import crm_service
 
 from drivetrain.access.secrets import KnownSecrets
+from drivetrain.connect.place import Place
 from drivetrain.core.contract import Contract
 from drivetrain.core.errors import Forbidden, InvalidInput
 from drivetrain.core.sources.crm import CrmSource
 from drivetrain.ingest.crm import as_rest
-from drivetrain.ingest.reading import Batch, Place, open_reader
+from drivetrain.ingest.reading import Batch, open_reader
 from drivetrain.store.files.batches import Change
 
 START = datetime(2026, 1, 1, 10, tzinfo=UTC)

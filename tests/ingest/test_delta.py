@@ -14,10 +14,11 @@ from deltalake.schema import PrimitiveType
 from tests.servers.seaweedfs import KEY, SECRET, object_store
 
 from drivetrain.access.secrets import KnownSecrets
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import Forbidden, InvalidInput, NotFound, Refused, Transient
 from drivetrain.core.sources.lakes import DeltaSource
 from drivetrain.ingest.fingerprint import fingerprint
-from drivetrain.ingest.reading import Batch, Place, open_reader
+from drivetrain.ingest.reading import Batch, open_reader
 from drivetrain.store.files.batches import Change
 from drivetrain.testing.readers import ReaderContract
 

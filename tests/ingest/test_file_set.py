@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import NotFound, Refused
-from drivetrain.ingest.reading import Batch, Place, Position, open_reader
+from drivetrain.ingest.reading import Batch, Position, open_reader
 
 COMPRESS = {
     "gz": gzip.compress,

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import NotFound
 from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.files import FilesReader
-from drivetrain.ingest.reading import Place
 from drivetrain.testing.readers import ReaderContract
 
 

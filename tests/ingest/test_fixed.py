@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import InvalidInput, Refused
 from drivetrain.core.sources.files import FilesSource
 from drivetrain.core.sources.written import FixedLayout, Written
 from drivetrain.ingest.files import FilesReader
-from drivetrain.ingest.reading import Place
 from drivetrain.store.files.content import Content
 from drivetrain.store.files.fixed import read_fixed
 from drivetrain.testing.readers import ReaderContract

@@ -14,12 +14,13 @@ from tests.servers.kafka import broker, free_port
 from tests.servers.schema_registry import schema_registry
 
 from drivetrain.access.secrets import KnownSecrets
+from drivetrain.connect.place import Place
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.errors import Forbidden, InvalidInput, NotFound, Refused, Transient
 from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.ingest.ingest import ingest_from
 from drivetrain.ingest.kafka import KafkaReader
-from drivetrain.ingest.reading import Batch, Place, Position
+from drivetrain.ingest.reading import Batch, Position
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.files.batches import Change
 from drivetrain.store.tables import Table

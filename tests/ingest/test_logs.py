@@ -8,11 +8,12 @@ import time
 
 import pytest
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.core.sources.logs import LogsSource
 from drivetrain.ingest.log_files import find_log
 from drivetrain.ingest.logs import LogsReader
-from drivetrain.ingest.reading import Batch, Place
+from drivetrain.ingest.reading import Batch
 from drivetrain.testing.readers import ReaderContract
 
 HOUR_AGO = time.time() - 3600

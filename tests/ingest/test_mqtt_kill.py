@@ -10,8 +10,9 @@ import threading
 import pytest
 from tests.servers.mosquitto import mosquitto
 
+from drivetrain.connect.place import Place
 from drivetrain.core.sources.things import MqttSource
-from drivetrain.ingest.reading import Place, open_reader
+from drivetrain.ingest.reading import open_reader
 
 SCRIPT = """
 import os, signal, sys

@@ -8,10 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from drivetrain.connect.place import Place
 from drivetrain.core.contract import Contract
 from drivetrain.core.errors import InvalidInput, NotFound, Refused, Transient
 from drivetrain.core.sources.code import PythonSource
-from drivetrain.ingest.reading import Batch, Place, open_reader
+from drivetrain.ingest.reading import Batch, open_reader
 from drivetrain.store.files.batches import Change
 from drivetrain.testing.readers import ReaderContract
 

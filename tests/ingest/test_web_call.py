@@ -10,9 +10,9 @@ import pytest
 from tests.servers.rest import cut_off, goes_away, hang_up, says, silence, status, trickle
 from tests.servers.rest_sources import ids, read, rest_source, some_rows
 
+from drivetrain.connect import retrying
+from drivetrain.connect.web_call import place
 from drivetrain.core.errors import Forbidden, InvalidInput, NotFound, Transient
-from drivetrain.ingest import retrying
-from drivetrain.ingest.web_call import place
 
 
 def in_seconds(seconds):

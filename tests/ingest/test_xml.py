@@ -5,10 +5,10 @@ import tracemalloc
 
 import pytest
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.files import FilesReader
-from drivetrain.ingest.reading import Place
 from drivetrain.testing.readers import ReaderContract
 
 ORDERS = """<?xml version="1.0" encoding="{encoding}"?>

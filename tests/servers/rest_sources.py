@@ -1,9 +1,10 @@
 """Sources that read the service of ``tests.servers.rest``, and what they give."""
 
 from drivetrain.access.secrets import KnownSecrets
+from drivetrain.connect.place import Place
 from drivetrain.core.contract import Contract
 from drivetrain.core.sources.web import RestSource
-from drivetrain.ingest.reading import Batch, Place, open_reader
+from drivetrain.ingest.reading import Batch, open_reader
 
 PAGINGS = {
     "all": None,

@@ -14,7 +14,7 @@ from drivetrain.core.schema import Column
 from drivetrain.deliver.inputs import Input
 from drivetrain.deliver.lanes import Lanes
 from drivetrain.deliver.options import ScoreOptions
-from drivetrain.deliver.outlets import Cursor, Outlet
+from drivetrain.deliver.outputs import Cursor, Output
 from drivetrain.deliver.rows import BatchPacker, Packed, kept_columns
 from drivetrain.deliver.step import Step
 from drivetrain.store.golden import golden_from
@@ -28,19 +28,19 @@ _JUDGED_FROM = 10_000  # rows; the share of bad ones among fewer says little whi
 class Job:
     """A batch to score. ``release`` was verified; its bytes are used as they were checked."""
 
-    def __init__(self, found: Input, release: VerifiedRelease, outlet: Outlet, options: ScoreOptions) -> None:
+    def __init__(self, found: Input, release: VerifiedRelease, output: Output, options: ScoreOptions) -> None:
         self._input = found
         self._ref = str(release.ref)
         self._golden = golden_from(release.part("report"), self._ref)
         self._model = model_from(release.part("model"), self._ref)
-        self._outlet = outlet
+        self._output = output
         self._options = options
 
     def start(self) -> Cursor:
         """Where the job stands. Raises Refused when the output is another job's, or has too many bad rows already."""
         if self._options.again:
-            self._outlet.clear()
-        before = None if self._options.again else self._outlet.cursor()
+            self._output.clear()
+        before = None if self._options.again else self._output.cursor()
         if before is None:
             return Cursor(self._ref, self._input.digest, self._kept())
         self._refuse_another(before)
@@ -71,7 +71,7 @@ class Job:
         return Step(cursor, self._model.decision.threshold)
 
     def _commit(self, step: Step, cursor: Cursor) -> Cursor:
-        self._outlet.write(step.good(), step.bad(), cursor)
+        self._output.write(step.good(), step.bad(), cursor)
         self._judge(cursor)
         return cursor
 
@@ -102,7 +102,7 @@ class Job:
             raise Refused(
                 "output_of_another_job",
                 f"predictions of another job are there: {'; '.join(why for why, so in differences.items() if so)}",
-                where=str(self._outlet.path),
+                where=str(self._output.path),
                 hint="--to PATH writes elsewhere, --again replaces them; the same input and release would go on",
             )
 
@@ -113,7 +113,7 @@ class Job:
             raise Refused(
                 "too_many_unscored_rows",
                 f"{cursor.bad:,} of {cursor.rows:,} rows are bad ({share:.2%}, allowed {most:.2%})",
-                where=str(self._outlet.quarantine),
+                where=str(self._output.quarantine),
                 hint="the reasons stand there, row by row; mend the input and score it --again, or go on with a higher "
                 "--max-bad-share",
             )

@@ -11,7 +11,7 @@ from drivetrain.core.events import Progress, silent
 from drivetrain.deliver.inputs import find_input
 from drivetrain.deliver.job import Job
 from drivetrain.deliver.options import Scored, ScoreOptions
-from drivetrain.deliver.outlets import open_outlet
+from drivetrain.deliver.outputs import open_output
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.locks import held
 
@@ -33,14 +33,14 @@ def score(
     began = time.monotonic()
     found = find_input(source, catalog)
     path = (to or catalog.table_path("scores", found.stem)).absolute()
-    outlet = open_outlet(path, options.format)
+    output = open_output(path, options.format)
     with held(catalog.work_path("score", digest_of(str(path))) / "lock", str(path)):
-        job = Job(found, release, outlet, options)
+        job = Job(found, release, output, options)
         start = job.start()
         end = start if start.complete else job.run(start, progress)
     seconds = time.monotonic() - began
     return Scored(
-        input=found.name, release=release.ref, output=path, quarantine=outlet.quarantine if end.bad else None,
+        input=found.name, release=release.ref, output=path, quarantine=output.quarantine if end.bad else None,
         rows=end.scored, bad=end.bad, before=start.rows, seconds=seconds,
         rows_per_second=(end.rows - start.rows) / seconds,
     )  # fmt: skip

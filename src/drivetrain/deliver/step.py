@@ -11,7 +11,7 @@ import pyarrow as pa
 from drivetrain.core.digest import SHORT, digest_of
 from drivetrain.core.schema import Schema
 from drivetrain.deliver.lanes import Numbers
-from drivetrain.deliver.outlets import Cursor
+from drivetrain.deliver.outputs import Cursor
 from drivetrain.deliver.rows import NO_SCORE, BadRow, Packed
 from drivetrain.store.quarantine import SCHEMA
 from drivetrain.store.tables import arrow_schema

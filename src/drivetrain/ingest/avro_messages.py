@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from drivetrain.connect.schema_registry import RegisteredSchema, Registry
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, MissingExtra
 from drivetrain.core.schema import ColumnType
 from drivetrain.ingest.messages import Decoded, UndecodableError, split_schema_id, unknown_schema
-from drivetrain.ingest.schema_registry import RegisteredSchema, Registry
 
 if TYPE_CHECKING:
     from fastavro.types import Schema as Parsed

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.sources.crm import CrmSource
 from drivetrain.core.sources.web import CursorPaging, Incremental, LinkPaging, NextUrlPaging, Paging, RestSource
-from drivetrain.ingest.reading import Place
 from drivetrain.ingest.rest import RestReader
 
 _DAY = 86_400

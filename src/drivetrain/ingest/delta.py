@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 import msgspec
 import pyarrow as pa
 
+from drivetrain.connect.afar.address import parse_address
+from drivetrain.connect.afar.buckets import store_options
+from drivetrain.connect.place import Place
 from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import Refused
 from drivetrain.core.sources.lakes import DeltaSource
-from drivetrain.ingest.afar.address import parse_address
-from drivetrain.ingest.afar.buckets import store_options
 from drivetrain.ingest.delta_table import DataFile, LakeTable
-from drivetrain.ingest.reading import Batch, Place, Portion, Position
+from drivetrain.ingest.reading import Batch, Portion, Position
 from drivetrain.store.files.batches import Change
 from drivetrain.store.files.parquet import typed_batch
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from drivetrain.connect.place import Place
 from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.afar.open import open_afar
 from drivetrain.ingest.file_set import is_changed, read_anew, read_files
-from drivetrain.ingest.reading import Batch, Place, Portion, Position
+from drivetrain.ingest.reading import Batch, Portion, Position
 from drivetrain.store.files.listing import F, FoundFile, Listing, NearFiles, find_files
 
 

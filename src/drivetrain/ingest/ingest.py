@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from drivetrain.connect.place import Place
 from drivetrain.core.artifacts import Dataset
 from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.digest import digest_of
@@ -22,7 +23,7 @@ from drivetrain.ingest.columns import Columns
 from drivetrain.ingest.destination import Destination, Standing
 from drivetrain.ingest.evolution import Evolution, evolve, refuse_changes
 from drivetrain.ingest.origin import Origin
-from drivetrain.ingest.reading import Batch, Place, Position, Reader, open_reader
+from drivetrain.ingest.reading import Batch, Position, Reader, open_reader
 from drivetrain.ingest.rules import check_columns, row_digest
 from drivetrain.ingest.staging import Staging
 from drivetrain.store.catalog import Catalog

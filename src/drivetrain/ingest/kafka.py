@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from drivetrain.connect.place import Place
+from drivetrain.connect.retrying import retrying
 from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import Refused, examples
 from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.ingest.kafka_cluster import Cluster, Extent, Partition
 from drivetrain.ingest.kafka_rows import MessageRows
-from drivetrain.ingest.reading import Batch, Place, Portion, Position
-from drivetrain.ingest.retrying import retrying
+from drivetrain.ingest.reading import Batch, Portion, Position
 
 if TYPE_CHECKING:
     from confluent_kafka import Message

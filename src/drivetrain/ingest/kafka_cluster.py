@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, MissingExtra, NotFound, Transient, examples
 from drivetrain.core.sources.streams import KafkaSource
-from drivetrain.ingest.reading import Place
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message

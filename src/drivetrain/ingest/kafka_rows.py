@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from drivetrain.connect.place import Place
+from drivetrain.connect.schema_registry import Registry
 from drivetrain.core.schema import Column, ColumnType, Schema
 from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.ingest.avro_messages import AvroDecoder
@@ -15,8 +17,7 @@ from drivetrain.ingest.flat_columns import Record, columns_of, names_of
 from drivetrain.ingest.kafka_envelope import METADATA, metadata_columns, readable
 from drivetrain.ingest.messages import Decoder, JsonDecoder, TextDecoder, UndecodableError
 from drivetrain.ingest.protobuf_messages import ProtobufDecoder
-from drivetrain.ingest.reading import Batch, BrokenRow, Place
-from drivetrain.ingest.schema_registry import Registry
+from drivetrain.ingest.reading import Batch, BrokenRow
 from drivetrain.store.files.batches import Change
 
 if TYPE_CHECKING:

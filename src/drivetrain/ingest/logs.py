@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from drivetrain.connect.place import Place
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.schema import Column, ColumnType, Schema
@@ -17,7 +18,7 @@ from drivetrain.core.sources.logs import LogsSource
 from drivetrain.ingest.log_files import ENDS, LogFile, Stream, assign, find_log, stream_after
 from drivetrain.ingest.log_lines import Lines, lines_of
 from drivetrain.ingest.log_records import Records
-from drivetrain.ingest.reading import Batch, Place, Portion, Position
+from drivetrain.ingest.reading import Batch, Portion, Position
 from drivetrain.ingest.sessions import Seen, SessionIds
 from drivetrain.store.files.content import Content
 from drivetrain.store.files.text_rows import TextRows

@@ -11,12 +11,13 @@ from time import monotonic
 
 import msgspec
 
+from drivetrain.connect.place import Place
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import Refused, Transient
 from drivetrain.core.sources.things import MqttSource
 from drivetrain.ingest.mqtt_inbox import Inbox, read_kept
 from drivetrain.ingest.mqtt_rows import MessageRows
-from drivetrain.ingest.reading import Batch, Place, Portion, Position
+from drivetrain.ingest.reading import Batch, Portion, Position
 
 _BATCH_ROWS, _BATCH_BYTES = 10_000, 16 << 20
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, MissingExtra, Refused, Transient
 from drivetrain.core.sources.things import MqttSource
-from drivetrain.ingest.reading import Place
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage

@@ -14,13 +14,13 @@ from time import monotonic, time_ns
 
 import msgspec
 
+from drivetrain.connect.place import Place
+from drivetrain.connect.retrying import retrying
 from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import Transient
 from drivetrain.core.sources.things import MqttSource
 from drivetrain.ingest.mqtt_connection import Arrived, Connection
-from drivetrain.ingest.reading import Place
-from drivetrain.ingest.retrying import retrying
 from drivetrain.ingest.spool import Spool, write_durably
 
 

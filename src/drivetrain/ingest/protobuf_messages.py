@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drivetrain.connect.schema_registry import RegisteredSchema, Registry
 from drivetrain.core.errors import InvalidInput, MissingExtra
 from drivetrain.core.schema import ColumnType
 from drivetrain.ingest.messages import Decoded, UndecodableError, split_schema_id, unknown_schema
-from drivetrain.ingest.schema_registry import RegisteredSchema, Registry
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from drivetrain.connect.place import Place
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.core.plugins import load_hook
@@ -20,7 +21,7 @@ from drivetrain.core.schema import ColumnType
 from drivetrain.core.sources.code import PythonSource
 from drivetrain.ingest.moments import moment_of, time_of
 from drivetrain.ingest.python_items import pieces_of
-from drivetrain.ingest.reading import Batch, Place, Portion, Position
+from drivetrain.ingest.reading import Batch, Portion, Position
 from drivetrain.ingest.row_batches import Piece, Portioned, new_batches
 from drivetrain.ingest.seen_rows import Grown, Growth, Newest, Seen, Since, Whole
 

@@ -7,25 +7,15 @@ itself with ``drivetrain.testing.readers.ReaderContract``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
+from drivetrain.connect.place import Place
 from drivetrain.core import plugins
-from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.sources import SourceSpec
 from drivetrain.store.files.batches import Batch, BrokenRow
 
-__all__ = ["Batch", "BrokenRow", "Place", "Portion", "Position", "Reader", "ReaderClass", "Waiter", "open_reader"]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a reader works: the project folder, a folder for what was fetched from afar, who knows the credentials."""
-
-    home: Path
-    cache: Path
-    secrets: Secrets = field(default_factory=NoSecrets)
+__all__ = ["Batch", "BrokenRow", "Portion", "Position", "Reader", "ReaderClass", "Waiter", "open_reader"]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlencode, urlsplit
 
+from drivetrain.connect.place import Place
+from drivetrain.connect.retrying import retrying
+from drivetrain.connect.web_auth import Discreet, Signer, refusal
+from drivetrain.connect.web_call import Answer, Call, Caller, Limits, place
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, Refused
@@ -12,14 +16,11 @@ from drivetrain.core.sources.web import Incremental, OffsetPaging, PagePaging, R
 from drivetrain.ingest.flattened import as_text
 from drivetrain.ingest.moments import text_of, time_of
 from drivetrain.ingest.nested import Columns, JsonObject, at, flat_rows
-from drivetrain.ingest.reading import Batch, Place, Portion, Position
+from drivetrain.ingest.reading import Batch, Portion, Position
 from drivetrain.ingest.rest_answer import Page, read_page
 from drivetrain.ingest.rest_paging import Ask, Turns, check_origin, first_ask, next_ask
-from drivetrain.ingest.retrying import retrying
 from drivetrain.ingest.row_batches import MOST_ROWS, Piece, Portioned, new_batches
 from drivetrain.ingest.seen_rows import Grown, Growth, Newest, Seen, Since, Whole
-from drivetrain.ingest.web_auth import Discreet, Signer, refusal
-from drivetrain.ingest.web_call import Answer, Call, Caller, Limits, place
 
 _ACCEPT = "application/json, application/x-ndjson;q=0.9, text/csv;q=0.8"
 _MB = 2**20

@@ -12,10 +12,10 @@ from typing import Literal
 
 import msgspec
 
+from drivetrain.connect.web_call import Answer
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import InvalidInput, Transient, examples
 from drivetrain.ingest.nested import Json, JsonObject, at, read_value
-from drivetrain.ingest.web_call import Answer
 
 Written = Literal["json", "jsonl", "csv"]
 

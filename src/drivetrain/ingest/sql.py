@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import MissingExtra
 from drivetrain.core.sources.databases import SqlSource
-from drivetrain.ingest.reading import Batch, Place, Portion, Position, Reader
+from drivetrain.ingest.reading import Batch, Portion, Position, Reader
 
 
 class SqlReader:

@@ -11,10 +11,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Refused, Transient, examples
 from drivetrain.core.sources.files import WheelSource
 from drivetrain.ingest.file_set import read_files
-from drivetrain.ingest.reading import Batch, Place, Portion, Position
+from drivetrain.ingest.reading import Batch, Portion, Position
 from drivetrain.store.files.listing import NearFiles, SourceFile, describe
 
 _PATIENCE = 600  # seconds

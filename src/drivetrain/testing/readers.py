@@ -14,11 +14,12 @@ from typing import ClassVar
 import pyarrow as pa
 import pytest
 
+from drivetrain.connect.place import Place
 from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.errors import DrivetrainError, Transient
 from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest.ingest import ingest, ingest_from
-from drivetrain.ingest.reading import Batch, Place, Portion, Position, Reader, open_reader
+from drivetrain.ingest.reading import Batch, Portion, Position, Reader, open_reader
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table
 

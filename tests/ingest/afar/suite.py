@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from tests.servers.gate import Gate
 
+from drivetrain.connect.place import Place
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.errors import Forbidden, NotFound, Refused, Transient
 from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.ingest import ingest
-from drivetrain.ingest.reading import Batch, Place, Position, open_reader
+from drivetrain.ingest.reading import Batch, Position, open_reader
 from drivetrain.store.catalog import Catalog
 from drivetrain.testing.readers import ReaderContract
 

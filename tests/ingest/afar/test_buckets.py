@@ -13,9 +13,10 @@ from tests.servers.gate import gate_to
 from tests.servers.seaweedfs import KEY, SECRET, free_ports, object_store
 from tests.servers.web_files import web_files
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import Forbidden, InvalidInput, NotFound, Transient
 from drivetrain.core.sources.files import FilesSource
-from drivetrain.ingest.reading import Place, open_reader
+from drivetrain.ingest.reading import open_reader
 
 
 class S3(Far):

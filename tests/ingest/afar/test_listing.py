@@ -7,9 +7,10 @@ import pytest
 from tests.ingest.afar.suite import lines, read
 from tests.servers.web_files import web_files
 
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import Transient
 from drivetrain.core.sources.files import FilesSource
-from drivetrain.ingest.reading import Place, open_reader
+from drivetrain.ingest.reading import open_reader
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from tests.servers.mariadb import Mariadb, mariadb
 from tests.servers.postgres import Postgres, postgres
 
 from drivetrain.access.secrets import KnownSecrets
+from drivetrain.connect.place import Place
 from drivetrain.core.sources.databases import SqlSource
-from drivetrain.ingest.reading import Batch, Place, Position, Reader, open_reader
+from drivetrain.ingest.reading import Batch, Position, Reader, open_reader
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
+from drivetrain.connect.afar.address import Address
+from drivetrain.connect.afar.store import FarFile, Replaced, Store, Unavailable, missing
+from drivetrain.connect.retrying import retrying
 from drivetrain.core.errors import Forbidden, Transient, examples
 from drivetrain.core.sources.written import FileFormat
-from drivetrain.ingest.afar.address import Address
-from drivetrain.ingest.afar.store import FarFile, Replaced, Store, Unavailable, missing
-from drivetrain.ingest.retrying import retrying
 from drivetrain.store.files.listing import file_changing
 
 T = TypeVar("T")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, closing
 
+from drivetrain.connect.afar.address import parse_address
+from drivetrain.connect.afar.buckets import Bucket
+from drivetrain.connect.afar.sftp import SftpServer
+from drivetrain.connect.afar.store import Store
+from drivetrain.connect.afar.web import WebServer
+from drivetrain.connect.place import Place
 from drivetrain.core.sources.files import FilesSource
-from drivetrain.ingest.afar.address import parse_address
-from drivetrain.ingest.afar.buckets import Bucket
 from drivetrain.ingest.afar.listing import FarFiles
-from drivetrain.ingest.afar.sftp import SftpServer
-from drivetrain.ingest.afar.store import Store
-from drivetrain.ingest.afar.web import WebServer
-from drivetrain.ingest.reading import Place
 
 
 def open_afar(spec: FilesSource, place: Place) -> AbstractContextManager[FarFiles]:

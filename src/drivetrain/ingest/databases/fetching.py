@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pyarrow as pa
 
+from drivetrain.connect.databases.database import Database
+from drivetrain.connect.databases.statements import Statement, inline
 from drivetrain.ingest.databases.columns import Field, Kind
-from drivetrain.ingest.databases.connecting import Database
-from drivetrain.ingest.databases.statements import Statement, inline
 
 _ROWS, _FIRST_ROWS, _BYTES = 10_000, 100, 8 << 20
 

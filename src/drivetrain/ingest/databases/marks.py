@@ -20,9 +20,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pcompute
 
+from drivetrain.connect.databases.statements import Value, shown
 from drivetrain.core.errors import Refused
 from drivetrain.ingest.databases.columns import MARK
-from drivetrain.ingest.databases.statements import Value, shown
 
 LIMIT = 20_000
 """Rows that are remembered one by one; of more only the number is."""

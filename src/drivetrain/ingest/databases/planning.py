@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drivetrain.connect.databases.database import Look
+from drivetrain.connect.databases.statements import Bound, Statement, Value
 from drivetrain.core.errors import Refused
 from drivetrain.ingest.databases.columns import GONE, Kind
-from drivetrain.ingest.databases.connecting import Look
 from drivetrain.ingest.databases.marks import Mark, Memory, before, unusable, value_of
 from drivetrain.ingest.databases.pulling import Span
 from drivetrain.ingest.databases.relation import Relation
 from drivetrain.ingest.databases.side_by_side import ranges
-from drivetrain.ingest.databases.statements import Bound, Statement, Value
 
 
 @dataclass(frozen=True)

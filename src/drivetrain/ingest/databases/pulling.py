@@ -9,13 +9,13 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.compute as pcompute
 
+from drivetrain.connect.databases.database import Database
+from drivetrain.connect.databases.statements import Bound, Statement, Value
+from drivetrain.connect.retrying import retrying
 from drivetrain.core.errors import Refused, Transient
-from drivetrain.ingest.databases.connecting import Database
 from drivetrain.ingest.databases.fetching import fetch
 from drivetrain.ingest.databases.marks import Memory, last_value, not_after, not_before
 from drivetrain.ingest.databases.relation import Relation
-from drivetrain.ingest.databases.statements import Bound, Statement, Value
-from drivetrain.ingest.retrying import retrying
 
 _BREAKS = 5
 """Connections that may break one after the other without a new row."""

@@ -20,11 +20,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pcompute
 
+from drivetrain.connect.databases.database import Database, Look
+from drivetrain.connect.place import Place
+from drivetrain.connect.retrying import retrying
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, Refused
 from drivetrain.core.sources.databases import SqlSource
 from drivetrain.ingest.databases.columns import GONE, declared, finished
-from drivetrain.ingest.databases.connecting import Database, Look
 from drivetrain.ingest.databases.content import Content
 from drivetrain.ingest.databases.fetching import fetch
 from drivetrain.ingest.databases.marks import Mark, Memory, mark_of, not_before
@@ -32,8 +34,7 @@ from drivetrain.ingest.databases.planning import Plan, plan
 from drivetrain.ingest.databases.pulling import pull
 from drivetrain.ingest.databases.relation import Relation, see, size
 from drivetrain.ingest.databases.side_by_side import ranges, side_by_side
-from drivetrain.ingest.reading import Batch, Place, Portion, Position
-from drivetrain.ingest.retrying import retrying
+from drivetrain.ingest.reading import Batch, Portion, Position
 from drivetrain.store.files.batches import Change
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from drivetrain.connect.databases.database import Look
+from drivetrain.connect.databases.statements import Statement, conditions
 from drivetrain.core.errors import NotFound, examples
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.sources.databases import SqlSource
 from drivetrain.ingest.databases.columns import GONE, MARK, Field, Kind
-from drivetrain.ingest.databases.connecting import Look
-from drivetrain.ingest.databases.statements import Statement, conditions
 
 _POSTGRES = {
     16: Kind.BOOLEAN,

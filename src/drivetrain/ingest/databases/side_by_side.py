@@ -8,11 +8,11 @@ from queue import Queue
 from threading import Event
 from typing import TypeVar
 
+from drivetrain.connect.databases.database import Look
+from drivetrain.connect.databases.statements import Statement
 from drivetrain.core.errors import InvalidInput
 from drivetrain.ingest.databases.columns import Kind
-from drivetrain.ingest.databases.connecting import Look
 from drivetrain.ingest.databases.relation import Relation
-from drivetrain.ingest.databases.statements import Statement
 
 T = TypeVar("T")
 

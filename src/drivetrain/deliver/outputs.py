@@ -52,7 +52,7 @@ class Cursor:
         return self.scored + self.bad
 
 
-class Outlet(Protocol):
+class Output(Protocol):
     """A place for predictions. One job at a time writes to it."""
 
     @property
@@ -78,9 +78,9 @@ class Outlet(Protocol):
         ...
 
 
-def open_outlet(path: Path, form: Format) -> Outlet:
+def open_output(path: Path, form: Format) -> Output:
     """The place at ``path``."""
-    return DeltaOutlet(path) if form == "delta" else ParquetOutlet(path)
+    return DeltaOutput(path) if form == "delta" else ParquetOutput(path)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Standing:
     quarantine: Pin = field(default_factory=Pin)
 
 
-class DeltaOutlet:
+class DeltaOutput:
     """A Delta table; ``clear`` leaves older versions readable."""
 
     def __init__(self, path: Path) -> None:
@@ -101,7 +101,7 @@ class DeltaOutlet:
         self._fresh = False
 
     def cursor(self) -> Cursor | None:
-        """See Outlet."""
+        """See Output."""
         _check_ours((self.path, self.quarantine), "delta")
         if not self._table.exists():
             self._fresh = True
@@ -115,12 +115,12 @@ class DeltaOutlet:
         return standing.scores
 
     def clear(self) -> None:
-        """See Outlet."""
+        """See Output."""
         self.cursor()
         self._fresh = True
 
     def write(self, good: pa.Table, bad: pa.Table, cursor: Cursor) -> None:
-        """See Outlet."""
+        """See Output."""
         table, digest = Table(self.quarantine), digest_of(cursor)
         waiting = Quarantine(table, self._pin)
         if self._fresh and table.exists():
@@ -135,7 +135,7 @@ class DeltaOutlet:
         self._fresh = False
 
 
-class ParquetOutlet:
+class ParquetOutput:
     """A folder of Parquet files, each named by how many rows of the input lie before it."""
 
     def __init__(self, path: Path) -> None:
@@ -144,7 +144,7 @@ class ParquetOutlet:
         self._fresh = False
 
     def cursor(self) -> Cursor | None:
-        """See Outlet. Files of the quarantine that go with no step are taken away."""
+        """See Output. Files of the quarantine that go with no step are taken away."""
         _check_ours((self.path, self.quarantine), "parquet")
         files = _numbered(self.path)
         cursors = [_cursor_in(file) for file in files]
@@ -166,12 +166,12 @@ class ParquetOutlet:
         return last
 
     def clear(self) -> None:
-        """See Outlet."""
+        """See Output."""
         _check_ours((self.path, self.quarantine), "parquet")
         self._fresh = True
 
     def write(self, good: pa.Table, bad: pa.Table, cursor: Cursor) -> None:
-        """See Outlet."""
+        """See Output."""
         if self._fresh:
             self._remove_all()
             self._fresh = False

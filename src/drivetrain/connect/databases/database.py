@@ -14,11 +14,11 @@ import adbc_driver_postgresql.dbapi as adbc
 import sqlalchemy as sa
 from psycopg.conninfo import make_conninfo
 
+from drivetrain.connect.databases.faults import explained
+from drivetrain.connect.databases.statements import Statement, inline, parametrised
+from drivetrain.connect.place import Place
 from drivetrain.core.errors import InvalidInput, NotFound, Refused
 from drivetrain.core.sources.databases import SqlSource
-from drivetrain.ingest.databases.faults import explained
-from drivetrain.ingest.databases.statements import Statement, inline, parametrised
-from drivetrain.ingest.reading import Place
 
 T = TypeVar("T")
 _CONNECT_SECONDS = 10

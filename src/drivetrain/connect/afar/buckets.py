@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
+from drivetrain.connect.afar.address import Address
+from drivetrain.connect.afar.store import FarFile, Replaced, Unavailable, credential, forbidden, missing, unusable
 from drivetrain.core.credentials import SecretRef, Secrets
 from drivetrain.core.errors import DrivetrainError, MissingExtra
 from drivetrain.core.sources.storage import Storage
-from drivetrain.ingest.afar.address import Address
-from drivetrain.ingest.afar.store import FarFile, Replaced, Unavailable, credential, forbidden, missing, unusable
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta

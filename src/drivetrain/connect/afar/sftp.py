@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from drivetrain.connect.afar.address import Address
+from drivetrain.connect.afar.store import FarFile, Replaced, Unavailable, forbidden, missing, unusable
 from drivetrain.core.credentials import Secrets
 from drivetrain.core.errors import DrivetrainError, MissingExtra, Refused
 from drivetrain.core.sources.storage import Storage
-from drivetrain.ingest.afar.address import Address
-from drivetrain.ingest.afar.store import FarFile, Replaced, Unavailable, forbidden, missing, unusable
 
 if TYPE_CHECKING:
     import paramiko

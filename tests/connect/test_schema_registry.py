@@ -5,10 +5,10 @@ from tests.servers.kafka import free_port
 from tests.servers.schema_registry import schema_registry
 
 from drivetrain.access.secrets import KnownSecrets
+from drivetrain.connect.schema_registry import Reference, Registry
 from drivetrain.core.credentials import NoSecrets, SecretRef
 from drivetrain.core.errors import Forbidden, InvalidInput, Transient
 from drivetrain.core.sources.streams import SchemaRegistry
-from drivetrain.ingest.schema_registry import Reference, Registry
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from deltalake import write_deltalake
 from tests.deliver.conftest import bad_rows, close, loans, predictions, scores
 
 from drivetrain.core.errors import InvalidInput, Refused
-from drivetrain.deliver.outlets import Cursor, open_outlet
+from drivetrain.deliver.outputs import Cursor, open_output
 from drivetrain.store.quarantine import SCHEMA, Quarantine
 from drivetrain.store.tables import Commit, Table
 from drivetrain.testing.graphs import again, flipped
@@ -34,15 +34,15 @@ def test_bad_rows_whose_step_a_kill_prevented_are_not_doubled(world, form):
 
     with pytest.raises(Killed):
         world.score("a.csv", out, kill, commit_rows=2, format=form)
-    outlet = open_outlet(out, form)
-    assert outlet.cursor().rows == 4
+    output = open_output(out, form)
+    assert output.cursor().rows == 4
     unfinished = pa.Table.from_pylist([{"load": "x", "portion": "a.csv", "row": 5, "reasons": []}], schema=SCHEMA)
-    outlet.quarantine.mkdir()
-    (outlet.quarantine / f".drivetrain-score-{form}").write_bytes(b"")
+    output.quarantine.mkdir()
+    (output.quarantine / f".drivetrain-score-{form}").write_bytes(b"")
     if form == "delta":
-        Quarantine(Table(outlet.quarantine), outlet._pin).add(unfinished.to_reader(), 1, "x")
+        Quarantine(Table(output.quarantine), output._pin).add(unfinished.to_reader(), 1, "x")
     else:
-        pq.write_table(unfinished, outlet.quarantine / "rows-000000000004.parquet")
+        pq.write_table(unfinished, output.quarantine / "rows-000000000004.parquet")
     scored = world.score("a.csv", out, max_bad_share=1, format=form)
     assert [(row["row"], row["reasons"]) for row in bad_rows(scored)] == [(5, ["age is missing"])]
     assert [row["row"] for row in predictions(scored)] == [1, 2, 3, 4, 6]

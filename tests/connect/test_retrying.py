@@ -2,8 +2,8 @@
 
 import pytest
 
+from drivetrain.connect.retrying import retrying
 from drivetrain.core.errors import InvalidInput, Transient
-from drivetrain.ingest.retrying import retrying
 
 
 class Flaky:

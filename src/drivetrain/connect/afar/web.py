@@ -11,11 +11,11 @@ from email.utils import parsedate_to_datetime
 import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 
+from drivetrain.connect.afar.address import Address
+from drivetrain.connect.afar.store import FarFile, Replaced, Unavailable, credential, forbidden, missing, unusable
 from drivetrain.core.credentials import Secrets
 from drivetrain.core.errors import DrivetrainError
 from drivetrain.core.sources.storage import Storage
-from drivetrain.ingest.afar.address import Address
-from drivetrain.ingest.afar.store import FarFile, Replaced, Unavailable, credential, forbidden, missing, unusable
 
 _PIECE = 1024 * 1024
 _REDIRECTS = urllib3.Retry(total=5, connect=0, read=0, status=0, other=0, redirect=5, respect_retry_after_header=False)

@@ -12,11 +12,11 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlu
 
 import msgspec
 
+from drivetrain.connect.web_call import Answer, Call, Caller
 from drivetrain.core.credentials import SecretRef, Secrets
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound
 from drivetrain.core.sources.web import BasicAuth, BearerAuth, KeyAuth, OAuth2, RestAuth
-from drivetrain.ingest.web_call import Answer, Call, Caller
 
 _EARLY = 0.1  # of its life a token is renewed before it ends
 _UNSAID = 3600.0  # seconds that a token lives when its service does not say

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivetrain.ingest.afar.address import parse_address
+from drivetrain.connect.afar.address import parse_address
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Connections to other systems, which sources read from and outlets write to."""

@@ -1,0 +1,17 @@
+"""Where what connects works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drivetrain.core.credentials import NoSecrets, Secrets
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a source or an outlet is opened: the project, a folder for what was fetched, who knows the credentials."""
+
+    home: Path
+    cache: Path
+    secrets: Secrets = field(default_factory=NoSecrets)
