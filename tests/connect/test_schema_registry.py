@@ -6,9 +6,9 @@ from tests.servers.schema_registry import schema_registry
 
 from drivetrain.access.secrets import KnownSecrets
 from drivetrain.connect.schema_registry import Reference, Registry
+from drivetrain.core.connections import SchemaRegistry
 from drivetrain.core.credentials import NoSecrets, SecretRef
 from drivetrain.core.errors import Forbidden, InvalidInput, Transient
-from drivetrain.core.sources.streams import SchemaRegistry
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.servers.schema_registry import schema_registry
 
 from drivetrain.connect.schema_registry import Registry
+from drivetrain.core.connections import SchemaRegistry
 from drivetrain.core.credentials import NoSecrets
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.schema import ColumnType
-from drivetrain.core.sources.streams import SchemaRegistry
 from drivetrain.ingest.avro_messages import AvroDecoder
 from drivetrain.ingest.flat_columns import columns_of
 from drivetrain.ingest.messages import UndecodableError

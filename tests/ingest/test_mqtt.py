@@ -14,9 +14,10 @@ from tests.servers.mosquitto import mosquitto
 
 from drivetrain.access.secrets import KnownSecrets
 from drivetrain.connect.place import Place
+from drivetrain.core.connections import MqttTls
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.errors import Forbidden, InvalidInput, Refused, Transient
-from drivetrain.core.sources.things import MqttSource, MqttTls
+from drivetrain.core.sources.things import MqttSource
 from drivetrain.ingest.reading import Batch, open_reader
 from drivetrain.testing.readers import ReaderContract
 

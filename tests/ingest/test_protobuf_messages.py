@@ -7,9 +7,9 @@ from google.protobuf.message_factory import GetMessageClass
 from tests.servers.schema_registry import schema_registry
 
 from drivetrain.connect.schema_registry import Registry
+from drivetrain.core.connections import SchemaRegistry
 from drivetrain.core.credentials import NoSecrets
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.sources.streams import SchemaRegistry
 from drivetrain.ingest.flat_columns import columns_of
 from drivetrain.ingest.messages import UndecodableError
 from drivetrain.ingest.protobuf_messages import ProtobufDecoder

@@ -9,10 +9,10 @@ import msgspec
 import urllib3
 
 from drivetrain.connect.retrying import retrying
+from drivetrain.core.connections import SchemaRegistry
 from drivetrain.core.credentials import Secrets
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import Forbidden, InvalidInput, Transient
-from drivetrain.core.sources.streams import SchemaRegistry
 
 _TIMEOUT = urllib3.Timeout(connect=5, read=20)
 

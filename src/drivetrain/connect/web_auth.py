@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import assert_never
@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlu
 import msgspec
 
 from drivetrain.connect.web_call import Answer, Call, Caller
+from drivetrain.core.connections import BasicAuth, BearerAuth, KeyAuth, OAuth2, RestAuth
 from drivetrain.core.credentials import SecretRef, Secrets
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound
-from drivetrain.core.sources.web import BasicAuth, BearerAuth, KeyAuth, OAuth2, RestAuth
 
 _EARLY = 0.1  # of its life a token is renewed before it ends
 _UNSAID = 3600.0  # seconds that a token lives when its service does not say
@@ -103,9 +103,16 @@ class Signer:
             case _:
                 assert_never(auth)
 
-    def forget(self) -> None:
-        """The credentials were refused: sign with new ones, if there are."""
-        self._token = ""
+    def send(self, make: Callable[[], Call]) -> Answer:
+        """The answer to a signed call; made and signed anew, if that makes a difference, where it was refused (401)."""
+        call = self.sign().on(make())
+        answer = self._caller.send(call)
+        if answer.status == 401:
+            self._token = ""
+            renewed = self.sign().on(make())
+            if renewed != call:
+                answer = self._caller.send(renewed)
+        return answer
 
     def _basic(self, user: str, password: str) -> str:
         packed = base64.b64encode(f"{user}:{password}".encode()).decode()

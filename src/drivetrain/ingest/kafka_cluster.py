@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
+from drivetrain.connect.kafka import Faults, settings
 from drivetrain.connect.place import Place
-from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, MissingExtra, NotFound, Transient, examples
+from drivetrain.core.errors import MissingExtra, NotFound, examples
 from drivetrain.core.sources.streams import KafkaSource
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, KafkaError, Message
+    from confluent_kafka import Consumer, Message
     from confluent_kafka.admin import AdminClient
 
 T = TypeVar("T")
@@ -54,8 +55,9 @@ class Cluster:
             raise MissingExtra("confluent-kafka", "kafka") from None
         self._spec = spec
         self._patience = min(_ASK_SECONDS, spec.timeout_seconds)
-        self._complaint: KafkaError | None = None
-        settings = {**_settings(spec, place), "error_cb": self._complain}
+        rights = "READ and DESCRIBE on the topics, and READ on the group if `group` is set"
+        self._faults = Faults(f"kafka {', '.join(spec.brokers)}", rights)
+        common = {**settings(spec, place), "error_cb": self._faults.hear}
         consuming = {
             "group.id": spec.group or "drivetrain",
             "enable.auto.commit": False,
@@ -65,19 +67,11 @@ class Cluster:
             "queued.max.messages.kbytes": 32_768,
         }
         try:
-            self._admin: AdminClient = AdminClient(settings)
-            self._consumer: Consumer = Consumer({**settings, **consuming})
+            self._admin: AdminClient = AdminClient(common)
+            self._consumer: Consumer = Consumer({**common, **consuming})
         except KafkaException as error:
-            raise _failure(error, self._where, self._complaint) from None
+            raise self._faults.of(error) from None
         self._waiting = False
-
-    @property
-    def _where(self) -> str:
-        return f"kafka {', '.join(self._spec.brokers)}"
-
-    def _complain(self, error: KafkaError) -> None:
-        """A time-out says nothing of its cause; the client's complaint before it does."""
-        self._complaint = error
 
     def extents(self) -> dict[Partition, Extent]:
         """The partitions of the topics that the source means, in order. Raises NotFound for a topic that is not."""
@@ -115,7 +109,7 @@ class Cluster:
                 yield block
             heard = monotonic() if got else heard
             if monotonic() - heard > self._spec.timeout_seconds:
-                raise _silent(self._where, f"no more messages of {partition} after offset {at}", self._complaint)
+                raise self._faults.silent(f"no more messages of {partition} after offset {at}")
         self._consumer.unassign()
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
@@ -153,7 +147,7 @@ class Cluster:
                 raise NotFound(
                     "topic_unknown",
                     f"there is no topic {wanted!r}",
-                    where=self._where,
+                    where=self._faults.where,
                     hint=f"topics: {examples(there, 20) or 'none'}; correct `topics` on the source",
                 )
             names |= dict.fromkeys(here)
@@ -176,27 +170,15 @@ class Cluster:
             answer = ask()
         except (KafkaException, TimeoutError) as error:
             self._admin.poll(0)  # hears the complaints
-            raise _failure(error, self._where, self._complaint) from None
-        self._complaint = None
+            raise self._faults.of(error) from None
+        self._faults.complaint = None
         return answer
 
     def _behind(self, message: Message) -> int:
         """The offset behind what is no message: the end, with aborted transactions before it."""
         if _is_end(message):
             return _offset(message)
-        raise _failure(message.error(), self._where, self._complaint)
-
-
-def _settings(spec: KafkaSource, place: Place) -> dict[str, str | int]:
-    settings: dict[str, str | int] = {"bootstrap.servers": ",".join(spec.brokers), "log_level": 0}
-    settings |= {"reconnect.backoff.max.ms": 2_000, "client.id": "drivetrain"}
-    settings["security.protocol"] = ("SASL_" if spec.sasl else "") + ("SSL" if spec.tls else "PLAINTEXT")
-    if spec.sasl is not None:
-        login = (spec.sasl.mechanism, spec.sasl.user, place.secrets.get(spec.sasl.password))
-        settings |= dict(zip(("sasl.mechanism", "sasl.username", "sasl.password"), login, strict=True))
-    if spec.tls is not None and spec.tls.ca is not None:
-        settings["ssl.ca.location"] = str(place.home / spec.tls.ca)
-    return settings
+        raise self._faults.of(message.error())
 
 
 def _offset(message: Message) -> int:
@@ -210,32 +192,3 @@ def _is_end(message: Message) -> bool:
 
     error = message.error()
     return error is not None and error.code() == KafkaError._PARTITION_EOF
-
-
-def _failure(cause: object, where: str, complaint: KafkaError | None) -> DrivetrainError:
-    """The error of ours for one of the client library; ``complaint`` is what it said before a time-out."""
-    from confluent_kafka import KafkaError, KafkaException
-
-    if isinstance(cause, TimeoutError):
-        return _silent(where, "no answer in time", complaint)
-    found: KafkaError = cause.args[0] if isinstance(cause, KafkaException) else cause
-    codes = {found.code(), complaint.code() if complaint else None}
-    if codes & {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED}:
-        hint = "correct `sasl` of the source and the credential that `password` names"
-        return Forbidden("kafka_login_refused", "the brokers refuse the login", where=where, hint=hint)
-    if codes & {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}:
-        hint = "grant READ and DESCRIBE on the topics, and READ on the group if `group` is set"
-        return Forbidden("kafka_forbidden", f"the brokers do not allow it: {found.str()}", where=where, hint=hint)
-    if codes & {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}:
-        hint = "give the source a `group` that nobody else consumes in, or none"
-        return InvalidInput("kafka_group_in_use", "others consume in the group", where=where, hint=hint)
-    if codes & {KafkaError._INVALID_ARG, KafkaError._SSL, KafkaError._UNSUPPORTED_FEATURE}:
-        hint = "correct the brokers, the login or `tls` of the source"
-        return InvalidInput("kafka_setting", f"the settings cannot be used: {found.str()}", where=where, hint=hint)
-    return _silent(where, found.str(), complaint)
-
-
-def _silent(where: str, what: str, complaint: KafkaError | None) -> Transient:
-    said = f" ({complaint.str()})" if complaint else ""
-    hint = "see whether the brokers run and `brokers` is right, then run the same command again"
-    return Transient("kafka_unreachable", f"the brokers do not answer: {what}{said}", where=where, hint=hint)

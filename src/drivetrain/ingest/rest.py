@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from drivetrain.connect.place import Place
 from drivetrain.connect.retrying import retrying
 from drivetrain.connect.web_auth import Discreet, Signer, refusal
-from drivetrain.connect.web_call import Answer, Call, Caller, Limits, place
+from drivetrain.connect.web_call import Call, Caller, Limits, place
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, Refused
@@ -132,7 +132,7 @@ class RestReader:
         """One page, asked for until it comes whole."""
 
         def attempt() -> Page:
-            answer = self._answer(ask)
+            answer = self._signer.send(lambda: self._call(ask))
             if not is_first and answer.status == self._end_status:
                 return Page((), None, answer.headers, answer.place)
             if not 200 <= answer.status < 300:
@@ -141,22 +141,11 @@ class RestReader:
 
         return retrying(attempt, self._spec.deadline_seconds)
 
-    def _answer(self, ask: Ask) -> Answer:
-        """With new credentials, if there are, when those at hand were refused."""
-        call = self._signed(ask)
-        answer = self._caller.send(call)
-        if answer.status == 401:
-            self._signer.forget()
-            renewed = self._signed(ask)
-            if renewed != call:
-                answer = self._caller.send(renewed)
-        return answer
-
-    def _signed(self, ask: Ask) -> Call:
+    def _call(self, ask: Ask) -> Call:
         own = {name: self._known.get(value) for name, value in self._spec.headers.items()}
         query = urlencode(ask.params)
         url = f"{ask.url}{'&' if '?' in ask.url else '?'}{query}" if query else ask.url
-        return self._signer.sign().on(Call(url, {"Accept": _ACCEPT, **own, **dict(ask.headers)}))
+        return Call(url, {"Accept": _ACCEPT, **own, **dict(ask.headers)})
 
     @property
     def _end_status(self) -> int | None:

@@ -6,11 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from drivetrain.core.connections import CrmSystem, RestAuth
 from drivetrain.core.contract import Contract
-from drivetrain.core.sources.web import RestAuth
 from drivetrain.core.spec import Spec
-
-CrmSystem = Literal["dynamics", "hubspot", "jira", "salesforce", "servicenow", "zendesk"]
 
 
 class CrmSource(Spec):

@@ -6,40 +6,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from drivetrain.core.connections import KafkaBrokers, SchemaRegistry
 from drivetrain.core.contract import Contract
-from drivetrain.core.credentials import SecretRef
-from drivetrain.core.spec import Spec
 
 MessageFormat = Literal["json", "avro", "protobuf", "text"]
 
 
-class SchemaRegistry(Spec):
-    """Where the schemas of Avro and Protobuf messages are (Confluent's interface: magic byte and schema id)."""
-
-    url: Annotated[str, Field(pattern=r"^https?://[^@]+$")]
-    user: str | None = None
-    password: SecretRef | None = None
-
-
-class Sasl(Spec):
-    """A login with user and password."""
-
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    user: str
-    password: SecretRef
-
-
-class Tls(Spec):
-    """An encrypted connection."""
-
-    ca: str | None = Field(None, description="File with the authorities to trust; by default the system's.")
-
-
-class KafkaSource(Spec):
+class KafkaSource(KafkaBrokers):
     """Topics of a Kafka cluster: each partition is read from where the last load ended."""
 
     kind: Literal["kafka"]
-    brokers: Annotated[tuple[str, ...], Field(min_length=1, description="host:port of some brokers.")]
     topics: Annotated[
         tuple[str, ...], Field(min_length=1, description="Names; or regular expressions, which start with ^.")
     ]
@@ -53,8 +29,6 @@ class KafkaSource(Spec):
         None, description="Instead of a registry: an Avro schema (.avsc), or a set of Protobuf descriptors."
     )
     message: str | None = Field(None, description="With a file of Protobuf descriptors: the message's full name.")
-    sasl: Sasl | None = None
-    tls: Tls | None = None
     depth: Annotated[int, Field(ge=1, le=10)] = Field(
         3, description="How deep nested objects become columns with dotted names; what is deeper stays JSON."
     )

@@ -6,23 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from drivetrain.core.connections import MqttBroker
 from drivetrain.core.contract import Contract
-from drivetrain.core.credentials import SecretRef
-from drivetrain.core.spec import Spec
-
-
-class MqttTls(Spec):
-    """An encrypted connection. The broker's certificate is always checked."""
-
-    ca: str | None = Field(None, description="PEM file with the authorities to trust; by default the system's.")
-    certificate: str | None = Field(None, description="PEM file of our own certificate, where the broker wants one.")
-    key: str | None = Field(None, description="PEM file with the private key of `certificate`.")
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("`certificate` and `key` go together")
-        return self
 
 
 def _filter(topic: str) -> str:
@@ -32,20 +17,16 @@ def _filter(topic: str) -> str:
     return topic
 
 
-class MqttSource(Spec):
+class MqttSource(MqttBroker):
     """Topics of an MQTT broker. It keeps what is sent while no load runs, in a session named by `client_id`."""
 
     kind: Literal["mqtt"]
-    broker: Annotated[str, Field(pattern=r"^([^@/:\s]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$")] = Field(
-        description="host or host:port; by default port 1883, or 8883 with `tls`."
-    )
     topics: Annotated[tuple[Annotated[str, AfterValidator(_filter)], ...], Field(min_length=1)] = Field(
         description="Topics, with the wildcards `+` (one level) and `#` (all below)."
     )
     client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = Field(
         description="Names our session at the broker: one for each source and project, the same for ever."
     )
-    protocol: Literal[5, "3.1.1"] = Field(5, description="Version of MQTT.")
     format: Literal["json", "text"] = Field(
         "json", description="Objects become columns; a plain value, and all `text`, is the column `value`."
     )
@@ -59,9 +40,6 @@ class MqttSource(Spec):
     retained: Literal["take", "skip"] = Field(
         "take", description="What to do with the last values that the broker keeps of topics we are new to."
     )
-    user: str | None = None
-    password: SecretRef | None = None
-    tls: MqttTls | None = None
     quiet_seconds: Annotated[float, Field(gt=0)] = Field(
         1.0, description="A load ends when the broker was silent for so long."
     )
@@ -82,16 +60,6 @@ class MqttSource(Spec):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.password is not None and self.user is None:
-            raise ValueError("`password` needs `user`")
         if self.device_time is not None and self.format != "json":
             raise ValueError("`device_time` is a field of a JSON message; `format: text` has none")
         return self
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        host, colon, port = self.broker.rpartition(":") if not self.broker.endswith("]") else (self.broker, "", "")
-        if not colon:
-            host, port = self.broker, "8883" if self.tls else "1883"
-        return host.strip("[]"), int(port)

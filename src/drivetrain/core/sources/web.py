@@ -6,57 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from drivetrain.core.connections import RestAuth
 from drivetrain.core.contract import Contract
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.schema import MomentFormat
 from drivetrain.core.spec import Spec
 
 Value = str | int | float | bool | SecretRef
-
-
-class KeyAuth(Spec):
-    """An API key, in a header or in the query."""
-
-    kind: Literal["key"]
-    key: SecretRef
-    header: str | None = Field(None, description="The header that carries it, such as `X-API-Key`.")
-    parameter: str | None = Field(None, description="The query parameter that carries it instead.")
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.header is None) == (self.parameter is None):
-            raise ValueError("an API key goes into a `header` or into a `parameter`, one of them")
-        return self
-
-
-class BasicAuth(Spec):
-    """A user name and a password."""
-
-    kind: Literal["basic"]
-    user: str | SecretRef
-    password: SecretRef
-
-
-class BearerAuth(Spec):
-    """A token that somebody else gave out."""
-
-    kind: Literal["bearer"]
-    token: SecretRef
-
-
-class OAuth2(Spec):
-    """OAuth 2 client credentials: a token is asked for, used until it expires, and asked for again."""
-
-    kind: Literal["oauth2"]
-    token_url: str
-    client_id: str | SecretRef
-    client_secret: SecretRef
-    scope: str | None = None
-    audience: str | None = None
-    send: Literal["header", "body"] = Field("header", description="Where the token service looks for the client.")
-
-
-RestAuth = Annotated[KeyAuth | BasicAuth | BearerAuth | OAuth2, Field(discriminator="kind")]
 
 
 class PagePaging(Spec):
