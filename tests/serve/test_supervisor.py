@@ -146,6 +146,7 @@ def test_a_model_that_hangs_again_and_again_is_quarantined_and_the_others_go_on(
         assert server.health(OTHER)["state"] == "ready"
         assert server.predict(ROW).status_code == 200
     hang(server)
+    assert re.search(r"Current thread .*?\n.* in .*process \d+ is in state \w", server.log.read_text(), re.DOTALL)
     sick = server.health(OTHER)
     assert sick["state"] == "quarantined"
     until(lambda: server.said(OTHER)["state"] == "quarantined")

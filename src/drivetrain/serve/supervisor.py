@@ -36,6 +36,7 @@ FORGET_SECONDS = 60.0
 _LOOK_EVERY_SECONDS = 0.02
 _START_WITHIN_SECONDS = 60.0
 _GRACE_SECONDS = 3.0
+_LAST_WORDS_SECONDS = 0.3
 
 
 @dataclass
@@ -92,6 +93,7 @@ class Supervisor:
                         return running.process.returncode or 1
                     self._died(number, running, "died")
                 elif self._is_silent(running):
+                    _ask_where_it_stands(running.process)
                     running.process.kill()
                     running.process.wait()
                     self._died(number, running, "fell silent")
@@ -226,6 +228,17 @@ class Said(msgspec.Struct, frozen=True):
     reason: str = ""
     grpc: str = ""
     workers: tuple[int, ...] = ()
+
+
+def _ask_where_it_stands(process: subprocess.Popen[bytes]) -> None:
+    """Have every thread of a silent worker tell the log where it is, and say what the system has it waiting for."""
+    process.send_signal(signal.SIGUSR1)
+    time.sleep(_LAST_WORDS_SECONDS)
+    told = Path("/proc", str(process.pid))
+    with suppress(OSError):
+        state = (told / "stat").read_text().rpartition(")")[2].split()[0]
+        waits_in = (told / "wchan").read_text()
+        print(f"drivetrain serve: process {process.pid} is in state {state}, waiting in {waits_in}", file=sys.stderr)  # noqa: T201 - the log
 
 
 def _let_go(process: subprocess.Popen[bytes]) -> None:

@@ -217,6 +217,7 @@ async def _again_and_again(step: Step) -> None:
 def main() -> int:
     """Be a worker until told to stop; the exit code."""
     faulthandler.enable()  # a crash in a library tells the log where
+    faulthandler.register(signal.SIGUSR1)  # and so does silence, when the supervisor asks
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the supervisor, who tells its workers
     keep_log()
     order = from_json(sys.argv[1], Order)
