@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from drivetrain.connect.place import Place
 from drivetrain.connect.retrying import retrying
@@ -22,8 +22,6 @@ from drivetrain.ingest.reading import Batch, Portion, Position
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
-
-_place = struct.Struct("<qii")
 
 
 @dataclass(frozen=True)
@@ -62,18 +60,18 @@ class KafkaReader:
         waiting = [one for one, first in self._reached.items() if first < extents[one].stable]
         for position, partition in enumerate(waiting):
             share = -(-left // (len(waiting) - position)) if left is not None else None
-            sha256, count = hashlib.sha256(), 0
+            content, count = _Content(), 0
             end = extents[partition].stable
             for block in self._open().messages(partition, self._reached[partition], end, share):
                 count += len(block)
-                sha256.update(_content(block))
+                content.add(block)
                 self._reached[partition] = (block[-1].offset() or 0) + 1
                 yield from rows.batches(str(partition), block, passed + count)
             if share is None or count < share:
                 self._reached[partition] = end  # what is after the last message are marks of transactions
             passed, left = passed + count, None if left is None else left - count
             if count:
-                yield Position(self._cursor(told, extents), digest_of(str(partition), sha256.hexdigest()))
+                yield Position(self._cursor(told, extents), digest_of(str(partition), content.hexdigest()))
 
     def commit(self, cursor: str) -> None:
         """Let the group's offsets follow, if the source has a group."""
@@ -162,10 +160,22 @@ def _gap(one: Partition, at: int | None, topic: TopicCursor | None, extent: Exte
     return ""
 
 
-def _content(block: list[Message]) -> bytes:
-    """The bytes of messages, each with its place and lengths, so that the digest does not depend on the blocks."""
-    parts: list[bytes] = []
-    for message in block:
-        key, value = message.key() or b"", message.value()
-        parts += (_place.pack(message.offset() or 0, len(key), -1 if value is None else len(value)), key, value or b"")
-    return b"".join(parts)
+class _Content:
+    """The digest of messages: of places and lengths, of keys, and of values, so that it does not depend on blocks."""
+
+    def __init__(self) -> None:
+        self._places, self._keys, self._values = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+
+    def add(self, block: list[Message]) -> None:
+        """Take the next messages in."""
+        keys = [message.key() or b"" for message in block]
+        values = [message.value() for message in block]
+        lengths = [-1 if value is None else len(value) for value in values]
+        places = ([message.offset() or 0 for message in block], list(map(len, keys)), lengths)
+        self._places.update(np.array(places, np.int64).tobytes(order="F"))
+        self._keys.update(b"".join(keys))
+        self._values.update(b"".join(filter(None, values)))
+
+    def hexdigest(self) -> str:
+        """What stands for all of them."""
+        return digest_of(*(part.hexdigest() for part in (self._places, self._keys, self._values)))

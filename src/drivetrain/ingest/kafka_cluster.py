@@ -98,7 +98,8 @@ class Cluster:
         while at < end and left:
             got = self._consumer.consume(min(ask, left, end - at), timeout=0.2)
             block = [message for message in got if message.error() is None]
-            at = max([at, *(self._behind(message) for message in got if message.error() is not None)])
+            if len(block) < len(got):
+                at = max([at, *(self._behind(message) for message in got if message.error() is not None)])
             if block:
                 at = max(at, _offset(block[-1]) + 1)
                 while block and _offset(block[-1]) >= end:

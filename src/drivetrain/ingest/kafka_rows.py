@@ -12,6 +12,7 @@ from drivetrain.connect.place import Place
 from drivetrain.connect.schema_registry import Registry
 from drivetrain.core.schema import Column, ColumnType, Schema
 from drivetrain.core.sources.streams import KafkaSource
+from drivetrain.ingest.alike_messages import AlikeMessages
 from drivetrain.ingest.avro_messages import AvroDecoder
 from drivetrain.ingest.flat_columns import Record, columns_of, names_of
 from drivetrain.ingest.kafka_envelope import METADATA, metadata_columns, readable
@@ -47,21 +48,28 @@ class MessageRows:
         self._decoder = decoder_of(spec, place)
         self._types: dict[str, ColumnType] = dict(METADATA) if spec.metadata else {}
         self._names: dict[str, str] = {}
+        texts = (name for name, rule in spec.contract.columns.items() if rule.type is ColumnType.TEXT)
+        self._alike = AlikeMessages(spec.depth, frozenset(texts)) if spec.format == "json" else None
 
     def batches(self, portion: str, messages: Sequence[Message], done: int) -> Iterator[Batch]:
         """The batches of a block of messages; several where a key goes and comes back, so that the last change counts.
 
         Raises what a schema registry raises.
         """
-        taken = self._taken(messages)
-        rows, gone = self._table(taken), self._table_of_keys(taken.keys)
+        contents = [message.value() for message in messages]
+        if (rows := self._alike_rows(messages, contents)) is not None:
+            taken = _Taken(list(messages))
+        else:
+            taken = self._taken(messages, contents)
+            rows = self._table(taken)
+        gone = self._table_of_keys(taken.keys)
         numbers, gone_numbers = list(map(_number, taken.kept)), list(map(_number, taken.gone))
         change, broken = Change.PUT if self._spec.upserts else Change.ADD, tuple(taken.broken)
         for first, last, first_gone, last_gone in self._segments(rows, numbers, gone, gone_numbers):
             if first < last or broken:
                 typed = [Column(name, self._types[name]) for name in rows.column_names if name in self._types]
                 chosen, at = rows.slice(first, last - first), pa.array(numbers[first:last], pa.int64())
-                declared = Schema(tuple(typed)) if typed else None
+                declared = Schema(tuple(typed))  # JSON declares no type, whoever took it apart
                 yield Batch(portion, chosen, at, broken, declared, optional_fields=True, done=done, change=change)
                 broken = ()
             if first_gone < last_gone:
@@ -85,9 +93,17 @@ class MessageRows:
                 keys_gone.clear()
         yield first, len(numbers), first_gone, len(gone_numbers)
 
-    def _taken(self, messages: Sequence[Message]) -> _Taken:
-        contents = [message.value() for message in messages]
+    def _alike_rows(self, messages: Sequence[Message], contents: Sequence[bytes | None]) -> pa.Table | None:
+        """The rows of messages that are shaped like those before; None where they are not."""
+        columns = self._alike.columns(contents) if self._alike is not None else None
+        if columns is None or any(map(self._complaint, columns)):
+            return None
+        return pa.table({**columns, **self._around(messages)})
+
+    def _taken(self, messages: Sequence[Message], contents: Sequence[bytes | None]) -> _Taken:
         if isinstance(self._decoder, JsonDecoder) and (records := self._decoder.decode_all(contents)) is not None:
+            if self._alike is not None:
+                self._alike.learn(records)
             return _Taken(list(messages), list(records))
         taken = _Taken()
         for message, content in zip(messages, contents, strict=True):
@@ -124,7 +140,10 @@ class MessageRows:
                     taken.records.append(record)
             taken.broken.sort(key=lambda row: row.number)
             columns = columns_of(taken.records, self._spec.depth)
-        return pa.table({**columns, **(metadata_columns(taken.kept) if self._spec.metadata else {})})
+        return pa.table({**columns, **self._around(taken.kept)})
+
+    def _around(self, messages: Sequence[Message]) -> dict[str, pa.StringArray]:
+        return metadata_columns(messages) if self._spec.metadata else {}
 
     def _complaint(self, name: str) -> str:
         """Why this is no name of a column. SQL sees no upper and lower case: the spelling that came first is it."""
