@@ -22,25 +22,6 @@ def board(tmp_path: Path) -> Board:
     return found
 
 
-def test_a_sign_of_life_and_the_release_that_is_scored_with_are_seen_by_another_process(board: Board) -> None:
-    seen = board.pulse(0, create=True)
-    assert seen.silent_seconds > 60
-    if os.fork() == 0:
-        worker = board.pulse(0)
-        worker.beat()
-        worker.score_with(7)
-        os._exit(0)
-    os.wait()
-    assert seen.silent_seconds < 60
-    assert seen.scoring == 7
-
-
-def test_the_next_worker_begins_without_a_sign_of_life(board: Board) -> None:
-    board.pulse(0, create=True).beat()
-    again = board.pulse(0, create=True)
-    assert (again.silent_seconds > 60, again.scoring) == (True, 0)
-
-
 def test_who_has_ended_serves_no_more_but_what_was_counted_stays(board: Board) -> None:
     counts = Counts(predictions={("release/loans@1", True): 3})
     for pid in (1, 2):

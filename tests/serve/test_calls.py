@@ -14,12 +14,12 @@ import pytest
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.core.refs import Ref
 from drivetrain.ops.live import LiveCounts
-from drivetrain.serve.board import Pulse
 from drivetrain.serve.calls import Calls
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.loading import LoadedRelease
+from drivetrain.serve.pulse import Pulse
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import SLICE, Request, Scored
 from drivetrain.serve.settings import ServiceSettings
@@ -72,7 +72,7 @@ class Bench:
     def __init__(self, release: LoadedRelease, folder: Path) -> None:
         self.journal, self.counts = folder / "journal", Counts()
         log = PredictionLog(self.journal, release.ref, release.signature)
-        self.contender = Contender(release, log, PredictionIds(), Pulse(folder / "pulse", create=True), 1)
+        self.contender = Contender(release, log, PredictionIds(), Pulse(), 1)
         self.calls = Calls(self.contender, ServiceSettings(folder, "loans"), self.counts)
         self.folder = Path(release.scorer._order.folder)  # type: ignore[attr-defined]  # where the code runs
 

@@ -14,12 +14,12 @@ from threading import Barrier
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivetrain.serve.board import Pulse
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.crowd import PAUSE_SECONDS, Crowd
 from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.loading import LoadedRelease
+from drivetrain.serve.pulse import Pulse
 from drivetrain.serve.scoring import Scoring
 from drivetrain.serve.settings import ServiceSettings
 from drivetrain.store.segments import PredictionLog
@@ -80,7 +80,7 @@ def test_a_queue_is_kept_short_while_more_ask_than_it_holds(loaded: LoadedReleas
 
 def queue(loaded: LoadedRelease, folder: Path, crowd: Crowd) -> Scoring:
     log = PredictionLog(folder / "journal", loaded.ref, loaded.signature)
-    contender = Contender(loaded, log, PredictionIds(), Pulse(folder / "pulse", create=True), 1)
+    contender = Contender(loaded, log, PredictionIds(), Pulse(), 1)
     settings = ServiceSettings(folder, "loans", max_waiting_requests=64, deadline_seconds=100.0)
     return Scoring(contender, settings, Counts(), crowd)
 

@@ -13,11 +13,11 @@ import pytest
 
 from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.serve.answers import Overloaded
-from drivetrain.serve.board import Pulse
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.loading import LoadedRelease
+from drivetrain.serve.pulse import Pulse
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import SLICE, Request, Scored, Scoring
 from drivetrain.serve.settings import ServiceSettings
@@ -52,7 +52,7 @@ class Bench:
     def __init__(self, release: LoadedRelease, folder: Path, **settings: float) -> None:
         self.folder = folder / "journal"
         self.counts = Counts()
-        self.pulse = Pulse(folder / "pulse", create=True)
+        self.pulse = Pulse()
         log = PredictionLog(self.folder, release.ref, release.signature)
         self.contender = Contender(release, log, PredictionIds(), self.pulse, 7)
         told = ServiceSettings(folder, "loans", **settings)  # type: ignore[arg-type]  # whichever a test names

@@ -1,17 +1,11 @@
 """What the processes of one server tell each other, through files in the project's state folder.
 
-A worker has a pulse: a few bytes of shared memory with the time of its last sign of life and the release that it is
-scoring with at this moment, so that whoever finds it dead or silent knows which release was to blame. And it has a
-note, rewritten about once a second: what it serves and what it has counted. A dead worker's note stays until the
-server is started anew, so that no count ever falls.
+A worker has a note, rewritten about once a second: what it serves and what it has counted. A dead worker's note stays
+until the server is started anew, so that no count ever falls.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
-import struct
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,42 +16,6 @@ import msgspec
 from drivetrain.serve.counts import Counts
 
 State = Literal["ready", "quarantined"]
-_PULSE = struct.Struct("<dB")
-
-
-class Pulse:
-    """The shared memory of one worker. ``scoring`` is 0, or the number of the release that is being scored with."""
-
-    def __init__(self, path: Path, *, create: bool = False) -> None:
-        handle = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
-        try:
-            if create:  # over what an earlier worker left: there is room for that on a full disk too
-                os.pwrite(handle, bytes(_PULSE.size), 0)
-            self._memory = mmap.mmap(handle, _PULSE.size)
-        finally:
-            os.close(handle)
-
-    def beat(self) -> None:
-        """Say that the worker lives; every process of a machine has the same monotonic clock."""
-        struct.pack_into("<d", self._memory, 0, time.monotonic())
-
-    def score_with(self, slot: int) -> None:
-        """Say which release is being scored with; 0 when none is."""
-        self._memory[8] = slot
-
-    @property
-    def silent_seconds(self) -> float:
-        """How long ago the last sign of life was."""
-        return time.monotonic() - float(_PULSE.unpack_from(self._memory)[0])
-
-    @property
-    def scoring(self) -> int:
-        """The release that was being scored with."""
-        return self._memory[8]
-
-    def close(self) -> None:
-        """Let go of the memory."""
-        self._memory.close()
 
 
 @dataclass(frozen=True)
@@ -100,12 +58,8 @@ class Board:
     def clear(self) -> None:
         """Forget what an earlier server left."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in (*self.folder.glob("worker-*.note"), *self.folder.glob("worker-*.pulse")):
+        for path in self.folder.glob("worker-*.note"):
             path.unlink(missing_ok=True)
-
-    def pulse(self, worker: int, *, create: bool = False) -> Pulse:
-        """The pulse of a worker, by its number."""
-        return Pulse(self.folder / f"worker-{worker}.pulse", create=create)
 
     def write(self, worker: int, note: Note) -> None:
         """Leave the note of a worker."""

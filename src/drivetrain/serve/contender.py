@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
-from drivetrain.serve.board import Pulse
 from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.mishaps import Mishaps
+from drivetrain.serve.pulse import Pulse
 from drivetrain.serve.rows import RowForm
 from drivetrain.store.segments import PredictionLog
 

@@ -10,7 +10,7 @@ from drivetrain.serve.settings import ServerSettings
 
 @dataclass(frozen=True)
 class Order:
-    """Which worker of which server to be, and where. ``folder`` is the board's.
+    """Which worker of which server to be, and where. ``folder`` is the board's, ``pulse`` a descriptor it inherits.
 
     ``again``: it replaces a worker that ended. ``blamed`` maps releases that brought workers down to what happened.
     """
@@ -20,6 +20,7 @@ class Order:
     port: int
     url: str
     folder: Path
+    pulse: int
     grpc_port: int = 0
     again: bool = False
     blamed: dict[str, str] = field(default_factory=dict)

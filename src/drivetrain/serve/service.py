@@ -23,7 +23,7 @@ from drivetrain.core.refs import Ref
 from drivetrain.core.transitions import promoted, without_trial
 from drivetrain.ops.canary import Alarm, CanaryJudge
 from drivetrain.serve.answers import Overloaded
-from drivetrain.serve.board import Pulse, ServiceNote
+from drivetrain.serve.board import ServiceNote
 from drivetrain.serve.callers import Callers
 from drivetrain.serve.calls import Calls
 from drivetrain.serve.contender import Contender
@@ -35,6 +35,7 @@ from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease, load
 from drivetrain.serve.mishaps import MISHAPS
+from drivetrain.serve.pulse import Pulse
 from drivetrain.serve.scoring import Request, Scoring, too_late
 from drivetrain.serve.settings import ServiceSettings
 from drivetrain.serve.shadow import Shadow

@@ -21,10 +21,11 @@ from pathlib import Path
 import msgspec
 
 from drivetrain.core.decoding import read_json
-from drivetrain.serve.board import Board, Note, Pulse
+from drivetrain.serve.board import Board, Note
 from drivetrain.serve.listening import authority, claim, url_of
 from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.order import Order
+from drivetrain.serve.pulse import Pulse
 from drivetrain.serve.recording import RecorderProcess
 from drivetrain.serve.settings import ServerSettings, ServiceSettings, to_json
 from drivetrain.store.folders import write_file
@@ -144,13 +145,16 @@ class Supervisor:
     # --- workers -----------------------------------------------------------------------------------------------
 
     def _start(self, number: int, *, again: bool = False) -> None:
-        pulse = self._board.pulse(number, create=True)
+        pulse, settings = Pulse(), self._settings
         order = Order(
-            self._settings, number, self._port, self._url, self._board.folder, self._grpc_port, again, self._blamed
-        )
+            settings, number, self._port, self._url, self._board.folder, pulse.handle, self._grpc_port, again,
+            self._blamed,
+        )  # fmt: skip
         command = [sys.executable, "-m", "drivetrain.serve.worker", to_json(order)]
         # A session of its own: Ctrl+C in a terminal is for this process, which lets the workers finish.
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - our own module
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=[pulse.handle]
+        )
         self._workers[number] = _Running(process, pulse, time.monotonic())
 
     def _end_workers(self) -> None:

@@ -32,6 +32,7 @@ from drivetrain.serve.listening import shared
 from drivetrain.serve.mishaps import MISHAPS, keep_log
 from drivetrain.serve.order import Order
 from drivetrain.serve.page import MetricsPage
+from drivetrain.serve.pulse import Pulse
 from drivetrain.serve.routes import Routes
 from drivetrain.serve.service import Service
 from drivetrain.serve.settings import ServiceSettings, from_json
@@ -61,7 +62,7 @@ class Worker:
         self._order = order
         self._opened = opened
         self._board = Board(order.folder)
-        self._pulse = self._board.pulse(order.number)
+        self._pulse = Pulse(order.pulse)
         self._slots = Slots(order.blamed)
         self._counts = Counts()
         self._catalogs: dict[Path, Catalog] = {}
