@@ -49,7 +49,7 @@ def test_a_machine_hears_of_every_load_on_a_line(project):
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0
     assert {**first, "seconds": 0} == {
-        "rows": 1500, "seconds": 0, "waiting": None, "dataset": "dataset/loans@0", "error": None,
+        "rows": 1500, "seconds": 0, "waiting": None, "dataset": "dataset/loans@0", "error": None, "alarms": [],
     }  # fmt: skip
     assert (second["rows"], second["dataset"]) == (0, "dataset/loans@0")
 

@@ -32,7 +32,7 @@ def test_list_before_and_after_a_load(run, project):
     (before,) = said(run("list", "--json"))
     assert before == {
         "name": "loans", "kind": "files", "where": "data/*.csv", "loaded_at": None, "rows": None, "quarantined": None,
-        "freshness": "none",
+        "freshness": "none", "due": None, "alarms": [],
     }  # fmt: skip
     assert "never" in run("list").stdout
     project.run("ingest")
@@ -106,3 +106,31 @@ def test_an_auditor_may_profile_but_not_read_the_source(run, project):
     assert said(run("profile", "loans", "--as", "otto", "--json"))["rows"] == 1497
     for verb in ("test", "sample"):
         assert said(run(verb, "loans", "--as", "otto", "--json", code=6))["error"]["code"] == "role_may_not"
+
+
+def ask(project, rules):
+    """Add a line to the contract of the loans."""
+    text = project.file.read_text()
+    project.file.write_text(text.replace("      max_bad_share: 0.05\n", f"      max_bad_share: 0.05\n      {rules}\n"))
+
+
+def test_check_ends_with_14_when_a_source_stands_still(run, project, commands):
+    ask(project, "pace: {max_gap_hours: 24}")
+    commands("ingest", cwd=project.home)
+    (fine,) = said(run("check", "--json"))
+    assert (fine["source"], fine["alarms"]) == ("loans", [])
+    assert fine["due"] == said(run("list", "--json"))[0]["due"] > "2026"
+    assert "as expected" in run("check", "loans").stdout
+    project.file.write_text(project.file.read_text().replace("hours: 24", "hours: 0.0000001"))
+    (late,) = said(run("check", "--json", code=14))
+    assert late["alarms"][0]["kind"] == "pace"
+    assert "no new rows for" in run("check", code=14).stdout
+    assert "no new rows for" in run("list").stdout
+    assert "no new rows for" in commands("ingest", cwd=project.home).stdout
+    assert said(run("check", "loens", "--json", code=4))["error"]["code"] == "source_unknown"
+
+
+def test_check_tells_of_a_stale_value(run, project):
+    project.run("ingest")
+    ask(project, "freshness: {column: id, max_age_hours: 1}")
+    assert [alarm["kind"] for alarm in said(run("check", "--json", code=14))[0]["alarms"]] == ["stale"]

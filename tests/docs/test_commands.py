@@ -22,7 +22,7 @@ WALKS = {
     "ml-engineer": ["docs/ml-engineer.md"],
     "ai-engineer": ["docs/ai-engineer.md", "docs/operating.md", "docs/ways-in.md"],
     "rolling-out": ["docs/rolling-out.md"],
-    "sources": ["docs/sources/README.md"],
+    "sources": ["docs/sources/README.md", "docs/sources/contracts.md"],
 }
 BEGUN = ["drivetrain init my-risk --pack risk", "cd my-risk", "drivetrain run"]
 READY = ("ai-engineer", "rolling-out")

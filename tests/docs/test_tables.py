@@ -17,7 +17,7 @@ def cells(page):
 
 def test_the_exit_codes_are_those_of_the_command_line():
     shown = {cells[1].strip("`"): int(cells[0]) for cells in cells("docs/errors.md") if cells[0].isdigit()}
-    plain = ("OK", "UNEXPECTED", "USAGE", "STALE", "DRIFTED", "OUT_OF_BOUNDS", "NOT_LIVE", "INTERRUPTED")
+    plain = ("OK", "UNEXPECTED", "USAGE", "STALE", "DRIFTED", "OUT_OF_BOUNDS", "NOT_LIVE", "ALARMED", "INTERRUPTED")
     families = {family.__name__: code for family, code in exits._CODES.items()}
     assert shown == {**{name: getattr(exits, name) for name in plain}, **families}
 

@@ -22,6 +22,7 @@ THROUGH = {
     "engine/test_project.py": ("engine/identity",),
     "store/test_catalog.py": ("core/artifacts", "core/lineage", "core/roles"),
     "engine/test_run.py": ("core/events", "engine/stages"),
+    "ingest/test_expectation.py": ("core/loads",),
     "train/test_train.py": (
         "core/model", "store/models", "train/candidates", "train/environment", "train/estimates", "train/finish",
         "train/material", "train/memo", "train/race", "train/teller",

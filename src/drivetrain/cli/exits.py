@@ -24,6 +24,8 @@ OUT_OF_BOUNDS = 12
 """``replay --check`` found a challenger out of the bounds of the canary."""
 NOT_LIVE = 13
 """What serves was changed, and a running server did not take it up in time."""
+ALARMED = 14
+"""``sources check`` found an alarm."""
 INTERRUPTED = 130
 
 _CODES: dict[type[DrivetrainError], int] = {

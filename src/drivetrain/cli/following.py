@@ -32,6 +32,8 @@ def follow_source(door: Door, source: str, every: float, *, accept_schema: bool)
         elif load.rows:
             lag = "" if load.lag is None else f", {load.lag:,} waiting"
             out.print(f"[green]✓[/] {source}: {load.rows:,} rows, {load.rate:,.0f} a second{lag} [dim]({load.ref})[/]")
+        for alarm in () if door.json else load.alarms:
+            out.print(f"[yellow]![/] {source}: {escape(alarm.text)}")
 
     project = door.open()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -43,4 +45,5 @@ def follow_source(door: Door, source: str, every: float, *, accept_schema: bool)
 
 def _facts(load: Load) -> dict[str, object]:
     error = load.error.code if load.error else None
-    return {"rows": load.rows, "seconds": load.seconds, "waiting": load.lag, "dataset": load.ref, "error": error}
+    return {"rows": load.rows, "seconds": load.seconds, "waiting": load.lag, "dataset": load.ref, "error": error,
+            "alarms": load.alarms}  # fmt: skip

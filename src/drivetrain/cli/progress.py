@@ -10,7 +10,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from drivetrain.core import events
-from drivetrain.core.events import Event, StageFailed, StageFinished, StageProgressed, StageSkipped, StageStarted
+from drivetrain.core.events import (
+    AlarmRaised,
+    Event,
+    StageFailed,
+    StageFinished,
+    StageProgressed,
+    StageSkipped,
+    StageStarted,
+)
 
 
 class RunProgress:
@@ -45,6 +53,8 @@ class RunProgress:
         """Draw one event."""
         label = f"{event.stage:<9} {event.name}"
         match event:
+            case AlarmRaised():
+                self._console.print(f"[yellow]![/] {label:<28} [yellow]{escape(event.alarm.text)}[/]")
             case StageStarted():
                 self._task = self._live.add_task(label, total=None, note=f"[dim]{escape(event.why)}[/]")
             case StageProgressed():

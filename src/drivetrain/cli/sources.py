@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 from rich.markup import escape
 
+from drivetrain.cli.exits import ALARMED
 from drivetrain.cli.options import Door, command
 from drivetrain.cli.output import out, plain, print_json, print_table
 
 if TYPE_CHECKING:
+    from drivetrain.engine.sources import SourceState
     from drivetrain.ingest.proposal import Proposal
 
 _MOST = 1_000
@@ -37,12 +40,44 @@ def list_sources(door: Door) -> None:
     if door.json:
         print_json(found)
         return
-    header = ("name", "kind", "where", "last load (UTC)", "rows", "quarantined", "freshness")
+    header = ("name", "kind", "where", "last load (UTC)", "rows", "quarantined", "freshness", "due by (UTC)")
     print_table(header, [
-        (one.name, one.kind, one.where, (one.loaded_at or "never")[:19].replace("T", " "), _count(one.rows),
-         _count(one.quarantined), "" if one.freshness == "none" else one.freshness)
+        (one.name, one.kind, one.where, _moment(one.loaded_at or "never"), _count(one.rows),
+         _count(one.quarantined), "" if one.freshness == "none" else one.freshness, _moment(one.due or ""))
         for one in found
     ])  # fmt: skip
+    _print_alarms(found)
+
+
+@sources.command("check")
+@click.argument("names", nargs=-1)
+@command("drivetrain sources check\ndrivetrain sources check loans --json")
+def check_sources(door: Door, names: tuple[str, ...]) -> None:
+    """Say what is not as expected of the sources (or of NAMES): volume, pace, freshness. For schedulers: exit code 14.
+
+    Asks no source: it looks at the newest load, and at how long ago it was.
+    """
+    from drivetrain.engine.sources import check_sources
+
+    found = check_sources(door.open(), names)
+    if door.json:
+        print_json([{"source": one.name, "due": one.due, "alarms": one.alarms} for one in found])
+    elif not _print_alarms(found):
+        out.print("[green]✓[/] every source is as expected")
+    if any(one.alarms for one in found):
+        sys.exit(ALARMED)
+
+
+def _print_alarms(found: Sequence[SourceState]) -> int:
+    """A line for each alarm; gives their number."""
+    alarms = [(one.name, alarm) for one in found for alarm in one.alarms]
+    for name, alarm in alarms:
+        out.print(f"[yellow]![/] {name}: {escape(alarm.text)}")
+    return len(alarms)
+
+
+def _moment(text: str) -> str:
+    return text[:19].replace("T", " ")
 
 
 @sources.command("test")

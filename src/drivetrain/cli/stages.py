@@ -119,7 +119,8 @@ def _run(
     admitted = partial(project.run, until, source=source, accept_schema=accept_schema, replay=replay)
     bring = partial(admitted, override=override, force=force)
     if door.json:
-        print_json({"steps": bring().steps})
+        found = bring()
+        print_json({"steps": found.steps, "alarms": found.alarms})
         return
     with RunProgress(out) as progress:
         result = bring(subscribers=[progress])

@@ -7,11 +7,12 @@ has the same name on every machine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from drivetrain.core.digest import SHORT
 from drivetrain.core.display import Displayed
+from drivetrain.core.loads import Loaded
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.schema import Schema
@@ -54,6 +55,7 @@ class Dataset(Displayed):
     quarantined: int
     schema: Schema
     parents: tuple[Ref, ...] = ()
+    load: Loaded = field(default_factory=Loaded)
 
     @property
     def ref(self) -> Ref:

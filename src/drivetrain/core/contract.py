@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -66,6 +66,18 @@ class Volume(Spec):
 
     min: int | None = None
     max: int | None = None
+    history: Literal["ignore", "alarm", "refuse"] = Field(
+        "alarm", description="What happens to a load with far more or fewer rows than the loads before."
+    )
+
+
+class Pace(Spec):
+    """How often new rows come. A source that stands still longer is an alarm."""
+
+    max_gap_hours: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Hours between two loads that bring rows, at most; taken from history when not given."
+    )
+    history: Literal["ignore", "alarm"] = "alarm"
 
 
 class Contract(Spec):
@@ -76,4 +88,5 @@ class Contract(Spec):
     checks: tuple[SqlCheck, ...] = Field((), description="Rules of your own, in SQL.")
     freshness: Freshness | None = None
     rows: Volume = Volume()
+    pace: Pace = Pace()
     max_bad_share: Share = Field(0.01, description="Of the rows of one load; more than that fails the load.")

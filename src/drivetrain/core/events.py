@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from drivetrain.core.loads import SourceAlarm
 from drivetrain.core.refs import Ref
 
 
@@ -71,7 +72,16 @@ class StageFailed:
     message: str
 
 
-Event = StageStarted | StageProgressed | StageSkipped | StageFinished | StageFailed
+@dataclass(frozen=True)
+class AlarmRaised:
+    """Something about a source is not as expected; the stage went on."""
+
+    stage: str
+    name: str
+    alarm: SourceAlarm
+
+
+Event = StageStarted | StageProgressed | StageSkipped | StageFinished | StageFailed | AlarmRaised
 
 
 class Subscriber(Protocol):

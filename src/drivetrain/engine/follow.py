@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from drivetrain.core.artifacts import Dataset
 from drivetrain.core.errors import InvalidInput, NotFound, Transient, examples
 from drivetrain.core.events import Progress
+from drivetrain.core.loads import SourceAlarm
 from drivetrain.core.refs import Ref
 from drivetrain.engine.run import run_stages
 from drivetrain.engine.stages import Context, Options, Stage, open_context, stages_until
@@ -27,7 +28,10 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 @dataclass(frozen=True)
 class Load:
-    """One load: its rows (bad ones included), how long it took, what waits at the source, and what went wrong."""
+    """One load: its rows (bad ones included), how long it took, what waits at the source, and what went wrong.
+
+    ``alarms`` are those that were not told with the load before.
+    """
 
     rows: int
     seconds: float
@@ -35,6 +39,7 @@ class Load:
     ref: Ref | None = None
     error: Transient | None = None
     next_in: float = 0.0
+    alarms: tuple[SourceAlarm, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -84,11 +89,12 @@ def follow(
     options = Options(project.signer("ingest"), accept_schema=accept_schema)
     context = open_context(project.spec, project.catalog, project.settings, options)
     reader = open_reader(project.spec.sources[source], place_of(project.catalog, context.secrets))
-    pause = max(every, _SHORTEST_PAUSE)
+    pause, told = max(every, _SHORTEST_PAUSE), set[str]()
     try:
         while not stopped.is_set():
             load = _load(project, source, context, reader, pause)
-            tell(load)
+            tell(replace(load, alarms=tuple(alarm for alarm in load.alarms if alarm.kind not in told)))
+            told = {alarm.kind for alarm in load.alarms}
             stopped.wait(max(0.0, (pause if load.error else every) - load.seconds))
             pause = min(2 * pause, _LONGEST_PAUSE) if load.error else max(every, _SHORTEST_PAUSE)
             if not load.error and not load.lag:
@@ -102,7 +108,8 @@ def _load(project: Project, source: str, context: Context, reader: Reader, pause
     began, counting = monotonic(), Counting(reader)
     try:
         result = run_stages([_stage(project, source, counting)], context, (), tries=1)
-        return Load(counting.rows, monotonic() - began, _lag(reader), result.steps[-1].ref)
+        alarms = tuple(raised.alarm for raised in result.alarms)
+        return Load(counting.rows, monotonic() - began, _lag(reader), result.steps[-1].ref, alarms=alarms)
     except Transient as error:
         return Load(0, monotonic() - began, error=error, next_in=pause)
     except InvalidInput as error:

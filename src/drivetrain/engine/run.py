@@ -11,6 +11,7 @@ from drivetrain.access.policy import check
 from drivetrain.core.artifacts import Artifact
 from drivetrain.core.errors import DrivetrainError, Transient
 from drivetrain.core.events import (
+    AlarmRaised,
     Event,
     StageFailed,
     StageFinished,
@@ -29,9 +30,10 @@ _FIRST_PAUSE_S = 0.5
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did: each stage with its result and whether it ran, was skipped, or stood already."""
+    """What a run did: each stage with its result and whether it ran, was skipped, or stood already; and the alarms."""
 
     steps: tuple[Step, ...]
+    alarms: tuple[AlarmRaised, ...] = ()
 
     @property
     def ran(self) -> tuple[Step, ...]:
@@ -50,8 +52,16 @@ def run_stages(
     A stage that raises Transient is tried again, ``tries`` times in all. Raises Transient while another process runs
     stages of this project, and what a stage raises, after the subscribers were told; what finished before stays.
     """
+    alarms: list[AlarmRaised] = []
+
+    def collect(event: Event) -> None:
+        if isinstance(event, AlarmRaised):
+            alarms.append(event)
+
+    told = (*subscribers, collect)
     with held(context.catalog.state / "lock", "this project"):
-        return RunResult(tuple(_bring(stage, context, subscribers, stage.stage == force, tries) for stage in stages))
+        steps = tuple(_bring(stage, context, told, stage.stage == force, tries) for stage in stages)
+    return RunResult(steps, tuple(alarms))
 
 
 def _bring(stage: Stage, context: Context, subscribers: Sequence[Subscriber], forced: bool, tries: int) -> Step:
@@ -60,14 +70,25 @@ def _bring(stage: Stage, context: Context, subscribers: Sequence[Subscriber], fo
     if step.state == "fresh" and forced:
         step = Step(stage.stage, stage.name, "stale", "asked for")
     if step.state == "fresh" and step.ref is not None:
-        context.keep(context.catalog.find(step.ref))
+        standing = context.catalog.find(step.ref)
+        context.keep(standing)
         _tell(subscribers, StageSkipped(stage.stage, stage.name, step.why, step.ref))
+        _watch(stage, context, subscribers, standing, standing)
         return step
     artifact = _run_one(stage, step, context, subscribers, tries)
+    before = context.catalog.latest(type(artifact), artifact.name)
     ref = context.catalog.put(artifact, actor=context.actor_name)
     context.catalog.finish(stage.stage, stage.name, key_of(stage, inputs), json.dumps(inputs), ref)
     context.keep(artifact)
+    _watch(stage, context, subscribers, artifact, before)
     return replace(step, ref=ref)
+
+
+def _watch(
+    stage: Stage, context: Context, subscribers: Sequence[Subscriber], result: Artifact, before: Artifact | None
+) -> None:
+    for alarm in stage.watch(result, before, context):
+        _tell(subscribers, AlarmRaised(stage.stage, stage.name, alarm))
 
 
 def _run_one(stage: Stage, step: Step, context: Context, subscribers: Sequence[Subscriber], tries: int) -> Artifact:

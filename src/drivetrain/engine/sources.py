@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from drivetrain.access.secrets import KnownSecrets
 from drivetrain.core.artifacts import Dataset
 from drivetrain.core.errors import NotFound, examples
+from drivetrain.core.loads import SourceAlarm
 from drivetrain.core.refs import Kind
 from drivetrain.core.sources import SourceSpec
 
@@ -27,6 +29,8 @@ class SourceState:
     """A source and its newest load: when (UTC), rows, quarantined rows; None where nothing was loaded yet.
 
     ``freshness`` says whether the newest value is within the contract's ``freshness``; none: the contract asks none.
+    ``due`` is when new rows are expected at the latest (UTC; None: nothing lets expect them), ``alarms`` are those of
+    the newest load and of what did not come since.
     """
 
     name: str
@@ -36,6 +40,8 @@ class SourceState:
     rows: int | None
     quarantined: int | None
     freshness: Literal["fresh", "stale", "none"]
+    due: str | None = None
+    alarms: tuple[SourceAlarm, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,11 @@ class ProfiledSource:
 def list_sources(project: Project) -> tuple[SourceState, ...]:
     """Every source of the project file, in its order. Asks no source."""
     return tuple(_state(project, name, spec) for name, spec in project.spec.sources.items())
+
+
+def check_sources(project: Project, names: Sequence[str]) -> tuple[SourceState, ...]:
+    """The state of these sources, or of all when none is named. Raises NotFound for one that is not declared."""
+    return tuple(_state(project, name, _spec(project, name)) for name in names or project.spec.sources)
 
 
 def test_source(project: Project, name: str) -> Answer:
@@ -108,7 +119,27 @@ def _state(project: Project, name: str, spec: SourceSpec) -> SourceState:
         return SourceState(name, spec.kind, where, None, None, None, "none")
     newest = project.catalog.get(Dataset, entries[-1].ref)
     freshness = _freshness(project, newest, spec)
-    return SourceState(name, spec.kind, where, entries[-1].made_at, newest.rows, newest.quarantined, freshness)
+    due, missing = _pace(project, name, spec)
+    return SourceState(
+        name, spec.kind, where, entries[-1].made_at, newest.rows, newest.quarantined, freshness, due,
+        (*newest.load.alarms, *missing, *_stale(freshness, spec)),
+    )  # fmt: skip
+
+
+def _pace(project: Project, name: str, spec: SourceSpec) -> tuple[str | None, tuple[SourceAlarm, ...]]:
+    """Until when new rows are expected, and the alarm when that is over."""
+    from drivetrain.ingest.expectation import due_at, overdue, past_loads
+
+    past, pace = past_loads(project.catalog, name), spec.contract.pace
+    until = due_at(pace, past)
+    return until.isoformat(timespec="seconds") if until else None, overdue(pace, past, datetime.now(UTC))
+
+
+def _stale(freshness: str, spec: SourceSpec) -> tuple[SourceAlarm, ...]:
+    rule = spec.contract.freshness
+    if rule is None or freshness != "stale":
+        return ()
+    return (SourceAlarm("stale", f"the newest {rule.column} is older than {rule.max_age_hours:g} hours"),)
 
 
 def _where(spec: SourceSpec) -> str:

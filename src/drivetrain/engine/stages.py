@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -21,6 +22,7 @@ from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.digest import digest_bytes, digest_of
 from drivetrain.core.errors import NotFound, examples
 from drivetrain.core.events import Progress
+from drivetrain.core.loads import SourceAlarm
 from drivetrain.core.plugins import is_hook, names
 from drivetrain.core.project import GatesSpec, ProjectSpec
 from drivetrain.core.refs import Kind
@@ -89,6 +91,10 @@ def open_context(spec: ProjectSpec, catalog: Catalog, settings: Settings, option
     return Context(spec, catalog.home, catalog, options or Options(), secrets)
 
 
+def _no_alarms(result: Artifact, before: Artifact | None, context: Context) -> tuple[SourceAlarm, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stage of this project: its name, what it works on, what it is made from (name -> digest), how it is made."""
@@ -97,6 +103,8 @@ class Stage:
     name: str
     inputs: Callable[[Context], Inputs]
     make: Callable[[Context, Progress], Artifact]
+    watch: Callable[[Artifact, Artifact | None, Context], tuple[SourceAlarm, ...]] = _no_alarms
+    """What is not as expected of the result, given the newest one before it."""
 
 
 def stages(spec: ProjectSpec) -> tuple[Stage, ...]:
@@ -146,7 +154,15 @@ def _ingest_stage(source: str) -> Stage:
         )
         return replay(spec, source, context.catalog, progress) if options.replay else dataset
 
-    return Stage("ingest", source, inputs, make)
+    def watch(result: Artifact, before: Artifact | None, context: Context) -> tuple[SourceAlarm, ...]:
+        from drivetrain.ingest.expectation import overdue, past_loads
+
+        if isinstance(result, Dataset) and (not isinstance(before, Dataset) or result.load.at != before.load.at):
+            return result.load.alarms
+        pace = context.spec.sources[source].contract.pace
+        return overdue(pace, past_loads(context.catalog, source), datetime.now(UTC))
+
+    return Stage("ingest", source, inputs, make, watch)
 
 
 # --- prepare ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 from drivetrain.core.artifacts import Dataset
 from drivetrain.core.contract import Contract
 from drivetrain.core.decoding import read_json
+from drivetrain.core.loads import Loaded
 from drivetrain.core.schema import Column, Schema
 from drivetrain.ingest.keys import Numbers
 from drivetrain.ingest.rules import is_nullable
@@ -27,13 +28,14 @@ class Standing:
     """What a dataset's commit says beside its rows.
 
     ``reader`` is the reader's cursor, ``columns`` are those of the source at the last load, ``contract`` is the
-    digest of the row rules under which every row was admitted.
+    digest of the row rules under which every row was admitted, ``load`` is the newest load.
     """
 
     reader: str = ""
     columns: tuple[str, ...] = ()
     contract: str = ""
     quarantine: Pin = field(default_factory=Pin)
+    load: Loaded = field(default_factory=Loaded)
 
 
 class Destination:
@@ -107,6 +109,7 @@ class Destination:
             rows=self._state.commit.rows,
             quarantined=self.standing.quarantine.rows,
             schema=Schema(tuple(columns)),
+            load=self.standing.load,
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from drivetrain.connect.place import Place
@@ -16,12 +17,14 @@ from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import InvalidInput, NotFound, Refused
 from drivetrain.core.events import Progress, silent
+from drivetrain.core.loads import Loaded
 from drivetrain.core.schema import Column, Schema
 from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest.admission import admit, check_freshness
 from drivetrain.ingest.columns import Columns
 from drivetrain.ingest.destination import Destination, Standing
 from drivetrain.ingest.evolution import Evolution, evolve, refuse_changes
+from drivetrain.ingest.expectation import judge_volume, past_loads
 from drivetrain.ingest.origin import Origin
 from drivetrain.ingest.reading import Batch, Position, Reader, open_reader
 from drivetrain.ingest.rules import check_columns, row_digest
@@ -87,8 +90,8 @@ def ingest_from(
                     evolution = _evolve(load, staging, catalog, accept_schema=accept_schema)
                     if staging.unsettled or not staging.columns.holds(evolution.table):
                         continue  # once more, in the types that all rows together turned out to have
-                _judge(load, staging, evolution)
-                cursor = _commit(load, staging, evolution, positions)
+                loaded = _judge(load, staging, evolution, catalog)
+                cursor = _commit(load, staging, (evolution, loaded), positions)
                 count = staging.count(Origin.SOURCE)
             reader.commit(cursor)
             progress(size, size, f"{count.rows:,} rows, {count.bad:,} bad")
@@ -196,7 +199,7 @@ def _evolve(load: _Load, staging: Staging, catalog: Catalog, *, accept_schema: b
     return evolution
 
 
-def _judge(load: _Load, staging: Staging, evolution: Evolution) -> None:
+def _judge(load: _Load, staging: Staging, evolution: Evolution, catalog: Catalog) -> Loaded:
     """Judge the load as a whole, and the stored rows with it when their types or rules changed."""
     stored = None if staging.whole else load.target.rows()
     if stored is not None and (evolution.changes or not load.is_admitted):
@@ -204,11 +207,16 @@ def _judge(load: _Load, staging: Staging, evolution: Evolution) -> None:
         stored = None
     staging.part_repeats(stored)
     admit(staging, load.spec.contract, evolution.table, stored, load.where)
+    rows, at = staging.count(Origin.SOURCE).rows, datetime.now(UTC)
+    if not rows:
+        return load.target.standing.load
+    alarms = judge_volume(rows, at, past_loads(catalog, load.name), load.spec.contract, load.where)
+    return Loaded(at.isoformat(timespec="microseconds"), rows, alarms)
 
 
-def _commit(load: _Load, staging: Staging, evolution: Evolution, positions: tuple[Position, ...]) -> str:
+def _commit(load: _Load, staging: Staging, found: tuple[Evolution, Loaded], positions: tuple[Position, ...]) -> str:
     """Write quarantine and table, where anything changes; gives the cursor from which the next load starts."""
-    target, digest = load.target, load.digest(positions)
+    target, digest, (evolution, loaded) = load.target, load.digest(positions), found
     new, old = staging.count(Origin.SOURCE), staging.count(Origin.STORED)
     cursor = positions[-1].cursor if positions else target.standing.reader
     if not (new.rows or old.bad or evolution.changes):
@@ -218,7 +226,7 @@ def _commit(load: _Load, staging: Staging, evolution: Evolution, positions: tupl
         pin = target.quarantine.replace(staging.bad(digest), bad, digest)
     elif bad:
         pin = target.quarantine.add(staging.bad(digest), bad, digest)
-    said = Standing(cursor, evolution.source, row_digest(load.spec.contract), pin), digest
+    said = Standing(cursor, evolution.source, row_digest(load.spec.contract), pin, loaded), digest
     if staging.whole:
         target.overwrite(staging.files(Origin.SOURCE), evolution.table, said)
     elif evolution.changes or old.bad:

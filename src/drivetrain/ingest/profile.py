@@ -29,7 +29,8 @@ _MEMORY = "1GB"
 _BINS = 20
 _CATEGORIES = 20
 _NOW, _BEFORE = "now", "before"
-_MEASURED = (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.DATE, ColumnType.TIMESTAMP)
+_MOMENTS = (ColumnType.DATE, ColumnType.TIMESTAMP)
+_MEASURED = (ColumnType.INTEGER, ColumnType.NUMBER, *_MOMENTS)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def profile(name: str, catalog: Catalog) -> Profile:
 
 def newest_value(dataset: Dataset, column: str, catalog: Catalog) -> datetime | None:
     """The newest moment in a column of dates or times; None where there is no value or no such column."""
-    if column not in dataset.schema.names:
+    if not any(one.name == column and one.type in _MOMENTS for one in dataset.schema.columns):
         return None
     rows = Table(catalog.table_path("datasets", dataset.name)).dataset(dataset.version)
     with duckdb.connect() as sql:

@@ -113,6 +113,11 @@ class Catalog:
         rows = self._metadata.read("latest_artifact", kind=cls.kind, name=name)
         return read_json(rows[0][0], cls) if rows else None
 
+    def newest(self, cls: type[A], name: str, count: int) -> tuple[A, ...]:
+        """The newest ``count`` artefacts of that kind and name, oldest first."""
+        rows = self._metadata.read("newest_artifacts", kind=cls.kind, name=name, count=str(count))
+        return tuple(read_json(row[0], cls) for row in reversed(rows))
+
     def list(self, kind: Kind | None = None, name: str = "") -> tuple[Entry, ...]:
         """What is in the catalog, oldest first."""
         rows = self._metadata.read("list_artifacts", kind=kind or "", name=name)

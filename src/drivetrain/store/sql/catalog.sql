@@ -34,6 +34,10 @@ WHERE kind = :kind AND name = :name AND substr(version, 1, length(:prefix)) = :p
 -- name: latest_artifact
 SELECT body FROM artifact WHERE kind = :kind AND name = :name ORDER BY made_at DESC, rowid DESC LIMIT 1;
 
+-- name: newest_artifacts
+SELECT body FROM artifact WHERE kind = :kind AND name = :name
+ORDER BY made_at DESC, rowid DESC LIMIT CAST(:count AS INTEGER);
+
 -- name: standing_at
 SELECT body FROM artifact WHERE kind = :kind AND name = :name AND made_at <= :at
 ORDER BY made_at DESC, CAST(version AS INTEGER) DESC LIMIT 1;
