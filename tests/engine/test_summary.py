@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from drivetrain.core.artifacts import (
     ColumnDrift,
     Dataset,
+    Decision,
     Deployment,
     DriftReport,
     Endorsement,
@@ -12,9 +15,11 @@ from drivetrain.core.artifacts import (
     Model,
     Release,
     Report,
+    Review,
     SplitPart,
     TrafficShare,
 )
+from drivetrain.core.changes import SourceChange
 from drivetrain.core.refs import Ref
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.schema import Column, ColumnType, Schema
@@ -26,6 +31,7 @@ PARTS = (SplitPart("train", 80, 8), SplitPart("test", 20, 2))
 GATES = (GateResult("roc_auc", "pass", AUC, ">= 0.86", ""), GateResult("latency", "fail", None, "", ""))
 MIA = Endorsement("mia", "ml-engineer", "k", "t")
 ALEX = Endorsement("alex", "ai-engineer", "l", "t")
+REVIEW = Review("loans", "d", "", (SourceChange("dropped", "age", "integer"),), (), ())
 RELEASE, OTHER, THIRD = (Ref.parse(f"release/risk@{version}") for version in ("abc", "def", "123"))
 
 
@@ -34,6 +40,8 @@ RELEASE, OTHER, THIRD = (Ref.parse(f"release/risk@{version}") for version in ("a
     [
         (Dataset("loans", 0, "d", 1500, 0, INPUTS), "1,500 rows, none bad"),
         (Dataset("loans", 0, "d", 1497, 3, INPUTS), "1,497 rows, 3 bad, quarantined"),
+        (REVIEW, "- age integer: waits for a second person"),
+        (replace(REVIEW, decision=Decision("accept", ALEX, "")), "- age integer: accepted by alex"),
         (Features("risk", 0, "d", "id", "late", None, INPUTS, PARTS, (), ()), "1 inputs, train 80, test 20"),
         (Model("risk", "d", "xgboost", AUC, (), ()), "xgboost, cross-validated roc_auc 0.8680 [0.8600, 0.8760]"),
         (Model("risk", "d", "code", AUC, (), ()), "code, on the training rows roc_auc 0.8680 [0.8600, 0.8760]"),

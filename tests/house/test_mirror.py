@@ -23,6 +23,7 @@ THROUGH = {
     "store/test_catalog.py": ("core/artifacts", "core/lineage", "core/roles"),
     "engine/test_run.py": ("core/events", "engine/stages"),
     "ingest/test_expectation.py": ("core/loads",),
+    "cli/test_contracts.py": ("core/changes", "engine/reviews", "ingest/consent", "ingest/naming"),
     "train/test_train.py": (
         "core/model", "store/models", "train/candidates", "train/environment", "train/estimates", "train/finish",
         "train/material", "train/memo", "train/race", "train/teller",

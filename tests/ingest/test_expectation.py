@@ -88,8 +88,15 @@ def test_the_contract_may_refuse_it(loaded, commands):
     small(loaded)
     error = json.loads(commands("ingest", "--json", cwd=loaded.home, code=5).stdout)["error"]
     assert (error["code"], error["where"]) == ("volume_unusual", "source loans")
-    assert "history: alarm" in error["hint"]
+    assert "contracts accept loans" in error["hint"]
+    commands("contracts", "accept", "loans", cwd=loaded.home)
+    small(loaded, rows=5)  # not what was agreed to
+    commands("ingest", cwd=loaded.home, code=5)
+    small(loaded)
     assert loaded.catalog.latest(Dataset, "loans").version == 8
+    commands("ingest", cwd=loaded.home)
+    dataset = loaded.catalog.latest(Dataset, "loans")
+    assert (dataset.version, len(dataset.load.reviews), dataset.load.alarms) == (9, 1, ())
 
 
 def test_the_contract_may_let_history_be(loaded, commands):

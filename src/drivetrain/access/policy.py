@@ -10,6 +10,7 @@ from drivetrain.core.roles import Actor, Role
 
 Action = Literal[
     "ingest",
+    "review",
     "prepare",
     "train",
     "validate",
@@ -28,8 +29,8 @@ Action = Literal[
 ]
 """What can be done.
 
-``override`` is a release in spite of a failed gate; ``deploy`` is whatever gives a release rows, trials and their
-promotion too; ``manage_keys`` is about API keys.
+``review`` is to accept or reject a changed source; ``override`` is a release in spite of a failed gate; ``deploy`` is
+whatever gives a release rows, trials and their promotion too; ``manage_keys`` is about API keys.
 """
 
 
@@ -47,6 +48,7 @@ _RUNS = Rule((_AI,), "the running service is the AI engineer's work")
 
 RULES: dict[Action, Rule] = {
     "ingest": _PREPARES,
+    "review": Rule((_AI,), "a second person, who runs what stands on it, must agree to a changed source"),
     "prepare": _PREPARES,
     "train": _PREPARES,
     "validate": Rule((_ML, _AI), "both engineers may ask for the proof"),

@@ -15,7 +15,7 @@ from drivetrain.access.exact import decode, encode
 from drivetrain.access.keys import Signer, key_id, verifies
 from drivetrain.core.digest import digest_bytes
 from drivetrain.core.errors import Refused, Tampered
-from drivetrain.core.lineage import ApprovalPredicate, ReleasePredicate
+from drivetrain.core.lineage import ApprovalPredicate, ReleasePredicate, ReviewPredicate
 from drivetrain.core.roles import Actor
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -70,6 +70,7 @@ class Form(Generic[P]):
 
 RELEASE = Form("urn:drivetrain:release:v1", Statement[ReleasePredicate])
 APPROVAL = Form("urn:drivetrain:approval:v1", Statement[ApprovalPredicate])
+REVIEW = Form("urn:drivetrain:review:v1", Statement[ReviewPredicate])
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:

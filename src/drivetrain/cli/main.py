@@ -34,7 +34,8 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "monitor": ("service:monitor", "Drift and performance of the live service."),
     },
     "Look": {
-        "sources": ("sources:sources", "List, test, sample and profile the sources."),
+        "sources": ("sources:sources", "List, check, test, sample and profile the sources."),
+        "contracts": ("contracts:contracts", "Changed sources that wait for a second person."),
         "ls": ("look:ls", "List artefacts."),
         "show": ("look:show", "Show one artefact."),
         "trace": ("look:trace", "From a prediction (or an artefact) back to its data."),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from drivetrain.core.changes import SourceChange
 from drivetrain.core.digest import SHORT
 from drivetrain.core.display import Displayed
 from drivetrain.core.loads import Loaded
@@ -162,6 +163,41 @@ class Endorsement:
     comment: str = ""
 
 
+ReviewVerdict = Literal["accept", "reject"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a second person decided about a review; ``envelope`` is the signed statement (DSSE), as text."""
+
+    verdict: ReviewVerdict
+    said: Endorsement
+    envelope: str
+
+
+@dataclass(frozen=True)
+class Review(Displayed):
+    """A change of a source that was refused, for a second person to look at. ``decision`` is None until then.
+
+    ``base`` is the digest of the dataset that the change would change (empty: there is none yet), ``readers`` are lines
+    about who reads what changes. The digest covers name, base and changes, so no other change is agreed to with it.
+    """
+
+    kind: ClassVar[Kind] = Kind.REVIEW
+    name: str
+    digest: str
+    base: str
+    changes: tuple[SourceChange, ...]
+    readers: tuple[str, ...]
+    parents: tuple[Ref, ...]
+    decision: Decision | None = None
+
+    @property
+    def ref(self) -> Ref:
+        """``review/source@digest``."""
+        return Ref(self.kind, self.name, self.digest[:SHORT])
+
+
 @dataclass(frozen=True)
 class Release(Displayed):
     """The contract between the two engineers: a signed folder. ``approval`` is None until the other role agrees."""
@@ -268,9 +304,9 @@ class DriftReport(Displayed):
         return Ref(self.kind, self.name, self.digest[:SHORT])
 
 
-Artifact = Dataset | Features | Model | Report | Release | Deployment | DriftReport
+Artifact = Review | Dataset | Features | Model | Report | Release | Deployment | DriftReport
 """Every kind of artefact; a new kind adds its dataclass here and nothing else."""
 
 CLASSES: dict[Kind, type[Artifact]] = {
-    cls.kind: cls for cls in (Dataset, Features, Model, Report, Release, Deployment, DriftReport)
+    cls.kind: cls for cls in (Review, Dataset, Features, Model, Report, Release, Deployment, DriftReport)
 }

@@ -80,6 +80,27 @@ class Pace(Spec):
     history: Literal["ignore", "alarm"] = "alarm"
 
 
+LetIn = Literal["refuse", "alarm", "accept"]
+
+
+class Changes(Spec):
+    """What happens when the source itself changes.
+
+    `refuse`: the load waits until somebody agrees. `alarm`: it goes on and is told. `accept`: it goes on in silence.
+    """
+
+    new: Literal["refuse", "alarm", "accept", "ignore"] = Field(
+        "refuse", description="A column that was not there; `ignore` leaves it out."
+    )
+    dropped: LetIn = Field("refuse", description="A column that is gone: missing in newer rows.")
+    retyped: LetIn = Field("refuse", description="A column of another type: it takes the type that holds both.")
+    review: Literal["optional", "required"] = Field(
+        "optional",
+        description="`required`: what is refused comes in by `drivetrain contracts accept` of a second person, not by "
+        "`--accept-schema`.",
+    )
+
+
 class Contract(Spec):
     """What a source promises. Bad rows are quarantined with their reasons; above ``max_bad_share`` the load fails."""
 
@@ -89,4 +110,5 @@ class Contract(Spec):
     freshness: Freshness | None = None
     rows: Volume = Volume()
     pace: Pace = Pace()
+    changes: Changes = Changes()
     max_bad_share: Share = Field(0.01, description="Of the rows of one load; more than that fails the load.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from drivetrain.core.artifacts import Endorsement, FileDigest, GateResult, Verdict
+from drivetrain.core.artifacts import Endorsement, FileDigest, GateResult, ReviewVerdict, Verdict
 from drivetrain.core.model import Environment
 from drivetrain.core.refs import Ref
 
@@ -68,3 +68,12 @@ class ApprovalPredicate:
     endorsement: Endorsement
     release: Ref
     decision: Literal["approve"] = "approve"
+
+
+@dataclass(frozen=True)
+class ReviewPredicate:
+    """What a second person signs about a changed source: this review, decided."""
+
+    endorsement: Endorsement
+    review: Ref
+    verdict: ReviewVerdict

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-AlarmKind = Literal["volume", "pace", "stale"]
+AlarmKind = Literal["volume", "pace", "stale", "schema"]
 """``volume``: more or fewer rows than the loads before let expect; ``pace``: new rows are overdue; ``stale``: the
-newest value is older than the contract allows."""
+newest value is older than the contract allows; ``schema``: columns changed, and the contract lets that in."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,11 @@ class SourceAlarm:
 class Loaded:
     """The newest load of a dataset version: when it came (ISO 8601, UTC), and its rows, bad ones and changes included.
 
+    ``reviews`` are those by which changes came in, as ``review/source@digest``.
     Empty for a version that is older than this record. A version that a replay made keeps the load before it.
     """
 
     at: str = ""
     rows: int = 0
     alarms: tuple[SourceAlarm, ...] = ()
+    reviews: tuple[str, ...] = ()

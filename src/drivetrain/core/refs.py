@@ -14,6 +14,7 @@ _PATTERN = re.compile(r"(?P<kind>[a-z]+)/(?P<name>[A-Za-z0-9_.-]+)@(?P<version>[
 class Kind(StrEnum):
     """The kinds of artefact, in the order in which they are made."""
 
+    REVIEW = "review"
     DATASET = "dataset"
     FEATURES = "features"
     MODEL = "model"

@@ -13,6 +13,7 @@ from drivetrain.core.errors import InvalidInput, NotFound, Transient, examples
 from drivetrain.core.events import Progress
 from drivetrain.core.loads import SourceAlarm
 from drivetrain.core.refs import Ref
+from drivetrain.engine.reviews import accepted
 from drivetrain.engine.run import run_stages
 from drivetrain.engine.stages import Context, Options, Stage, open_context, stages_until
 from drivetrain.ingest.ingest import ingest_from, place_of
@@ -123,7 +124,8 @@ def _stage(project: Project, source: str, reader: Reader) -> Stage:
 
     def make(context: Context, progress: Progress) -> Dataset:
         spec, accept = project.spec.sources[source], context.options.accept_schema
-        return ingest_from(reader, spec, source, context.catalog, progress, accept_schema=accept)
+        agreed = accepted(context.catalog, source)
+        return ingest_from(reader, spec, source, context.catalog, progress, accept_schema=accept, agreed=agreed)
 
     (stage,) = stages_until(project.spec, "ingest", source)
     return replace(stage, make=make)

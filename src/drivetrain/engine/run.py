@@ -21,8 +21,10 @@ from drivetrain.core.events import (
     Subscriber,
 )
 from drivetrain.engine.plan import Step, judge, steps_table
+from drivetrain.engine.reviews import ask
 from drivetrain.engine.stages import Context, Stage, key_of
 from drivetrain.engine.summary import summary
+from drivetrain.ingest.consent import ChangeRefused
 from drivetrain.store.locks import held
 
 _FIRST_PAUSE_S = 0.5
@@ -101,6 +103,10 @@ def _run_one(stage: Stage, step: Step, context: Context, subscribers: Sequence[S
     started = time.perf_counter()
     try:
         artifact = _retried(lambda: stage.make(context, progress), tries)
+    except ChangeRefused as error:
+        refused = ask(error, context.catalog, context.actor_name)
+        _tell(subscribers, StageFailed(stage.stage, stage.name, refused.code, refused.message))
+        raise refused from None
     except DrivetrainError as error:
         _tell(subscribers, StageFailed(stage.stage, stage.name, error.code, error.message))
         raise

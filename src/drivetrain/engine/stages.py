@@ -28,6 +28,7 @@ from drivetrain.core.project import GatesSpec, ProjectSpec
 from drivetrain.core.refs import Kind
 from drivetrain.core.settings import Settings
 from drivetrain.core.spec import Spec
+from drivetrain.engine.reviews import accepted
 from drivetrain.ingest.fingerprint import fingerprint
 from drivetrain.store.catalog import Catalog
 from drivetrain.train.code_files import read_code
@@ -150,8 +151,9 @@ def _ingest_stage(source: str) -> Stage:
 
         spec, options = context.spec.sources[source], context.options
         dataset = ingest(
-            spec, source, context.catalog, progress, accept_schema=options.accept_schema, secrets=context.secrets
-        )
+            spec, source, context.catalog, progress, accept_schema=options.accept_schema,
+            agreed=accepted(context.catalog, source), secrets=context.secrets,
+        )  # fmt: skip
         return replay(spec, source, context.catalog, progress) if options.replay else dataset
 
     def watch(result: Artifact, before: Artifact | None, context: Context) -> tuple[SourceAlarm, ...]:

@@ -11,6 +11,7 @@ from drivetrain.core.artifacts import (
     Model,
     Release,
     Report,
+    Review,
     TrafficShare,
 )
 
@@ -21,6 +22,10 @@ def summary(artifact: Artifact) -> str:
         case Dataset():
             bad = f"{artifact.quarantined:,} bad, quarantined" if artifact.quarantined else "none bad"
             return f"{artifact.rows:,} rows, {bad}"
+        case Review():
+            said = artifact.decision
+            state = f"{said.verdict}ed by {said.said.actor}" if said else "waits for a second person"
+            return f"{', '.join(map(str, artifact.changes))}: {state}"
         case Features():
             parts = ", ".join(f"{part.part} {part.rows:,}" for part in artifact.parts)
             return f"{len(artifact.inputs.columns)} inputs, {parts}"

@@ -146,7 +146,8 @@ def _step(artifact: Artifact) -> TraceStep:
 def _own_facts(artifact: Artifact) -> Facts:
     match artifact:
         case Dataset():
-            return (("table version", str(artifact.version)), ("digest", artifact.digest))
+            reviews = (("changed by", review) for review in artifact.load.reviews)
+            return (("table version", str(artifact.version)), ("digest", artifact.digest), *reviews)
         case Features():
             return (("sql", ", ".join(file.path for file in artifact.sql)), ("digest", artifact.digest))
         case Model() | Report():

@@ -14,8 +14,10 @@ from drivetrain.core.artifacts import Dataset
 from drivetrain.core.contract import Contract
 from drivetrain.core.decoding import read_json
 from drivetrain.core.loads import Loaded
+from drivetrain.core.refs import Ref
 from drivetrain.core.schema import Column, Schema
 from drivetrain.ingest.keys import Numbers
+from drivetrain.ingest.naming import Naming
 from drivetrain.ingest.rules import is_nullable
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.parts import Part, without
@@ -28,7 +30,8 @@ class Standing:
     """What a dataset's commit says beside its rows.
 
     ``reader`` is the reader's cursor, ``columns`` are those of the source at the last load, ``contract`` is the
-    digest of the row rules under which every row was admitted, ``load`` is the newest load.
+    digest of the row rules under which every row was admitted, ``load`` is the newest load, ``naming`` says how columns
+    of the source stand in the table.
     """
 
     reader: str = ""
@@ -36,6 +39,7 @@ class Standing:
     contract: str = ""
     quarantine: Pin = field(default_factory=Pin)
     load: Loaded = field(default_factory=Loaded)
+    naming: Naming = field(default_factory=Naming)
 
 
 class Destination:
@@ -54,6 +58,11 @@ class Destination:
         return self._state is not None
 
     @property
+    def ref(self) -> Ref | None:
+        """``dataset/name@version`` of what stands there, if anything does."""
+        return Ref(Dataset.kind, self.name, str(self._state.version)) if self._state is not None else None
+
+    @property
     def digest(self) -> str:
         """The digest over all loads so far; empty before the first."""
         return self._state.commit.digest if self._state is not None else ""
@@ -61,7 +70,7 @@ class Destination:
     @property
     def label(self) -> str:
         """``dataset/name@version`` of what stands there."""
-        return f"dataset/{self.name}@{self._state.version if self._state is not None else '-'}"
+        return str(self.ref or f"dataset/{self.name}@-")
 
     def rows(self) -> ds.Dataset | None:
         """The rows that stand there; None before the first load."""

@@ -3,58 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from drivetrain.core.changes import SourceChange, of_schema
 from drivetrain.core.contract import Contract
-from drivetrain.core.errors import Refused
-from drivetrain.core.schema import Column, ColumnType, Schema, SchemaChange
+from drivetrain.core.schema import Column, ColumnType, Schema
 from drivetrain.ingest.columns import Columns, Found, wider
-from drivetrain.ingest.readership import readership
-from drivetrain.store.catalog import Catalog
+from drivetrain.ingest.naming import AS_IT_IS, Naming
+from drivetrain.ingest.rules import named_columns
 
 _HALF = 0.5
 
 
 @dataclass(frozen=True)
 class Evolution:
-    """``source``: the columns that the source has now; ``table``: those that the table will have; what changes."""
+    """``source``: the columns that the source has now, but those it ignores; ``table``: those that the table will have.
+
+    ``reviews`` are those by which the changes came in.
+    """
 
     source: tuple[str, ...]
     table: Schema
-    changes: tuple[SchemaChange, ...]
+    changes: tuple[SourceChange, ...]
+    naming: Naming
+    reviews: tuple[str, ...] = ()
 
 
-def evolve(columns: Columns, contract: Contract, known: tuple[str, ...], table: Schema) -> Evolution:
-    """Resolve the columns of the rows that passed; ``known`` and ``table`` are those of the load before, if any.
+@dataclass(frozen=True)
+class Held:
+    """What the load before left: the columns of the source then, those of the table, and how one became the other."""
+
+    known: tuple[str, ...] = ()
+    table: Schema = field(default_factory=lambda: Schema(()))
+    naming: Naming = AS_IT_IS
+
+
+NOTHING = Held()
+
+
+def evolve(columns: Columns, contract: Contract, held_before: Held = NOTHING) -> Evolution:
+    """Resolve the columns of the rows that passed, against those of the load before, if any.
 
     A contract says the type of its columns. Others have the type the source declares, else the one the table holds,
     else the narrowest that all values are written like. A held type gives way, to one that takes both old and new
     values, where the source declares another, or where most new values (two at least) are not of it and they are more
     than the bad rows that the contract puts up with.
     """
-    before = known or _first(columns.portions)
+    before = held_before.known or _first(columns.portions)
     every = tuple(dict.fromkeys([*before, *(name for found in columns.portions.values() for name in found.columns)]))
     source = tuple(name for name in every if name not in _gone(before, columns.portions))
-    held = {column.name: column.type for column in table.columns}
+    held = {column.name: column.type for column in held_before.table.columns}
     seen = _seen(columns, contract, every, held)
     old = Schema(tuple(Column(name, held.get(name, seen.get(name, ColumnType.TEXT))) for name in before))
-    changes = old.changes_to(Schema(tuple(Column(name, seen[name]) for name in source)))
+    changes = tuple(map(of_schema, old.changes_to(Schema(tuple(Column(name, seen[name]) for name in source)))))
+    ignored = _to_ignore(changes, contract)
+    naming = replace(held_before.naming, ignored=(*held_before.naming.ignored, *sorted(ignored)))
+    source = tuple(name for name in source if name not in ignored)
     ruled = {name: rule.type for name, rule in contract.columns.items()}
     types = {**held, **seen, **{name: kind for name, kind in ruled.items() if name in seen}}
-    return Evolution(source, Schema(tuple(Column(name, kind) for name, kind in types.items())), changes)
+    table = Schema(tuple(Column(name, kind) for name, kind in types.items() if name not in ignored))
+    return Evolution(source, table, tuple(change for change in changes if change.column not in ignored), naming)
 
 
-def refuse_changes(changes: tuple[SchemaChange, ...], name: str, catalog: Catalog) -> Refused:
-    """The error that shows the changes, and the features and models that read what changes."""
-    readers = readership(catalog, name, tuple(change.name for change in changes if change.old is not None))
-    lines = [f"  {change}" for change in changes]
-    lines += ["read by:", *(f"  {reader}" for reader in readers)] if readers else []
-    return Refused(
-        "schema_changed",
-        "the columns of the source are not what they were\n" + "\n".join(lines),
-        where=f"source {name}",
-        hint=f"correct the source or the contract; or agree with `drivetrain ingest {name} --accept-schema`",
-    )
+def _to_ignore(changes: tuple[SourceChange, ...], contract: Contract) -> set[str]:
+    """New columns that the contract wants left out and does not speak of itself."""
+    if contract.changes.new != "ignore":
+        return set()
+    return {change.column for change in changes if change.kind == "new"} - set(named_columns(contract))
 
 
 def _first(portions: Mapping[str, Found]) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from drivetrain.core.artifacts import Dataset
-from drivetrain.core.contract import Contract, Pace
-from drivetrain.core.errors import Refused
+from drivetrain.core.changes import SourceChange
+from drivetrain.core.contract import Pace
 from drivetrain.core.loads import SourceAlarm
 from drivetrain.ops.rhythm import Moment, due, expected_rows
 from drivetrain.store.catalog import Catalog
@@ -22,22 +22,13 @@ def past_loads(catalog: Catalog, name: str) -> tuple[Moment, ...]:
     return tuple(Moment(datetime.fromisoformat(at), rows) for at, rows in sorted(found.items()))
 
 
-def judge_volume(
-    rows: int, at: datetime, past: Sequence[Moment], contract: Contract, where: str
-) -> tuple[SourceAlarm, ...]:
-    """The alarm of a load whose number of rows is not what history lets expect; Refused where the contract says so."""
-    wanted = expected_rows(past, at) if rows and contract.rows.history != "ignore" else None
+def unusual_volume(rows: int, at: datetime, past: Sequence[Moment]) -> tuple[SourceChange, ...]:
+    """The change of a load whose number of rows is not what history lets expect."""
+    wanted = expected_rows(past, at) if rows else None
     if wanted is None or wanted.holds(rows):
         return ()
     text = f"the load brings {rows:,} rows; the loads before let expect {wanted.low:,.0f} to {wanted.high:,.0f}"
-    if contract.rows.history == "refuse":
-        raise Refused(
-            "volume_unusual",
-            text,
-            where=where,
-            hint="find out what the source did; if it is right, set `rows: {history: alarm}` in the contract",
-        )
-    return (SourceAlarm("volume", text),)
+    return (SourceChange("volume", "", new=f"{rows} rows", note=text),)
 
 
 def due_at(pace: Pace, past: Sequence[Moment]) -> datetime | None:

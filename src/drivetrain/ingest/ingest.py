@@ -22,9 +22,11 @@ from drivetrain.core.schema import Column, Schema
 from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest.admission import admit, check_freshness
 from drivetrain.ingest.columns import Columns
+from drivetrain.ingest.consent import Consent, Owner, agree, told
 from drivetrain.ingest.destination import Destination, Standing
-from drivetrain.ingest.evolution import Evolution, evolve, refuse_changes
-from drivetrain.ingest.expectation import judge_volume, past_loads
+from drivetrain.ingest.evolution import Evolution, Held, evolve
+from drivetrain.ingest.expectation import past_loads, unusual_volume
+from drivetrain.ingest.naming import Naming
 from drivetrain.ingest.origin import Origin
 from drivetrain.ingest.reading import Batch, Position, Reader, open_reader
 from drivetrain.ingest.rules import check_columns, row_digest
@@ -40,19 +42,22 @@ def ingest(
     progress: Progress = silent,
     *,
     accept_schema: bool = False,
+    agreed: frozenset[str] = frozenset(),
     secrets: Secrets | None = None,
 ) -> Dataset:
     """Load what is new at the source; gives the same Dataset again when nothing is.
 
     When the contract's row rules changed, the rows that stand in the table are judged again too, and bad ones move to
-    quarantine. ``accept_schema`` agrees to changed columns: a new one is missing in older rows, a dropped one in newer
-    rows, a retyped one takes the type that holds both.
+    quarantine. ``accept_schema`` agrees to whatever changed at the source, ``agreed`` to the changes of the reviews of
+    these digests: a new column is missing in older rows, a dropped one in newer rows, a retyped one takes the type
+    that holds both.
 
-    Raises NotFound and InvalidInput for a source that is not there or not readable, Refused when the contract, the
-    schema or an already loaded file is broken, Transient when trying again may help; then nothing was changed.
+    Raises NotFound and InvalidInput for a source that is not there or not readable, ChangeRefused when the source
+    changed and nobody agreed, Refused when the contract or an already loaded file is broken, Transient when trying
+    again may help; then nothing was changed.
     """
     reader = open_reader(spec, place_of(catalog, secrets or NoSecrets()))
-    return ingest_from(reader, spec, name, catalog, progress, accept_schema=accept_schema)
+    return ingest_from(reader, spec, name, catalog, progress, accept_schema=accept_schema, agreed=agreed)
 
 
 def place_of(catalog: Catalog, secrets: Secrets) -> Place:
@@ -68,10 +73,12 @@ def ingest_from(
     progress: Progress = silent,
     *,
     accept_schema: bool = False,
+    agreed: frozenset[str] = frozenset(),
 ) -> Dataset:
     """``ingest`` with a reader that is open already, and stays so."""
     with _held(catalog, name):
-        load = _Load(name, spec, Destination(catalog, name), catalog.work_path("ingest", digest_of(name)))
+        target, work = Destination(catalog, name), catalog.work_path("ingest", digest_of(name))
+        load = _Load(name, spec, target, work, Consent(accept_schema, agreed))
         if load.target.exists:
             reader.commit(load.target.standing.reader)  # again: the process may have ended right after the commit
         evolution: Evolution | None = None
@@ -87,8 +94,9 @@ def ingest_from(
                     progress(size, size, "nothing new")
                     return load.target.dataset(spec.contract)
                 if evolution is None:
-                    evolution = _evolve(load, staging, catalog, accept_schema=accept_schema)
-                    if staging.unsettled or not staging.columns.holds(evolution.table):
+                    evolution = _evolve(load, staging, catalog)
+                    again = staging.unsettled or evolution.naming != load.naming
+                    if again or not staging.columns.holds(evolution.table):
                         continue  # once more, in the types that all rows together turned out to have
                 loaded = _judge(load, staging, evolution, catalog)
                 cursor = _commit(load, staging, (evolution, loaded), positions)
@@ -134,6 +142,7 @@ class _Load:
     spec: SourceSpec
     target: Destination
     work: Path
+    consent: Consent
 
     @property
     def where(self) -> str:
@@ -149,10 +158,22 @@ class _Load:
         """Whether nothing is left to do when nothing is new."""
         return self.is_admitted or not self.target.exists
 
+    @property
+    def naming(self) -> Naming:
+        """How columns stood in the table so far; what was ignored is so only while the contract says it."""
+        naming = self.target.standing.naming
+        return naming if self.spec.contract.changes.new == "ignore" else replace(naming, ignored=())
+
+    @property
+    def owner(self) -> Owner:
+        """Whose source it is that may have changed."""
+        return Owner(self.name, self.target.digest, self.target.ref)
+
     def staging(self, evolution: Evolution | None) -> Staging:
         """An empty one, for rows of columns that are to be found out, or are known."""
         columns = Columns(self.spec.contract, self.target.schema(), evolution.table if evolution else None)
-        return Staging(self.work, self.spec.contract, columns, self.where)
+        naming = evolution.naming if evolution else self.naming
+        return Staging(self.work, self.spec.contract, columns, self.where, naming)
 
     def digest(self, positions: tuple[Position, ...]) -> str:
         """The chain over the digest so far, what was read, how it was read, and the contract."""
@@ -190,13 +211,13 @@ def _check_standing(load: _Load, staging: Staging) -> None:
         check_freshness(staging.sql, [rows], load.target.schema(), freshness, load.where)
 
 
-def _evolve(load: _Load, staging: Staging, catalog: Catalog, *, accept_schema: bool) -> Evolution:
+def _evolve(load: _Load, staging: Staging, catalog: Catalog) -> Evolution:
     contract, target = load.spec.contract, load.target
-    evolution = evolve(staging.columns, contract, target.standing.columns, target.schema())
-    if evolution.changes and not accept_schema:
-        raise refuse_changes(evolution.changes, load.name, catalog)
+    held = Held(target.standing.columns, target.schema(), load.naming)
+    evolution = evolve(staging.columns, contract, held)
+    reviews = agree(evolution.changes, contract, load.consent, load.owner, catalog)
     check_columns(contract, evolution.source, load.where)
-    return evolution
+    return replace(evolution, reviews=reviews)
 
 
 def _judge(load: _Load, staging: Staging, evolution: Evolution, catalog: Catalog) -> Loaded:
@@ -210,8 +231,10 @@ def _judge(load: _Load, staging: Staging, evolution: Evolution, catalog: Catalog
     rows, at = staging.count(Origin.SOURCE).rows, datetime.now(UTC)
     if not rows:
         return load.target.standing.load
-    alarms = judge_volume(rows, at, past_loads(catalog, load.name), load.spec.contract, load.where)
-    return Loaded(at.isoformat(timespec="microseconds"), rows, alarms)
+    contract, unusual = load.spec.contract, unusual_volume(rows, at, past_loads(catalog, load.name))
+    reviews = agree(unusual, contract, load.consent, load.owner, catalog)
+    alarms = told((*evolution.changes, *unusual), contract)
+    return Loaded(at.isoformat(timespec="microseconds"), rows, alarms, (*evolution.reviews, *reviews))
 
 
 def _commit(load: _Load, staging: Staging, found: tuple[Evolution, Loaded], positions: tuple[Position, ...]) -> str:
@@ -226,7 +249,7 @@ def _commit(load: _Load, staging: Staging, found: tuple[Evolution, Loaded], posi
         pin = target.quarantine.replace(staging.bad(digest), bad, digest)
     elif bad:
         pin = target.quarantine.add(staging.bad(digest), bad, digest)
-    said = Standing(cursor, evolution.source, row_digest(load.spec.contract), pin, loaded), digest
+    said = Standing(cursor, evolution.source, row_digest(load.spec.contract), pin, loaded, evolution.naming), digest
     if staging.whole:
         target.overwrite(staging.files(Origin.SOURCE), evolution.table, said)
     elif evolution.changes or old.bad:

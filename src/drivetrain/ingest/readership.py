@@ -1,4 +1,4 @@
-"""Who reads a column: the features whose SQL names it, and the models that learned from them."""
+"""Who reads a column: the features whose SQL names it, the models that learned from them, and the live services."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from drivetrain.core.artifacts import Features
+from drivetrain.core.artifacts import Deployment, Features
 from drivetrain.core.errors import examples
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.store.catalog import Catalog
@@ -31,7 +31,19 @@ def readership(catalog: Catalog, dataset: str, columns: tuple[str, ...]) -> tupl
             every = [entry.ref for entry in catalog.list(Kind.FEATURES, ref.name)]
             models = (child for one in every for child in catalog.children(one) if child.kind is Kind.MODEL)
             lines += [f"{model}: learned from {ref.kind}/{ref.name}" for model in _newest(models)]
+            lines += _live(catalog, ref.name)
     return tuple(lines)
+
+
+def _live(catalog: Catalog, features: str) -> list[str]:
+    """The services as they are deployed now, with each release in them that stands on features of that name."""
+    lines = []
+    for service in catalog.names(Kind.DEPLOYMENT):
+        now = catalog.latest(Deployment, service)
+        for release in now.releases if now else ():
+            if any((one.kind, one.name) == (Kind.FEATURES, features) for one in catalog.ancestors(release)):
+                lines.append(f"live service {service}: {release} stands on {Kind.FEATURES}/{features}")
+    return lines
 
 
 def _newest(refs: Iterable[Ref]) -> tuple[Ref, ...]:

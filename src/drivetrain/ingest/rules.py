@@ -53,16 +53,21 @@ def is_nullable(contract: Contract, column: str) -> bool:
     return column not in contract.key and (rule is None or rule.nullable)
 
 
+def named_columns(contract: Contract) -> dict[str, None]:
+    """The columns that a contract speaks of, in order; those in the SQL of its checks are not looked for."""
+    freshness = (contract.freshness.column,) if contract.freshness else ()
+    return dict.fromkeys((*contract.columns, *contract.key, *freshness))
+
+
 def check_columns(contract: Contract, columns: tuple[str, ...], where: str) -> None:
     """Raise Refused when the contract speaks of a column that the source does not have."""
-    freshness = (contract.freshness.column,) if contract.freshness else ()
-    missing = [name for name in (*contract.columns, *contract.key, *freshness) if name not in columns]
+    missing = [name for name in named_columns(contract) if name not in columns]
     if missing:
         near = difflib.get_close_matches(missing[0], columns, n=1, cutoff=0.5)
         guess = f"did you mean {near[0]!r}? " if near else ""
         raise Refused(
             "contract_column_missing",
-            f"the contract names {examples(dict.fromkeys(missing))}, which the source does not have",
+            f"the contract names {examples(missing)}, which the source does not have",
             where=where,
             hint=f"{guess}the source has {examples(columns, 20)}; correct the contract or the source",
         )

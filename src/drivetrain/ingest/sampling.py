@@ -124,7 +124,7 @@ def _first(reader: Reader, cursor: str, count: int) -> Iterator[Batch]:
 def _judged(batches: tuple[Batch, ...], contract: Contract, work: Path, where: str) -> Sample:
     """Twice: to see the columns and what their values look like, then by their types, as a load does."""
     with _staged(batches, contract, None, work, where) as staging:
-        found = evolve(staging.columns, contract, (), Schema(()))
+        found = evolve(staging.columns, contract)
     check_columns(contract, found.source, where)
     with _staged(batches, contract, found.table, work, where) as staging:
         staging.part_repeats(None)

@@ -27,6 +27,7 @@ from drivetrain.core.schema import ColumnType, Schema
 from drivetrain.ingest.columns import Columns
 from drivetrain.ingest.judging import SEPARATOR, Bad, Judge
 from drivetrain.ingest.keys import Keys, key_contract
+from drivetrain.ingest.naming import AS_IT_IS, Naming
 from drivetrain.ingest.origin import Origin
 from drivetrain.ingest.reading import Batch
 from drivetrain.store.casting import literal, quoted
@@ -60,10 +61,10 @@ class _Rows:
 class Staging:
     """The staged rows, and a DuckDB that reaches neither files nor network. Use it as a context manager."""
 
-    def __init__(self, work: Path, contract: Contract, columns: Columns, where: str) -> None:
+    def __init__(self, work: Path, contract: Contract, columns: Columns, where: str, naming: Naming = AS_IT_IS) -> None:
         shutil.rmtree(work, ignore_errors=True)  # what a killed load left
         work.mkdir(parents=True)
-        self._work, self._contract, self._where = work, contract, where
+        self._work, self._contract, self._where, self._naming = work, contract, where, naming
         self.columns = columns
         self.counts = {origin: Count() for origin in Origin}
         self.good = {origin: Parts(work) for origin in Origin}
@@ -100,7 +101,7 @@ class Staging:
     def add(self, batch: Batch) -> None:
         """Stage the rows of a source, broken ones included."""
         self.rows += batch.rows.num_rows + len(batch.broken)
-        self._later(partial(self._add, batch))
+        self._later(partial(self._add, self._naming.applied(batch)))
 
     def judge_stored(self, rows: ds.Dataset, portion: str) -> None:
         """Stage the rows of the table again, but those that the source has changed."""

@@ -1,0 +1,98 @@
+"""Changes of a source: which of them the contract lets in, and which wait until somebody agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drivetrain.core.artifacts import Review
+from drivetrain.core.changes import SourceChange
+from drivetrain.core.contract import Contract
+from drivetrain.core.digest import digest_of
+from drivetrain.core.errors import Refused
+from drivetrain.core.loads import SourceAlarm
+from drivetrain.core.refs import Ref
+from drivetrain.ingest.readership import readership
+from drivetrain.store.catalog import Catalog
+
+
+class ChangeRefused(Refused):
+    """A source changed, and somebody has to agree: ``review`` is what there is to decide, ``said`` how it is told."""
+
+    def __init__(self, review: Review, said: Refused) -> None:
+        super().__init__(said.code, said.message, where=said.where, hint=said.hint)
+        self.review = review
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What was agreed to before the load: everything (by who loads), and the reviews of these digests."""
+
+    everything: bool
+    reviews: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose source changed: its name, the digest and label of its dataset (both empty before the first load)."""
+
+    name: str
+    digest: str
+    dataset: Ref | None
+
+
+def policy(kind: str, contract: Contract) -> str:
+    """What the contract says of a kind of change."""
+    rules = contract.changes
+    return {"new": rules.new, "dropped": rules.dropped, "retyped": rules.retyped, "volume": contract.rows.history}[kind]
+
+
+def agree(
+    changes: Sequence[SourceChange], contract: Contract, consent: Consent, owner: Owner, catalog: Catalog
+) -> tuple[str, ...]:
+    """The reviews by which these changes come in, none where the contract or who loads lets them in.
+
+    Raises ChangeRefused when somebody has to agree first.
+    """
+    waiting = tuple(change for change in changes if policy(change.kind, contract) == "refuse")
+    if not waiting:
+        return ()
+    digest = digest_of(owner.name, owner.digest, [change.facts for change in waiting])
+    if digest in consent.reviews:
+        return (str(_review(digest, waiting, owner, ()).ref),)
+    if consent.everything and contract.changes.review == "optional":
+        return ()
+    gone = tuple(change.column for change in waiting if change.column and change.kind != "new")
+    readers = readership(catalog, owner.name, gone)
+    raise _refusal(_review(digest, waiting, owner, readers), contract)
+
+
+def told(changes: Sequence[SourceChange], contract: Contract) -> tuple[SourceAlarm, ...]:
+    """The alarms of changes that the contract lets in and wants told."""
+    return tuple(
+        SourceAlarm("volume" if change.kind == "volume" else "schema", _said(change))
+        for change in changes
+        if policy(change.kind, contract) == "alarm"
+    )
+
+
+def _said(change: SourceChange) -> str:
+    return change.note if change.kind == "volume" else f"the source changed: {change}"
+
+
+def _review(digest: str, changes: tuple[SourceChange, ...], owner: Owner, readers: tuple[str, ...]) -> Review:
+    parents = (owner.dataset,) if owner.dataset else ()
+    return Review(owner.name, digest, owner.digest, changes, readers, parents)
+
+
+def _refusal(review: Review, contract: Contract) -> ChangeRefused:
+    lines = [f"  {change}" for change in review.changes]
+    lines += ["read by:", *(f"  {reader}" for reader in review.readers)] if review.readers else []
+    ways = [f"another person agrees with `drivetrain contracts accept {review.name}`"]
+    if contract.changes.review == "optional":
+        ways.append(f"you do with `drivetrain ingest {review.name} --accept-schema`")
+    where, hint = f"source {review.name}", f"correct the source or the contract; or {', or '.join(ways)}"
+    if all(change.kind == "volume" for change in review.changes):
+        return ChangeRefused(review, Refused("volume_unusual", "\n".join(lines)[4:], where=where, hint=hint))
+    message = "\n".join(["the columns of the source are not what they were", *lines])
+    return ChangeRefused(review, Refused("schema_changed", message, where=where, hint=hint))
