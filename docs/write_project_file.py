@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import annotated_types
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
 from drivetrain.core.project import ProjectSpec
@@ -31,6 +31,7 @@ Paths are relative to the project file. What YAML cannot say is Python: a learne
 
 <!-- Written by docs/write_project_file.py from the classes in drivetrain/core. Change those, then run it. -->
 """
+_PLAIN = {str: "text", int: "whole number", float: "number", bool: "true / false", AwareDatetime: "moment"}
 
 
 def render() -> str:
@@ -141,7 +142,7 @@ def words(hint: object) -> str:
         return " / ".join(f"`{value}`" for value in hint)
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         return "section"
-    return {str: "text", int: "whole number", float: "number", bool: "true / false"}[hint]
+    return _PLAIN[hint]
 
 
 def limits(metadata: typing.Iterable[object]) -> str:

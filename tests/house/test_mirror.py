@@ -56,7 +56,11 @@ THROUGH = {
         "ingest/messages",
     ),
     "ingest/test_python.py": ("core/sources/code", "ingest/row_batches"),
-    "ingest/test_delta.py": ("core/sources/lakes", "ingest/delta_table"),
+    "ingest/test_delta.py": ("core/sources/lakes", "ingest/delta_table", "ingest/lake_reading", "ingest/lake_words"),
+    "ingest/iceberg/test_finding.py": (
+        "ingest/iceberg/files", "ingest/iceberg/rest_catalog", "ingest/iceberg/sql_catalog",
+    ),
+    "ingest/iceberg/test_reader.py": ("ingest/iceberg/table",),
     "ingest/test_mqtt.py": ("connect/mqtt", "core/sources/things", "ingest/mqtt_connection", "ingest/mqtt_inbox"),
     "ingest/afar/test_listing.py": ("ingest/afar/open", "connect/afar/store"),
     "ingest/test_crm.py": ("core/sources/crm",),

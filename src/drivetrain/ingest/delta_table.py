@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,18 +17,20 @@ from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Refused, Transient
+from drivetrain.ingest.lake_reading import ROWS, Rows
+from drivetrain.ingest.lake_words import may_pass, said_by, says_no
 from drivetrain.store.files.delimited import check_names
 
 T = TypeVar("T")
-_ROWS = 65_536
 _BEYOND_FILES = frozenset({"deletionVectors", "columnMapping"})
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m|↳")
-_QUERY = re.compile(r"\?\S+")
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of the table: its path below the table, its size, and the columns that stand in its path only."""
+    """A file of the table: its path below the table, its size, and the columns that stand in its path only.
+
+    With an empty path it is all files together.
+    """
 
     path: str
     size: int
@@ -80,14 +81,11 @@ class LakeTable:
         check_names(tuple(schema.names), self._where)
         return schema
 
-    @property
-    def is_files(self) -> bool:
-        """Whether its rows are those of its files, no fewer and under the same names."""
-        return _BEYOND_FILES.isdisjoint(self._table.protocol().reader_features or ())
-
     def files(self) -> list[DataFile]:
-        """The files of this version, in the order in which they were written."""
+        """The files of this version, in the order in which they were written; one that is all where rows are masked."""
         actions = self._told(lambda: pa.table(self._table.get_add_actions(flatten=True)))
+        if not self._is_files:
+            return [DataFile("", sum(actions["size_bytes"].to_pylist()), {})]
         rows = sorted(actions.to_pylist(), key=lambda row: (row["modification_time"], row["path"]))
         names = [name for name in actions.column_names if name.startswith("partition.")]
         return [
@@ -101,6 +99,10 @@ class LakeTable:
 
     def added_since(self, version: int) -> list[DataFile] | str:
         """The files with the rows that came after ``version``, in order; or why it takes more than adding files."""
+        if version > self.version:
+            return f"version {version} was loaded before, and {self.version} is older"
+        if not self._is_files:
+            return "it has deletion vectors or mapped columns, which only a whole reading resolves"
         found: list[DataFile] = []
         for number in range(version + 1, self.version + 1):
             content = self._commit(number)
@@ -116,16 +118,30 @@ class LakeTable:
                     found.append(self._data_file(action.add))
         return found
 
-    def rows(self, file: DataFile) -> Iterator[pa.RecordBatch]:
-        """The rows of a file, in the columns of this version. Raises NotFound when the file is gone."""
+    def rows(self, file: DataFile) -> Iterator[Rows]:
+        """The rows of a file, in the columns of this version; of all files in no order that is promised.
+
+        Without those that deletion vectors mask. Raises NotFound when the file is gone.
+        """
+        yield from map(Rows, self._content(file) if file.path else self._scan())
+
+    def rewritten(self, found: str, hint: str) -> Refused:
+        """The error for rows that were changed."""
+        return Refused("delta_rewritten", found, where=self._where, hint=hint)
+
+    @property
+    def _is_files(self) -> bool:
+        """Whether its rows are those of its files, no fewer and under the same names."""
+        return _BEYOND_FILES.isdisjoint(self._table.protocol().reader_features or ())
+
+    def _content(self, file: DataFile) -> Iterator[pa.RecordBatch]:
         with self._told(lambda: self._storage.open_input_file(file.path)) as content:
             parquet = self._told(lambda: pq.ParquetFile(content, coerce_int96_timestamp_unit="us"))
-            batches = parquet.iter_batches(batch_size=_ROWS)
+            batches = parquet.iter_batches(batch_size=ROWS)
             while (batch := self._told(lambda: next(batches, None))) is not None:
                 yield self._told(lambda batch=batch: self._fit(batch, file.partition))  # type: ignore[misc]  # mypy cannot infer a lambda's default
 
-    def scan(self) -> Iterator[pa.RecordBatch]:
-        """All rows, in no order that is promised; without those that deletion vectors mask."""
+    def _scan(self) -> Iterator[pa.RecordBatch]:
         batches = iter(self._told(self._table.scan))
         while (batch := self._told(lambda: next(batches, None))) is not None:
             yield pa.record_batch(batch).cast(self.schema)
@@ -164,16 +180,16 @@ class LakeTable:
             raise self._explain(error) from None
 
     def _explain(self, error: Exception) -> DrivetrainError:
-        said = " ".join(_QUERY.sub("?...", _COLOURS.sub("", str(error))).split())[:300]
+        said = said_by(error)
         if isinstance(error, FileNotFoundError):
             hint = "its files were vacuumed: choose a `version` that is still whole, or keep them longer there"
             return NotFound("delta_vacuumed", "a file of this version is gone", where=self._where, hint=hint)
         if isinstance(error, TableNotFoundError):
             return NotFound("delta_unknown", "there is no Delta table", where=self._where, hint="correct `path`")
-        if re.search(r"\b40[13]\b|denied|unauthori[sz]ed|forbidden", said, re.I):
+        if says_no(said):
             hint = "correct the credentials that `storage` names, or what they may read"
             return Forbidden("delta_forbidden", f"the store does not allow it: {said}", where=self._where, hint=hint)
-        if isinstance(error, OSError) and not isinstance(error, pa.ArrowException):
+        if may_pass(error):
             hint = "see whether the store answers and `storage` is right, then run the same command again"
             return Transient("delta_unreachable", f"the store does not answer: {said}", where=self._where, hint=hint)
         if isinstance(error, DeltaError):

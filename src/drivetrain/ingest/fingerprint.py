@@ -8,14 +8,14 @@ from pathlib import Path
 from drivetrain.core.digest import digest_of
 from drivetrain.core.sources import SourceSpec
 from drivetrain.core.sources.files import FilesSource, WheelSource
-from drivetrain.core.sources.lakes import DeltaSource
+from drivetrain.core.sources.lakes import DeltaSource, IcebergSource
 from drivetrain.store.files.listing import find_files
 
 
 def fingerprint(spec: SourceSpec, home: Path) -> str:
     """A digest (64 hexadecimal digits) that changes when the source has something new.
 
-    Files count by name, size and time of change; a table of a lake by its newest commit; a wheel by the SHA-256 that
+    Files count by name, size and time of change; a table of a lake by its commits; a wheel by the SHA-256 that
     the project file promises. What lies elsewhere has to be asked: its fingerprint is always another. Raises NotFound
     when there are no files.
     """
@@ -25,6 +25,10 @@ def fingerprint(spec: SourceSpec, home: Path) -> str:
     if isinstance(spec, DeltaSource) and not spec.is_afar:
         commits = (home / spec.path / "_delta_log").glob("*.json")
         return digest_of(spec.version, [(file.name, file.stat().st_mtime_ns) for file in sorted(commits)[-1:]])
+    if isinstance(spec, IcebergSource) and not spec.is_afar:
+        metadata = (home / (spec.path or "") / "metadata").glob("*.metadata.json*")
+        told = spec.model_dump(mode="json", exclude={"contract"})
+        return digest_of(told, [(file.name, file.stat().st_mtime_ns) for file in sorted(metadata)])
     if isinstance(spec, WheelSource):
         return digest_of(spec.member, spec.sha256)
     return digest_of(spec.kind, time.time_ns())

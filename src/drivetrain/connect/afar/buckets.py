@@ -117,6 +117,18 @@ def store_options(address: Address, storage: Storage, secrets: Secrets) -> dict[
     return known | {name: value for name, value in options.items() if value}
 
 
+def table_options(address: Address, storage: Storage, secrets: Secrets) -> dict[str, str]:
+    """The same for a table of a lake, with time-outs: nobody else watches over its many small files.
+
+    Raises NotFound, and InvalidInput for what the library under tables does not take.
+    """
+    if address.scheme == "gs" and storage.token is not None:
+        hint = "give `service_account`, or let the machine use its own identity"
+        raise unusable(address.base, "no table is opened with a bearer token", hint)
+    patience = {"retry_timeout": f"{storage.patience_seconds}s", "timeout": "60s", "connect_timeout": "10s"}
+    return store_options(address, storage, secrets) | patience | {"allow_http": str(storage.allow_http).lower()}
+
+
 def _open(address: Address, storage: Storage, secrets: Secrets) -> ObjectStore:
     from obstore.store import AzureStore, GCSStore, S3Store
 

@@ -10,7 +10,7 @@ from drivetrain.core.sources.code import PythonSource
 from drivetrain.core.sources.crm import CrmSource
 from drivetrain.core.sources.databases import SqlSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
-from drivetrain.core.sources.lakes import DeltaSource
+from drivetrain.core.sources.lakes import DeltaSource, IcebergSource
 from drivetrain.core.sources.logs import LogsSource
 from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.core.sources.things import MqttSource
@@ -20,6 +20,7 @@ SourceSpec = Annotated[
     CrmSource
     | DeltaSource
     | FilesSource
+    | IcebergSource
     | KafkaSource
     | LogsSource
     | MqttSource

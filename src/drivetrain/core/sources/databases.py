@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from drivetrain.core.contract import Contract
 from drivetrain.core.credentials import SecretRef
@@ -16,11 +16,20 @@ SqlMode = Literal["append", "incremental", "whole"]
 _WITH_PASSWORD = re.compile(r"^[^:/?#]+://[^/@?#]*:[^/@?#]*@|[?&](password|passwd|pwd)=", re.IGNORECASE)
 
 
+def check_url(url: str) -> str:
+    """The address of a database. Raises ValueError when it is none, or holds a password."""
+    if _WITH_PASSWORD.search(url):
+        raise ValueError("a password does not belong into `url`; write `password: {env: NAME}` beside it")
+    if "://" not in url:
+        raise ValueError("a database is `postgresql://user@host/name`, `mysql://...` or `sqlite:///path`")
+    return url
+
+
 class SqlSource(Spec):
     """A table or a query of a database: PostgreSQL, MySQL, MariaDB, SQLite; others by their SQLAlchemy dialect."""
 
     kind: Literal["sql"]
-    url: str = Field(
+    url: Annotated[str, AfterValidator(check_url)] = Field(
         description="`postgresql://user@host/database`, `mysql://...`, `sqlite:///data/app.db`; no password."
     )
     user: SecretRef | None = Field(None, description="The user, where `url` does not name one.")
@@ -49,15 +58,6 @@ class SqlSource(Spec):
     def way(self) -> SqlMode:
         """The mode that holds."""
         return self.mode or ("append" if self.cursor else "whole")
-
-    @field_validator("url")
-    @classmethod
-    def _without_password(cls, url: str) -> str:
-        if _WITH_PASSWORD.search(url):
-            raise ValueError("a password does not belong into `url`; write `password: {env: NAME}` beside it")
-        if "://" not in url:
-            raise ValueError("a database is `postgresql://user@host/name`, `mysql://...` or `sqlite:///path`")
-        return url
 
     @field_validator("time_zone")
     @classmethod

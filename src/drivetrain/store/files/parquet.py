@@ -17,6 +17,7 @@ from drivetrain.store.files.delimited import check_names
 from drivetrain.store.tables import schema_of
 
 _ROWS = 65_536
+_BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
 
 
 def read_parquet(content: Content) -> Iterator[Batch]:
@@ -50,7 +51,9 @@ def as_text(column: pa.Array) -> pa.Array:
     if pa.types.is_floating(kind):
         wide = column.cast(pa.float64())  # before it is text: 0.1 in 32 bits is not the number that "0.1" names
         return pcompute.if_else(pcompute.is_nan(wide), pa.scalar(None, pa.string()), wide.cast(pa.string()))
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+    if isinstance(kind, pa.UuidType):
+        return pa.array((None if value is None else str(value) for value in column.to_pylist()), pa.string())
+    if pa.types.is_nested(kind) or any(is_bytes(kind) for is_bytes in _BYTES):
         values = (None if value is None else msgspec.json.encode(value).decode() for value in column.to_pylist())
         return pa.array(values, pa.string())
     return column.cast(pa.string())

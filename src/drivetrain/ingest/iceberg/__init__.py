@@ -1,0 +1,1 @@
+"""Iceberg tables: found by path or catalog, read by snapshot."""
