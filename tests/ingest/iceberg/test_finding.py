@@ -147,6 +147,7 @@ def test_answers_of_a_catalog_that_are_none(tmp_path, service):
     faults = [
         (says(b"<html>", media="text/html"), InvalidInput, "iceberg_catalog_invalid"),
         (status(403, body={"error": {"message": "tok-123 may not"}}), Forbidden, "credentials_refused"),
+        (status(419), Forbidden, "credentials_refused"),
         (status(406), InvalidInput, "web_refused"),
     ]
     for fault, family, code in faults:
@@ -156,7 +157,7 @@ def test_answers_of_a_catalog_that_are_none(tmp_path, service):
         assert caught.value.code == code
         assert "tok-123" not in str(caught.value)
     config = says(b"{}")
-    service.faults.extend([status(419), config, says(b'{"metadata": {"format-version": 2}}')])
+    service.faults.extend([config, says(b'{"metadata": {"format-version": 2}}')])
     with pytest.raises(InvalidInput) as caught:
         reader.discover()
     assert caught.value.code == "iceberg_damaged"

@@ -6,11 +6,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
+from drivetrain.core.connections import RestAuth
 from drivetrain.core.contract import Contract
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.sources.databases import check_url
 from drivetrain.core.sources.storage import Storage, check_path, check_storage
-from drivetrain.core.sources.web import RestAuth
 from drivetrain.core.spec import Spec
 
 

@@ -10,14 +10,14 @@ import msgspec
 from drivetrain.connect.place import Place
 from drivetrain.connect.retrying import retrying
 from drivetrain.connect.web_auth import Discreet, Signer, refusal
-from drivetrain.connect.web_call import Answer, Call, Caller, Limits
+from drivetrain.connect.web_call import Call, Caller, Limits
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.core.sources.lakes import RestCatalog
 
 T = TypeVar("T")
 _LARGEST = 512 * 1024 * 1024  # metadata of a table lists all of its snapshots
-_EXPIRED = {401, 419}
+_EXPIRED = 419  # the specification's own word for credentials that were good
 _BETWEEN = "\x1f"
 """What stands between the parts of a namespace."""
 
@@ -44,7 +44,7 @@ class RestTable:
         self._catalog, self._table, self._patience = catalog, table, patience
         self._known = Discreet(place.secrets)
         caller = Caller(Limits(answer_bytes=_LARGEST), place.home / catalog.ca if catalog.ca else None)
-        self._caller, self._signer = caller, Signer(catalog.auth, self._known, caller)
+        self._signer = Signer(catalog.auth, self._known, caller)
         self._loaded: _Loaded | None = None
 
     def metadata(self) -> bytes:
@@ -75,14 +75,7 @@ class RestTable:
     def _ask(self, path: str, kind: type[T]) -> T:
         url = self._catalog.url.rstrip("/") + path
         headers = {"Accept": "application/json", "X-Iceberg-Access-Delegation": "vended-credentials"}
-
-        def attempt() -> Answer:
-            return self._caller.send(self._signer.sign().on(Call(url, headers)))
-
-        answer = retrying(attempt, self._patience)
-        if answer.status in _EXPIRED:
-            self._signer.forget()
-            answer = retrying(attempt, self._patience)
+        answer = retrying(lambda: self._signer.send(lambda: Call(url, headers)), self._patience)
         if answer.status == 404:
             raise NotFound(
                 "iceberg_unknown",
@@ -91,7 +84,7 @@ class RestTable:
                 hint="correct `table`, `url` and `warehouse` of the catalog",
             )
         if answer.status != 200:
-            raise refusal(answer, self._known)
+            raise refusal(answer, self._known, credentials=True if answer.status == _EXPIRED else None)
         try:
             return read_json(answer.body, kind)
         except msgspec.DecodeError as error:
