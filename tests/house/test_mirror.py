@@ -17,6 +17,7 @@ THROUGH = {
         "core/sources/written", "core/spec",
     ),
     "access/test_secrets.py": ("core/credentials",),
+    "engine/test_packs.py": ("cli/packs", "core/pack"),
     "cli/test_sources.py": ("engine/sources",),
     "core/test_transitions.py": ("core/rollout",),
     "engine/test_project.py": ("engine/identity",),

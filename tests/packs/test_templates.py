@@ -2,7 +2,7 @@ import pytest
 
 from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.core.parse import parse_project
-from drivetrain.packs.templates import packs, write_pack
+from drivetrain.packs.templates import packs, read_pack, write_pack
 
 
 @pytest.mark.parametrize("pack", packs())
@@ -13,6 +13,10 @@ def test_pack_gives_a_project_that_parses(pack, tmp_path):
     assert all((tmp_path / "p" / table.sql).is_file() for table in spec.features.tables.values())
     assert (tmp_path / "p" / ".gitignore").is_file()
     assert all("{{" not in path.read_text() for path in files)
+    assert not (tmp_path / "p" / "pack.yaml").exists()
+    says = read_pack(pack).benchmark
+    assert says.measured.low < says.measured.value < says.measured.high
+    assert says.measured.value >= says.floor
 
 
 def test_nothing_is_overwritten(tmp_path):

@@ -21,7 +21,7 @@ STALE = 10
 DRIFTED = 11
 """``monitor --check`` found drift."""
 OUT_OF_BOUNDS = 12
-"""``replay --check`` found a challenger out of the bounds of the canary."""
+"""``replay --check`` found a challenger out of the bounds of the canary; ``packs score`` a pack below its floor."""
 NOT_LIVE = 13
 """What serves was changed, and a running server did not take it up in time."""
 ALARMED = 14

@@ -9,6 +9,7 @@ import click
 _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Start": {
         "init": ("start:init", "Make a project folder from a pack."),
+        "packs": ("packs:packs", "The use cases to start from, with their measured scores."),
         "demo": ("demo:demo", "From raw data to live, monitored predictions, on real data."),
         "doctor": ("look:doctor", "What this machine lacks, and the line that mends it."),
     },

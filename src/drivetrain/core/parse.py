@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from typing import TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from drivetrain.core.errors import InvalidInput
+from drivetrain.core.pack import PackSpec
 from drivetrain.core.project import ProjectSpec
 
 Path = tuple[str | int, ...]
+S = TypeVar("S", bound=BaseModel)
 _LOADER = yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader
 _DEEPEST = 40
 
@@ -24,25 +26,38 @@ def parse_project(text: str, where: str = "drivetrain.yaml") -> ProjectSpec:
     Raises InvalidInput that lists each mistake with its line and column, the nearest known key for an unknown one,
     and what was expected.
     """
+    return _parsed(text, ProjectSpec, where)
+
+
+def parse_pack(text: str, where: str) -> PackSpec:
+    """What the YAML text says of a pack. Raises InvalidInput that lists each mistake with its line and column."""
+    try:
+        return _parsed(text, PackSpec, where)
+    except InvalidInput as error:
+        hint = "correct the pack; docs/packs/README.md says what belongs into it"
+        raise InvalidInput("pack_invalid", error.message, where=error.where, hint=hint) from None
+
+
+def _parsed(text: str, model: type[S], where: str) -> S:
     root = _compose(text, where)
     value = _plain(root, where)
     if not isinstance(value, dict):
         raise InvalidInput(
             "project_not_a_mapping",
-            "the project file is not a mapping of sections",
+            "the file is not a mapping of sections",
             where=where,
             hint="start with `project: my-name`; `drivetrain init` writes one that works",
         )
     try:
-        return ProjectSpec.model_validate(value)
+        return model.model_validate(value)
     except ValidationError as error:
-        problems = [_explain(detail, root, where) for detail in error.errors()[:10]]
+        problems = [_explain(detail, root, where, model) for detail in error.errors()[:10]]
         rest = len(error.errors()) - len(problems)
         more = f"\n  and {rest} more" if rest > 0 else ""
         count = error.error_count()
         raise InvalidInput(
             "project_invalid",
-            f"{count} mistake{'s' if count > 1 else ''} in the project file\n  " + "\n  ".join(problems) + more,
+            f"{count} mistake{'s' if count > 1 else ''} in the file\n  " + "\n  ".join(problems) + more,
             where=where,
             hint="correct the lines above; `drivetrain schema` prints the JSON schema for your editor",
         ) from None
@@ -104,17 +119,17 @@ def _check(node: yaml.Node, where: str, depth: int, above: frozenset[int]) -> No
             _check(child, where, depth + 1, above | {id(node)})
 
 
-def _explain(detail: ErrorDetails, root: yaml.Node, where: str) -> str:
+def _explain(detail: ErrorDetails, root: yaml.Node, where: str, model: type[BaseModel]) -> str:
     path = detail["loc"]
     unknown = detail["type"] == "extra_forbidden"
     mark = _mark(root, path, key=unknown)
     place = f"{where}:{mark.line + 1}:{mark.column + 1}"
     shown = ".".join(str(part) for part in path if not _is_tag(part, root, path))
     if unknown:
-        near = difflib.get_close_matches(str(path[-1]), _known_keys(path), n=1)
+        near = difflib.get_close_matches(str(path[-1]), _known_keys(path, model), n=1)
         guess = f"; did you mean {near[0]!r}?" if near else ""
         return f"{place}: unknown key {shown!r}{guess}"
-    return f"{place}: {shown or 'project'}: {_sentence(detail)}"
+    return f"{place}: {shown or 'the file'}: {_sentence(detail)}"
 
 
 def _sentence(detail: ErrorDetails) -> str:
@@ -142,23 +157,20 @@ def _mark(node: yaml.Node, path: Path, *, key: bool) -> yaml.Mark:
 
 def _is_tag(part: str | int, root: yaml.Node, path: Path) -> bool:
     """Pydantic puts the chosen kind of a union into the path; a person does not see it in the file."""
-    if part not in _TAGS:
-        return False
     node: yaml.Node | None = root
     for step in path:
         if isinstance(node, yaml.MappingNode):
-            if step == part and all(key.value != part for key, _ in node.value):
+            inside = {key.value: child for key, child in node.value}
+            kind = inside.get("kind")
+            if step == part and part not in inside and isinstance(kind, yaml.ScalarNode) and kind.value == part:
                 return True
-            node = next((child for key, child in node.value if key.value == str(step)), node)
+            node = inside.get(str(step), node)
     return False
 
 
-_TAGS = frozenset({"files", "wheel", "cost", "capacity", "threshold"})
-
-
-def _known_keys(path: Path) -> list[str]:
+def _known_keys(path: Path, root: type[BaseModel]) -> list[str]:
     """The keys allowed where ``path`` ends, found by walking the spec classes."""
-    options: list[type[BaseModel]] = [ProjectSpec]
+    options: list[type[BaseModel]] = [root]
     for part in path[:-1]:
         found = [field.annotation for option in options for name, field in option.model_fields.items() if name == part]
         options = [model for hint in found for model in _models(hint)] or options

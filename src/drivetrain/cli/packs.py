@@ -1,0 +1,72 @@
+"""``packs``: the use cases to start from, what their models reached, and whether they still do."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+
+from drivetrain.cli.exits import OUT_OF_BOUNDS
+from drivetrain.cli.options import Door, command
+from drivetrain.cli.output import out, print_json, print_table
+from drivetrain.cli.progress import RunProgress
+
+_FOLDER = click.Path(path_type=Path)
+
+
+@click.group()
+def packs() -> None:
+    """The use cases that a project can start from."""
+
+
+@packs.command("list")
+@command("drivetrain packs list\ndrivetrain packs list --json")
+def list_packs(door: Door) -> None:
+    """List the packs with the score that was measured, its 95 % interval, and the floor below which it fails."""
+    from drivetrain.engine.packs import list_packs
+
+    found = list_packs()
+    if door.json:
+        print_json([{"name": pack.name, **pack.says.model_dump(mode="json")} for pack in found])
+        return
+    header = ("pack", "use case", "metric", "measured", "floor", "seconds", "data")
+    print_table(header, [
+        (pack.name, pack.says.title, (held := pack.says.benchmark).metric,
+         f"{(seen := held.measured).value:g} \\[{seen.low:g}, {seen.high:g}]", f"{held.floor:g}", f"{seen.seconds:g}",
+         pack.says.data)
+        for pack in found
+    ])  # fmt: skip
+    out.print("[bold]next:[/] drivetrain init NAME --pack PACK")
+
+
+@packs.command("score")
+@click.argument("names", nargs=-1, metavar="[PACK]...")
+@click.option("--folder", type=_FOLDER, default=None, help="Where the projects go and stay; else they are deleted.")
+@command("drivetrain packs score risk\ndrivetrain packs score --folder /tmp/scores --json")
+def score(door: Door, names: tuple[str, ...], folder: Path | None) -> None:
+    """Run packs (all, when none is named) on their real data and measure their models again.
+
+    The exit code is 12 when one is below its floor. With --folder a second run does only what changed.
+    """
+    from drivetrain.engine.packs import list_packs, score_pack
+
+    chosen = names or tuple(pack.name for pack in list_packs())
+    scores = []
+    with nullcontext(folder) if folder else tempfile.TemporaryDirectory() as place:
+        for name in chosen:
+            with RunProgress(out) if not door.json else nullcontext() as progress:
+                told = [progress] if progress is not None else []
+                scores.append(score_pack(name, Path(str(place)) / name, door.settings, told))
+    if door.json:
+        print_json([{**vars(one), "is_reached": one.is_reached} for one in scores])
+    else:
+        print_table(("pack", "measured", "floor", "seconds", ""), [
+            (one.pack, one.estimate, f"{one.floor:g}", f"{one.seconds:.0f}",
+             "pass" if one.is_reached else "fail")
+            for one in scores
+        ])  # fmt: skip
+    if not all(one.is_reached for one in scores):
+        sys.exit(OUT_OF_BOUNDS)

@@ -1,0 +1,42 @@
+"""What a pack says of itself: ``pack.yaml`` in its folder."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field
+
+from drivetrain.core.project import Metric
+from drivetrain.core.spec import Spec
+
+
+class Measured(Spec):
+    """What was measured with the pack as it is, with the bounds of the 95 % interval, and how long the run took."""
+
+    value: float
+    low: float
+    high: float
+    seconds: Annotated[float, Field(gt=0)]
+    day: date
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+
+class Benchmark(Spec):
+    """What the pack's model must reach on rows that it has never seen."""
+
+    metric: Metric
+    floor: float = Field(description="`drivetrain packs score` fails below it.")
+    split: str = Field(description="How the rows were held out.")
+    measured: Measured
+
+
+class PackSpec(Spec):
+    """``pack.yaml``."""
+
+    title: str
+    use_case: str
+    data: str = Field(description="The real data that a new project runs on: what, how many rows, from where.")
+    benchmark: Benchmark

@@ -1,0 +1,62 @@
+"""What the packs promise, and whether they still hold it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drivetrain.core.artifacts import Estimate, Report
+from drivetrain.core.events import Subscriber
+from drivetrain.core.pack import PackSpec
+from drivetrain.core.settings import Settings
+from drivetrain.engine.create import create_project
+from drivetrain.engine.project import FILE, Project
+from drivetrain.packs.templates import packs, read_pack
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack by its name."""
+
+    name: str
+    says: PackSpec
+
+
+@dataclass(frozen=True)
+class PackScore:
+    """What a pack reached when it was run, beside its floor; ``seconds`` is how long the run took."""
+
+    pack: str
+    estimate: Estimate
+    floor: float
+    seconds: float
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether it is at least as good as its floor."""
+        value = self.estimate.value
+        return value <= self.floor if self.estimate.name == "log_loss" else value >= self.floor
+
+
+def list_packs() -> tuple[Pack, ...]:
+    """Every pack that is installed. Raises InvalidInput for one that is not whole."""
+    return tuple(Pack(name, read_pack(name)) for name in packs())
+
+
+def score_pack(name: str, folder: Path, settings: Settings, subscribers: Sequence[Subscriber] = ()) -> PackScore:
+    """Run the project of a pack in a folder up to its report; a project that is there already goes on.
+
+    Raises NotFound for an unknown pack, and whatever a stage raises.
+    """
+    says = read_pack(name)
+    there = (folder / FILE).exists()
+    project = Project(folder, settings) if there else create_project(folder, name, settings, name=f"{name}-score")
+    began = time.monotonic()
+    run = project.run("validate", subscribers=subscribers)
+    ref = run.steps[-1].ref
+    assert ref is not None, "a stage that was brought up to date has a result"
+    report = project.get(Report, ref)
+    estimate = next(metric for metric in report.metrics if metric.name == says.benchmark.metric)
+    return PackScore(name, estimate, says.benchmark.floor, time.monotonic() - began)
