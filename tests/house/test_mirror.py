@@ -82,6 +82,8 @@ THROUGH = {
     "ingest/databases/test_faults.py": ("connect/databases/database", "connect/databases/faults"),
     "ingest/databases/test_marks.py": ("ingest/databases/planning",),
     "ingest/databases/test_reader.py": ("ingest/sql", "ingest/databases/content"),
+    "ingest/replication/test_reader.py": ("ingest/cdc", "ingest/replication/note"),
+    "ingest/replication/test_slot.py": ("ingest/replication/publication",),
     "monitor/test_monitor.py": (
         "monitor/advice", "monitor/columns", "monitor/findings", "monitor/timeline", "monitor/traffic",
     ),

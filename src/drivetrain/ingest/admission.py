@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def admit(judged: Staging, contract: Contract, schema: Schema, stored: ds.Dataset | None, where: str) -> None:
     """Raise Refused when the judged load as a whole breaks the contract; ``stored`` rows stay in the table beside."""
     new, old = judged.count(Origin.SOURCE), judged.count(Origin.STORED)
-    if new.rows:
+    if new.rows or judged.whole:
         _check_volume(new.rows, contract, where)
     for origin, count in ((Origin.SOURCE, new), (Origin.STORED, old)):
         if count.bad > contract.max_bad_share * count.rows:

@@ -28,7 +28,7 @@ from drivetrain.ingest.evolution import Evolution, Held, evolve
 from drivetrain.ingest.expectation import past_loads, unusual_volume
 from drivetrain.ingest.naming import Naming
 from drivetrain.ingest.origin import Origin
-from drivetrain.ingest.reading import Batch, Position, Reader, open_reader
+from drivetrain.ingest.reading import Batch, Position, Reader, opened
 from drivetrain.ingest.rules import check_columns, row_digest
 from drivetrain.ingest.staging import Staging
 from drivetrain.store.catalog import Catalog
@@ -56,8 +56,8 @@ def ingest(
     changed and nobody agreed, Refused when the contract or an already loaded file is broken, Transient when trying
     again may help; then nothing was changed.
     """
-    reader = open_reader(spec, place_of(catalog, secrets or NoSecrets()))
-    return ingest_from(reader, spec, name, catalog, progress, accept_schema=accept_schema, agreed=agreed)
+    with opened(spec, place_of(catalog, secrets or NoSecrets())) as reader:
+        return ingest_from(reader, spec, name, catalog, progress, accept_schema=accept_schema, agreed=agreed)
 
 
 def place_of(catalog: Catalog, secrets: Secrets) -> Place:
@@ -89,7 +89,9 @@ def ingest_from(
                 if staging.rows and not positions:  # the whole of a source that is as it was
                     reading = False
                     continue
-                if not (staging.rows if load.target.exists else staging.has_something) and load.may_stay:
+                is_emptied = staging.whole and bool(positions) and not staging.rows
+                is_new = staging.rows or is_emptied if load.target.exists else staging.has_something
+                if not is_new and load.may_stay:
                     _check_standing(load, staging)
                     progress(size, size, "nothing new")
                     return load.target.dataset(spec.contract)
@@ -242,7 +244,7 @@ def _commit(load: _Load, staging: Staging, found: tuple[Evolution, Loaded], posi
     target, digest, (evolution, loaded) = load.target, load.digest(positions), found
     new, old = staging.count(Origin.SOURCE), staging.count(Origin.STORED)
     cursor = positions[-1].cursor if positions else target.standing.reader
-    if not (new.rows or old.bad or evolution.changes):
+    if not (new.rows or old.bad or evolution.changes or staging.whole):
         return cursor
     pin, bad = target.quarantine.pin, new.bad + old.bad
     if staging.whole and (bad or pin.rows):

@@ -7,6 +7,7 @@ itself with ``drivetrain.testing.readers.ReaderContract``.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
@@ -15,7 +16,7 @@ from drivetrain.core import plugins
 from drivetrain.core.sources import SourceSpec
 from drivetrain.store.files.batches import Batch, BrokenRow
 
-__all__ = ["Batch", "BrokenRow", "Portion", "Position", "Reader", "ReaderClass", "Waiter", "open_reader"]
+__all__ = ["Batch", "BrokenRow", "Portion", "Position", "Reader", "ReaderClass", "Waiter", "open_reader", "opened"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,17 @@ class ReaderClass(Protocol):
     def __call__(self, spec: SourceSpec, place: Place) -> Reader:
         """A reader of the source. Connects to nothing before it is asked."""
         ...
+
+
+@contextmanager
+def opened(spec: SourceSpec, place: Place) -> Iterator[Reader]:
+    """The reader registered for the source's kind, for one use. Raises NotFound when none is."""
+    reader = open_reader(spec, place)
+    try:
+        yield reader
+    finally:
+        if isinstance(reader, Waiter):
+            reader.close()
 
 
 def open_reader(spec: SourceSpec, place: Place) -> Reader:

@@ -19,7 +19,7 @@ from drivetrain.ingest.columns import Columns
 from drivetrain.ingest.destination import Destination
 from drivetrain.ingest.evolution import evolve
 from drivetrain.ingest.ingest import place_of
-from drivetrain.ingest.reading import Batch, Portion, Reader, Waiter, open_reader
+from drivetrain.ingest.reading import Batch, Portion, Reader, Waiter, opened
 from drivetrain.ingest.rules import check_columns
 from drivetrain.ingest.staging import Staging
 from drivetrain.store.catalog import Catalog
@@ -66,7 +66,7 @@ class Sample:
 def ask(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets) -> Answer:
     """Connect and count the portions. Raises NotFound, or Transient when the source does not answer."""
     begun = time.perf_counter()
-    with _opened(spec, catalog, secrets) as reader:
+    with opened(spec, place_of(catalog, secrets)) as reader:
         portions = reader.discover()
     size = sum(portion.size for portion in portions)
     return Answer(name, spec.kind, len(portions), size, portions[:_SHOWN], time.perf_counter() - begun)
@@ -78,7 +78,7 @@ def sample(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets, coun
     From the start of the source; of one that is waited for (a queue), what was not loaded yet. Raises what reading
     raises, and Refused when the contract names a column that these rows do not have or cannot be evaluated.
     """
-    with _opened(spec, catalog, secrets) as reader:
+    with opened(spec, place_of(catalog, secrets)) as reader:
         cursor = Destination(catalog, name).standing.reader if isinstance(reader, Waiter) else ""
         batches = tuple(_first(reader, cursor, count))
     with tempfile.TemporaryDirectory() as work:
@@ -87,7 +87,7 @@ def sample(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets, coun
 
 def first_rows(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets, count: int) -> pa.Table:
     """The texts of the first ``count`` rows, by column in the order of the source; broken rows are left out."""
-    with _opened(spec, catalog, secrets) as reader:
+    with opened(spec, place_of(catalog, secrets)) as reader:
         cursor = Destination(catalog, name).standing.reader if isinstance(reader, Waiter) else ""
         batches = [batch.rows for batch in _first(reader, cursor, count)]
     texts = [
@@ -95,16 +95,6 @@ def first_rows(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets, 
         for rows in batches
     ]
     return pa.concat_tables(texts, promote_options="default") if texts else pa.table({})
-
-
-@contextmanager
-def _opened(spec: SourceSpec, catalog: Catalog, secrets: Secrets) -> Iterator[Reader]:
-    reader = open_reader(spec, place_of(catalog, secrets))
-    try:
-        yield reader
-    finally:
-        if isinstance(reader, Waiter):
-            reader.close()
 
 
 def _first(reader: Reader, cursor: str, count: int) -> Iterator[Batch]:

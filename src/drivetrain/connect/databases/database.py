@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import adbc_driver_postgresql.dbapi as adbc
+import psycopg
 import sqlalchemy as sa
 from psycopg.conninfo import make_conninfo
 
@@ -24,6 +25,7 @@ T = TypeVar("T")
 _CONNECT_SECONDS = 10
 _DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 _ARROW_BYTES = 8 << 20
+_AS_TEXT = ("TimeZone = 'UTC'", "DateStyle = 'ISO'", "bytea_output = 'hex'", "extra_float_digits = 1")
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,19 @@ class Database:
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_ARROW_BYTES)})
             yield cursor
 
+    @contextmanager
+    def session(self, *, replication: bool = False) -> Iterator[psycopg.Connection]:
+        """A connection without a transaction, for what is no reading of a relation; PostgreSQL only. Raises as look.
+
+        With ``replication`` it takes commands of replication.
+        """
+        kind = {"replication": "database"} if replication else {}
+        connection, password = self._connected(lambda url: psycopg.connect(_libpq(url, kind), autocommit=True))
+        with explained(self.where, password), connection:
+            for setting in (*_AS_TEXT, f"statement_timeout = {self._milliseconds}"):
+                connection.execute(f"SET {setting}")
+            yield connection
+
     def _connected(self, connect: Callable[[sa.URL], T]) -> tuple[T, str]:
         """A connection, and the password it was made with: a refused credential is looked up once more."""
         login = self._login()
@@ -125,10 +140,13 @@ class Database:
                 hint="pip install the SQLAlchemy dialect and the driver of that database",
             ) from None
 
+    @property
+    def _milliseconds(self) -> int:
+        return round(self._spec.timeout_seconds * 1000)
+
     def _settings(self) -> tuple[str, ...]:
-        milliseconds = round(self._spec.timeout_seconds * 1000)
         return (
-            f"SET LOCAL statement_timeout = {milliseconds}",
+            f"SET LOCAL statement_timeout = {self._milliseconds}",
             "SET LOCAL TimeZone = 'UTC'",
             "SET LOCAL DateStyle = 'ISO'",
             "SET LOCAL standard_conforming_strings = on",
@@ -157,9 +175,9 @@ class Database:
         return ""
 
 
-def _libpq(url: sa.URL) -> str:
+def _libpq(url: sa.URL, more: Mapping[str, str] | None = None) -> str:
     _, options = url.get_dialect()().create_connect_args(url)
-    return make_conninfo("", **{**options, "connect_timeout": _CONNECT_SECONDS})
+    return make_conninfo("", **{**options, "connect_timeout": _CONNECT_SECONDS, **(more or {})})
 
 
 def _read_only_file(url: sa.URL, home: Path, where: str) -> sa.URL:

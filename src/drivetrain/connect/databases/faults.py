@@ -9,6 +9,7 @@ from enum import Enum, auto
 from urllib.parse import quote
 
 import adbc_driver_manager
+import psycopg
 import sqlalchemy as sa
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Refused, Transient
@@ -63,6 +64,7 @@ _NOT_CONNECTED = (
         _Fault.LOGIN,
     ),
     (re.compile(r"database \S+ does not exist"), _Fault.DATABASE),
+    (re.compile(r"WAL sender|walsender"), _Fault.PERMISSION),
 )
 _NOISE = re.compile(
     r"^(\w+: )?(\[libpq\] )?(Failed to [^:]*(?:'.*')?: |Execution error \[\w+\]: )?((ERROR|FATAL): +)?", re.S
@@ -80,6 +82,9 @@ def explained(where: str, password: str = "") -> Iterator[None]:
         raise _error(_fault(driver, said, passing=passing), _hidden(said, password), where) from None
     except sa.exc.SQLAlchemyError as error:
         raise InvalidInput("sql_invalid", _first_line(error), where=where, hint="correct `url`") from None
+    except psycopg.Error as error:
+        said, passing = _first_line(error), isinstance(error, psycopg.OperationalError)
+        raise _error(_fault(error, said, passing=passing), _hidden(said, password), where) from None
     except adbc_driver_manager.Error as error:
         said, passing = _first_line(error), isinstance(error, adbc_driver_manager.OperationalError)
         raise _error(_fault(error, said, passing=passing), _hidden(said, password), where) from None

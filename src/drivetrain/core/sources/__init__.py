@@ -8,7 +8,7 @@ from pydantic import Field
 
 from drivetrain.core.sources.code import PythonSource
 from drivetrain.core.sources.crm import CrmSource
-from drivetrain.core.sources.databases import SqlSource
+from drivetrain.core.sources.databases import CdcSource, SqlSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.core.sources.lakes import DeltaSource, IcebergSource
 from drivetrain.core.sources.logs import LogsSource
@@ -17,7 +17,8 @@ from drivetrain.core.sources.things import MqttSource
 from drivetrain.core.sources.web import RestSource
 
 SourceSpec = Annotated[
-    CrmSource
+    CdcSource
+    | CrmSource
     | DeltaSource
     | FilesSource
     | IcebergSource

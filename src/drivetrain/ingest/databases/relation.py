@@ -74,7 +74,7 @@ class Relation:
     def rows(self, clauses: Sequence[Statement], order: Sequence[str], *, casting: bool) -> Statement:
         """SELECT of the chosen columns, the cursor and whether the row was deleted."""
         spec = self.spec
-        shape = _cast if casting else _bare
+        shape = portable if casting else _bare
         items = [f"{shape(self.column(field.name), field.kind)} AS {self.names[field.name]}" for field in self.fields]
         if spec.cursor:
             items.append(f"{shape(self.column(spec.cursor), self.kind(spec.cursor))} AS {MARK}")
@@ -206,7 +206,7 @@ def _bare(column: str, kind: Kind) -> str:
     return column
 
 
-def _cast(column: str, kind: Kind) -> str:
+def portable(column: str, kind: Kind) -> str:
     """The column in types that PostgreSQL's Arrow driver carries; what no other type has (NaN, infinity) is missing."""
     if kind in (Kind.DATE, Kind.TIMESTAMP):
         return f"CASE WHEN {column} >= '0001-01-01' AND {column} < '10000-01-01' THEN {column} END"
