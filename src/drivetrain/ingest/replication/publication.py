@@ -65,7 +65,7 @@ def published(session: psycopg.Connection, spec: CdcSource, *, make: bool) -> Pu
     """
     where = spec.table
     if session.info.server_version < _OLDEST:
-        raise refused("cdc_server", "logical replication is read from PostgreSQL 15 on", where, "upgrade it")
+        raise Refused("cdc_server", "logical replication is read from PostgreSQL 15 on", where=where, hint="upgrade it")
     path = ".".join(quoted(part) for part in spec.table.split("."))
     row = session.execute(_TABLE, (path,)).fetchone()
     if row is None:
@@ -74,7 +74,9 @@ def published(session: psycopg.Connection, spec: CdcSource, *, make: bool) -> Pu
     table, identity, key, level, system, end, size, name = row
     if level != "logical":
         hint = "ALTER SYSTEM SET wal_level = 'logical', and restart the server"
-        raise refused("cdc_server", f"the server's log holds no changes: its wal_level is {level}", where, hint)
+        raise Refused(
+            "cdc_server", f"the server's log holds no changes: its wal_level is {level}", where=where, hint=hint
+        )
     _check_identity(spec, name, identity, tuple(key))
     since, everything, columns, rows = _publication(session, spec, table, name, make=make)
     _check_publication(spec, everything, columns)
@@ -87,11 +89,11 @@ def _check_identity(spec: CdcSource, name: str, identity: str, columns: tuple[st
     if identity == "f" or set(key) == set(columns):
         return
     has = f"its changes name a row by {', '.join(columns)}" if columns else "it has no primary key"
-    raise refused(
+    raise Refused(
         "cdc_identity",
         f"{has}; the contract's key is {', '.join(key)}",
-        spec.table,
-        f"set `key` to the primary key; or ALTER TABLE {name} REPLICA IDENTITY FULL (or USING INDEX ...)",
+        where=spec.table,
+        hint=f"set `key` to the primary key; or ALTER TABLE {name} REPLICA IDENTITY FULL (or USING INDEX ...)",
     )
 
 
@@ -111,8 +113,11 @@ def _publication(session: psycopg.Connection, spec: CdcSource, table: int, name:
         row = session.execute(_PUBLISHED, asked).fetchone()
     if row is not None and row[2] is None and (make or spec.publication is not None):
         said = f"the publication {spec.publication_name} does not hold the table"
-        raise refused(
-            "cdc_publication", said, spec.table, f"{add} (of a partitioned one: WITH publish_via_partition_root)"
+        raise Refused(
+            "cdc_publication",
+            said,
+            where=spec.table,
+            hint=f"{add} (of a partitioned one: WITH publish_via_partition_root)",
         )
     found = row if row is not None and row[2] is not None else session.execute(_WHOLE, asked).fetchone()
     assert found is not None
@@ -123,11 +128,13 @@ def _check_publication(spec: CdcSource, everything: bool, columns: list[str]) ->
     publication = spec.publication_name
     if not everything:
         hint = f"ALTER PUBLICATION {quoted(publication)} SET (publish = 'insert, update, delete, truncate')"
-        raise refused("cdc_publication", f"{publication} leaves kinds of changes out", spec.table, hint)
+        raise Refused("cdc_publication", f"{publication} leaves kinds of changes out", where=spec.table, hint=hint)
     lacking = [one for one in (*spec.columns, *spec.contract.key) if one not in columns]
     if lacking:
         said = f"{publication} does not publish {examples(lacking)}"
-        raise refused("cdc_publication", said, spec.table, "correct `columns`, or the publication's list of them")
+        raise Refused(
+            "cdc_publication", said, where=spec.table, hint="correct `columns`, or the publication's list of them"
+        )
 
 
 def _run_for_us(session: psycopg.Connection, spec: CdcSource, statement: str) -> None:
@@ -137,14 +144,9 @@ def _run_for_us(session: psycopg.Connection, spec: CdcSource, statement: str) ->
         return  # somebody was quicker
     except psycopg.errors.InsufficientPrivilege:
         said = "the table is not published, and this user may not change that"
-        raise refused("cdc_publication", said, spec.table, f"as its owner: {statement}") from None
+        raise Refused("cdc_publication", said, where=spec.table, hint=f"as its owner: {statement}") from None
 
 
 def quoted(name: str) -> str:
     """The name in SQL."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def refused(code: str, said: str, where: str, hint: str) -> Refused:
-    """Server, table or user are not made for it."""
-    return Refused(code, said, where=where, hint=hint)

@@ -16,7 +16,7 @@ import psycopg
 from drivetrain.connect.databases.database import Database
 from drivetrain.core.errors import Refused, Transient
 from drivetrain.core.sources.databases import CdcSource
-from drivetrain.ingest.replication.publication import quoted, refused
+from drivetrain.ingest.replication.publication import quoted
 
 _PEEK = (
     "pg_logical_slot_peek_binary_changes('{slot}', {until}, {most}, 'proto_version', '1', 'publication_names', {names})"
@@ -158,7 +158,7 @@ class Slots:
             raise _forbidden(where) from None
         except psycopg.errors.ConfigurationLimitExceeded as error:
             hint = "raise max_replication_slots and max_wal_senders, or drop slots that nobody reads any more"
-            raise refused("cdc_server", str(error).partition("\n")[0], where, hint) from None
+            raise Refused("cdc_server", str(error).partition("\n")[0], where=where, hint=hint) from None
         except psycopg.errors.LockNotAvailable:
             hint = "which: SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
             said = "transactions that began to write before us do not end"
@@ -179,12 +179,12 @@ class Slots:
 def gap(why: str, where: str) -> Refused:
     """The changes after the last load cannot be had."""
     hint = "set `gaps: snapshot` on the source and load: the table is read whole anew; then take it out again"
-    return refused("cdc_gap", f"changes since the last load are lost: {why}", where, hint)
+    return Refused("cdc_gap", f"changes since the last load are lost: {why}", where=where, hint=hint)
 
 
 def _forbidden(where: str) -> Refused:
     hint = "ALTER ROLE ... REPLICATION (or what your cloud has for it, such as GRANT rds_replication), and GRANT SELECT"
-    return refused("cdc_forbidden", "this user may not read the server's log", where, hint)
+    return Refused("cdc_forbidden", "this user may not read the server's log", where=where, hint=hint)
 
 
 def lsn(place: int) -> str:
