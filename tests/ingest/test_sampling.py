@@ -8,7 +8,7 @@ from drivetrain.core.credentials import NoSecrets
 from drivetrain.core.errors import NotFound, Refused
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.sources.files import FilesSource
-from drivetrain.ingest import sampling
+from drivetrain.ingest import reading
 from drivetrain.ingest.reading import Batch
 from drivetrain.ingest.sampling import ask, sample
 
@@ -87,7 +87,7 @@ def test_only_the_batches_that_are_needed_are_read(project, monkeypatch):
                 number += 1
                 yield Batch("stream", pa.table({"id": [str(number)]}), pa.array([number], pa.int64()))
 
-    monkeypatch.setattr(sampling, "open_reader", lambda spec, place: Endless())
+    monkeypatch.setattr(reading, "open_reader", lambda spec, place: Endless())
     assert len(taken(project, count=5).rows) == 5
 
 
