@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+from confluent_kafka import Producer
+from tests.servers.kafka import broker
+from tests.servers.postgres import Postgres, postgres
 
 QUERY = """SELECT i AS id, (hash(i) % 100000)::BIGINT AS customer,
  round((hash(i + 1) % 1000000) / 100.0, 2)::DOUBLE AS amount,
@@ -14,6 +19,12 @@ QUERY = """SELECT i AS id, (hash(i) % 100000)::BIGINT AS customer,
  (hash(i + 5) % 100)::BIGINT AS quantity, (hash(i + 6) % 2 = 0) AS paid,
  'product-' || (hash(i + 7) % 5000)::VARCHAR AS product, round((hash(i + 8) % 10000) / 10000.0, 4)::DOUBLE AS score
  FROM range({rows}) AS t(i)"""
+
+TABLE = TOPIC = "orders"
+_POSTGRES = {
+    "integer": "bigint", "number": "float8", "text": "text", "date": "date", "timestamp": "timestamp",
+    "boolean": "boolean",
+}  # fmt: skip
 
 CONTRACT = {
     "columns": {
@@ -47,6 +58,58 @@ def write_rows(folder: Path, suffix: str, rows: int) -> Path:
     path = folder / f"orders.{suffix}"
     with duckdb.connect() as sql:
         sql.execute("SET memory_limit = '2GB'")
-        form = "FORMAT parquet, ROW_GROUP_SIZE 122880" if suffix == "parquet" else "HEADER"
+        forms = {"parquet": "FORMAT parquet, ROW_GROUP_SIZE 122880", "csv": "HEADER", "ndjson": "FORMAT json"}
+        form = forms[suffix]
         sql.execute(f"COPY ({QUERY.format(rows=rows)}) TO '{path}' ({form})")
     return path
+
+
+@contextmanager
+def written(folder: Path, kind: str, rows: int) -> Iterator[str]:
+    """So many orders, while the block runs: the path of a file, the URL of a database, or the address of a broker."""
+    match kind:
+        case "postgres":
+            with postgres() as server:
+                database = server.database()
+                _fill(server, database, write_rows(folder, "csv", rows))
+                yield server.url(database)
+        case "kafka":
+            with broker() as running:
+                running.create(TOPIC)
+                _send(running.settings, write_rows(folder, "ndjson", rows))
+                yield running.address
+        case _:
+            yield str(write_rows(folder, kind, rows))
+
+
+def _fill(server: Postgres, database: str, file: Path) -> None:
+    columns = ", ".join(f"{name} {_POSTGRES[rule['type']]}" for name, rule in CONTRACT["columns"].items())
+    with server.connect(database) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {TABLE} ({columns})")
+        with cursor.copy(f"COPY {TABLE} FROM STDIN (FORMAT csv, HEADER)") as copy, file.open("rb") as source:
+            while part := source.read(1 << 20):
+                copy.write(part)
+        cursor.execute(f"ALTER TABLE {TABLE} ADD PRIMARY KEY (id)")
+        cursor.execute(f"VACUUM ANALYZE {TABLE}")
+    file.unlink()
+
+
+def _send(settings: dict[str, str | int], file: Path) -> None:
+    """The last message goes alone: this broker says where the last batch begins, not where it ends."""
+    producer = Producer({**settings, "linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
+    last = b""
+    with file.open("rb") as lines:
+        for line in lines:
+            if last:
+                while True:
+                    try:
+                        producer.produce(TOPIC, last)
+                        break
+                    except BufferError:
+                        producer.poll(0.1)
+                producer.poll(0)
+            last = line.rstrip()
+    assert producer.flush(60) == 0
+    producer.produce(TOPIC, last)
+    assert producer.flush(60) == 0
+    file.unlink()
