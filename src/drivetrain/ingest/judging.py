@@ -106,7 +106,8 @@ class Judge:
         relation = f"(SELECT *, struct_pack({', '.join(texts)}) AS {RAW} FROM screened)" if texts else "screened"
         self._sql.register("screened", seen)
         try:
-            found = self._sql.execute(f"SELECT {_POSITION} FROM {relation} WHERE {' OR '.join(conditions)}").fetchnumpy()
+            query = f"SELECT {_POSITION} FROM {relation} WHERE {' OR '.join(conditions)}"
+            found = self._sql.execute(query).fetchnumpy()  # a relation would be planned twice
         except duckdb.Error as error:
             raise self._culprit(relation, [(rule, rule.screen) for rule in self._rules if rule.screen], error) from None
         finally:
