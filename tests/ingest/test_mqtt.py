@@ -14,7 +14,7 @@ from tests.servers.mosquitto import mosquitto
 
 from drivetrain.access.secrets import KnownSecrets
 from drivetrain.connect.place import Place
-from drivetrain.core.connections import MqttTls
+from drivetrain.core.connections import ClientTls
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.errors import Forbidden, InvalidInput, Refused, Transient
 from drivetrain.core.sources.things import MqttSource
@@ -321,12 +321,12 @@ def test_tls(tmp_path, opened):
     )
     tls = {"ca_certs": str(files.ca), "certfile": str(files.certificate), "keyfile": str(files.key)}
     with mosquitto(tmp_path / "broker", *options, tls=tls) as broker:
-        ours = MqttTls(ca="tls/ca.pem", certificate="tls/certificate.pem", key="tls/key.pem")
+        ours = ClientTls(ca="tls/ca.pem", certificate="tls/certificate.pem", key="tls/key.pem")
         reader = opened(source(broker, tls=ours))
         reader.discover()
         broker.send(("a", {"id": 1}))
         assert ids(take(reader)[0]) == [1]
-        for bad in (MqttTls(), MqttTls(ca="tls/other.pem"), MqttTls(ca="nowhere.pem"), MqttTls(ca="tls/key.pem")):
+        for bad in (ClientTls(), ClientTls(ca="tls/other.pem"), ClientTls(ca="nowhere.pem"), ClientTls(ca="tls/key.pem")):
             with pytest.raises(InvalidInput) as caught:
                 opened(source(broker, tls=bad)).discover()
             assert caught.value.code == "mqtt_setting"
@@ -349,7 +349,7 @@ def test_a_filter_that_is_none(topic):
 @pytest.mark.parametrize(
     ("broker", "tls", "address"),
     [
-        ("here", None, ("here", 1883)), ("here", MqttTls(), ("here", 8883)), ("here:99", MqttTls(), ("here", 99)),
+        ("here", None, ("here", 1883)), ("here", ClientTls(), ("here", 8883)), ("here:99", ClientTls(), ("here", 99)),
         ("[::1]", None, ("::1", 1883)), ("[::1]:99", None, ("::1", 99)),
     ],
 )  # fmt: skip

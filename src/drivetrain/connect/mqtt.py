@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from drivetrain.connect.place import Place
+from drivetrain.connect.tls import client_context
 from drivetrain.core.connections import MqttBroker
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, MissingExtra, Refused, Transient
 
@@ -143,19 +144,6 @@ def _client(broker: MqttBroker, place: Place, client_id: str, *, is_kept: bool) 
     if broker.user is not None:
         client.username_pw_set(broker.user, place.secrets.get(broker.password) if broker.password else None)
     if broker.tls is not None:
-        client.tls_set_context(_tls(broker, place))
+        context = client_context(broker.tls, place.home, "mqtt_setting", f"mqtt {broker.broker}")
+        client.tls_set_context(context)
     return client
-
-
-def _tls(broker: MqttBroker, place: Place) -> ssl.SSLContext:
-    tls = broker.tls
-    assert tls is not None
-    try:
-        context = ssl.create_default_context(cafile=str(place.home / tls.ca) if tls.ca else None)
-        if tls.certificate is not None and tls.key is not None:
-            context.load_cert_chain(place.home / tls.certificate, place.home / tls.key, password=lambda: "")
-    except (OSError, ValueError) as error:
-        hint = "correct `ca`, `certificate` and `key` below `tls`: PEM files, the key without a pass phrase"
-        what = f"a file of `tls` cannot be used: {error}"
-        raise InvalidInput("mqtt_setting", what, where=f"mqtt {broker.broker}", hint=hint) from None
-    return context

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.spec import Spec
 
+BrokerAddress = Annotated[str, Field(pattern=r"^([^@/:\s]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$")]
+"""host or host:port."""
 CrmSystem = Literal["dynamics", "hubspot", "jira", "salesforce", "servicenow", "zendesk"]
 
 
@@ -87,7 +89,7 @@ class KafkaBrokers(Spec):
     tls: Tls | None = None
 
 
-class MqttTls(Spec):
+class ClientTls(Spec):
     """An encrypted connection. The broker's certificate is always checked."""
 
     ca: str | None = Field(None, description="PEM file with the authorities to trust; by default the system's.")
@@ -104,13 +106,11 @@ class MqttTls(Spec):
 class MqttBroker(Spec):
     """An MQTT broker."""
 
-    broker: Annotated[str, Field(pattern=r"^([^@/:\s]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$")] = Field(
-        description="host or host:port; by default port 1883, or 8883 with `tls`."
-    )
+    broker: BrokerAddress = Field(description="host or host:port; by default port 1883, or 8883 with `tls`.")
     protocol: Literal[5, "3.1.1"] = Field(5, description="Version of MQTT.")
     user: str | None = None
     password: SecretRef | None = None
-    tls: MqttTls | None = None
+    tls: ClientTls | None = None
 
     @model_validator(mode="after")
     def _whose_password(self) -> Self:
@@ -121,7 +121,37 @@ class MqttBroker(Spec):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port."""
-        host, colon, port = self.broker.rpartition(":") if not self.broker.endswith("]") else (self.broker, "", "")
-        if not colon:
-            host, port = self.broker, "8883" if self.tls else "1883"
-        return host.strip("[]"), int(port)
+        return _host_and_port(self.broker, 8883 if self.tls else 1883)
+
+
+class NatsServers(Spec):
+    """Servers of a NATS cluster."""
+
+    servers: Annotated[tuple[BrokerAddress, ...], Field(min_length=1)] = Field(
+        description="host or host:port of some servers of the cluster; by default port 4222."
+    )
+    user: str | None = None
+    password: SecretRef | None = None
+    token: SecretRef | None = Field(None, description="Instead of user and password.")
+    tls: ClientTls | None = None
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("`user` and `password` go together")
+        if self.token is not None and self.user is not None:
+            raise ValueError("a login is `user` and `password`, or `token`")
+        return self
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Hosts and ports."""
+        return tuple(_host_and_port(server, 4222) for server in self.servers)
+
+
+def _host_and_port(address: str, default: int) -> tuple[str, int]:
+    """IPv6 addresses without their brackets."""
+    host, colon, port = address.rpartition(":") if not address.endswith("]") else (address, "", "")
+    if not colon:
+        host, port = address, str(default)
+    return host.strip("[]"), int(port)

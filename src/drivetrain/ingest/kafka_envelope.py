@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from drivetrain.core.schema import ColumnType
+from drivetrain.ingest.messages import readable
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -25,16 +25,6 @@ def metadata_columns(messages: Sequence[Message]) -> dict[str, pa.StringArray]:
     """The columns of ``METADATA``, as text [messages]."""
     rows = list(map(_row, messages))
     return {name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(METADATA)}
-
-
-def readable(content: bytes | str) -> str:
-    """Bytes as text, in base64 where they are none."""
-    if isinstance(content, str):
-        return content
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(content).decode()
 
 
 def _row(message: Message) -> tuple[str | None, ...]:

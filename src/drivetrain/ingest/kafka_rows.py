@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from drivetrain.connect.place import Place
-from drivetrain.connect.schema_registry import Registry
-from drivetrain.core.schema import Column, ColumnType, Schema
 from drivetrain.core.sources.streams import KafkaSource
-from drivetrain.ingest.alike_messages import AlikeMessages
-from drivetrain.ingest.avro_messages import AvroDecoder
+from drivetrain.ingest.contents import Contents, Taken
 from drivetrain.ingest.flat_columns import Record, columns_of, names_of
-from drivetrain.ingest.kafka_envelope import METADATA, metadata_columns, readable
-from drivetrain.ingest.messages import Decoder, JsonDecoder, TextDecoder, UndecodableError
-from drivetrain.ingest.protobuf_messages import ProtobufDecoder
+from drivetrain.ingest.kafka_envelope import METADATA, metadata_columns
+from drivetrain.ingest.messages import JsonDecoder, UndecodableError, readable
 from drivetrain.ingest.reading import Batch, BrokenRow
 from drivetrain.store.files.batches import Change
 
@@ -25,51 +20,28 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
 
-@dataclass
-class _Taken:
-    """The messages of a block that could be taken apart; those without a value name a key that goes."""
-
-    kept: list[Message] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
-    gone: list[Message] = field(default_factory=list)
-    keys: list[Record] = field(default_factory=list)
-    broken: list[BrokenRow] = field(default_factory=list)
-
-    def bad(self, message: Message, reason: object) -> None:
-        """This one could not."""
-        self.broken.append(BrokenRow(_number(message), _shown(message), f"offset {message.offset()}: {reason}"))
-
-
 class MessageRows:
     """Takes the messages of one source apart. The number of a row is the offset of its message, plus one."""
 
     def __init__(self, spec: KafkaSource, place: Place) -> None:
         self._spec, self._key = spec, spec.contract.key
-        self._decoder = decoder_of(spec, place)
-        self._types: dict[str, ColumnType] = dict(METADATA) if spec.metadata else {}
-        self._names: dict[str, str] = {}
-        texts = (name for name, rule in spec.contract.columns.items() if rule.type is ColumnType.TEXT)
-        self._alike = AlikeMessages(spec.depth, frozenset(texts)) if spec.format == "json" else None
+        self._contents = Contents(spec, place, METADATA if spec.metadata else {})
 
     def batches(self, portion: str, messages: Sequence[Message], done: int) -> Iterator[Batch]:
         """The batches of a block of messages; several where a key goes and comes back, so that the last change counts.
 
         Raises what a schema registry raises.
         """
-        contents = [message.value() for message in messages]
-        if (rows := self._alike_rows(messages, contents)) is not None:
-            taken = _Taken(list(messages))
-        else:
-            taken = self._taken(messages, contents)
-            rows = self._table(taken)
-        gone = self._table_of_keys(taken.keys)
-        numbers, gone_numbers = list(map(_number, taken.kept)), list(map(_number, taken.gone))
-        change, broken = Change.PUT if self._spec.upserts else Change.ADD, tuple(taken.broken)
+        taken = self._contents.take(messages, [message.value() for message in messages])
+        gone_messages, keys = self._keys(taken)
+        around = metadata_columns(taken.kept) if self._spec.metadata else {}
+        rows, gone = pa.table({**taken.columns, **around}), self._table_of_keys(keys)
+        numbers, gone_numbers = list(map(_number, taken.kept)), list(map(_number, gone_messages))
+        change, broken = Change.PUT if self._spec.upserts else Change.ADD, _broken(taken)
         for first, last, first_gone, last_gone in self._segments(rows, numbers, gone, gone_numbers):
             if first < last or broken:
-                typed = [Column(name, self._types[name]) for name in rows.column_names if name in self._types]
+                declared = self._contents.declared(rows.column_names)
                 chosen, at = rows.slice(first, last - first), pa.array(numbers[first:last], pa.int64())
-                declared = Schema(tuple(typed))  # JSON declares no type, whoever took it apart
                 yield Batch(portion, chosen, at, broken, declared, optional_fields=True, done=done, change=change)
                 broken = ()
             if first_gone < last_gone:
@@ -93,64 +65,16 @@ class MessageRows:
                 keys_gone.clear()
         yield first, len(numbers), first_gone, len(gone_numbers)
 
-    def _alike_rows(self, messages: Sequence[Message], contents: Sequence[bytes | None]) -> pa.Table | None:
-        """The rows of messages that are shaped like those before; None where they are not."""
-        columns = self._alike.columns(contents) if self._alike is not None else None
-        if columns is None or any(map(self._complaint, columns)):
-            return None
-        return pa.table({**columns, **self._around(messages)})
-
-    def _taken(self, messages: Sequence[Message], contents: Sequence[bytes | None]) -> _Taken:
-        if isinstance(self._decoder, JsonDecoder) and (records := self._decoder.decode_all(contents)) is not None:
-            if self._alike is not None:
-                self._alike.learn(records)
-            return _Taken(list(messages), list(records))
-        taken = _Taken()
-        for message, content in zip(messages, contents, strict=True):
+    def _keys(self, taken: Taken[Message]) -> tuple[list[Message], list[Record]]:
+        """The messages without a value that name a key which goes, and those keys; others are bad."""
+        gone, keys = [], []
+        for message in taken.empty:
             try:
-                if content is None:
-                    taken.keys.append(self._gone(message))
-                    taken.gone.append(message)
-                else:
-                    taken.records.append(self._record(content))
-                    taken.kept.append(message)
+                keys.append(self._gone(message))
+                gone.append(message)
             except UndecodableError as error:
-                taken.bad(message, error)
-        return taken
-
-    def _record(self, content: bytes) -> Record:
-        decoded = self._decoder.decode(content)
-        self._types |= decoded.types
-        if not decoded.fields:
-            raise UndecodableError("the message has no fields")
-        return decoded.fields
-
-    def _table(self, taken: _Taken) -> pa.Table:
-        """The rows. A message with a column that cannot be is moved to the broken ones: it must not stop the others."""
-        columns = columns_of(taken.records, self._spec.depth)
-        if any(self._complaint(name) for name in columns):
-            whole = list(zip(taken.kept, taken.records, strict=True))
-            taken.kept, taken.records = [], []
-            for message, record in whole:
-                complaints = list(filter(None, map(self._complaint, names_of(record, self._spec.depth))))
-                if complaints:
-                    taken.bad(message, complaints[0])
-                else:
-                    taken.kept.append(message)
-                    taken.records.append(record)
-            taken.broken.sort(key=lambda row: row.number)
-            columns = columns_of(taken.records, self._spec.depth)
-        return pa.table({**columns, **self._around(taken.kept)})
-
-    def _around(self, messages: Sequence[Message]) -> dict[str, pa.StringArray]:
-        return metadata_columns(messages) if self._spec.metadata else {}
-
-    def _complaint(self, name: str) -> str:
-        """Why this is no name of a column. SQL sees no upper and lower case: the spelling that came first is it."""
-        if not name or name.lower().startswith("drivetrain_"):
-            return f"a column cannot be called {name!r}"
-        known = self._names.setdefault(name.lower(), name)
-        return "" if known == name else f"the column {name!r} is called {known!r} in other messages"
+                taken.bad.append((message, str(error)))
+        return gone, keys
 
     def _gone(self, message: Message) -> Record:
         """The key of a message without a value: the fields of a record, or the text of a key of one column."""
@@ -164,7 +88,7 @@ class MessageRows:
 
     def _fields_of(self, key: bytes) -> Record:
         """A key as the messages are written, or as JSON; else its text is the only column."""
-        for decode in (self._decoder.decode, JsonDecoder().decode):
+        for decode in (self._contents.decoder.decode, JsonDecoder().decode):
             try:
                 return decode(key).fields
             except UndecodableError:
@@ -185,22 +109,7 @@ def _number(message: Message) -> int:
     return (message.offset() or 0) + 1
 
 
-def decoder_of(spec: KafkaSource, place: Place) -> Decoder:
-    """The decoder of the source's format. Raises MissingExtra."""
-    if spec.schema_registry is not None:
-        source: Registry | None = Registry(spec.schema_registry, place.secrets, spec.timeout_seconds)
-    else:
-        source = None
-    match spec.format:
-        case "json":
-            return JsonDecoder()
-        case "text":
-            return TextDecoder()
-        case "avro":
-            return AvroDecoder(source or place.home / (spec.schema_file or ""), spec.depth)
-        case "protobuf":
-            return ProtobufDecoder(source or place.home / (spec.schema_file or ""), spec.message or "", spec.depth)
-
-
-def _shown(message: Message) -> str:
-    return readable(message.value() or message.key() or b"")
+def _broken(taken: Taken[Message]) -> tuple[BrokenRow, ...]:
+    bad = ((_number(one), readable(one.value() or one.key() or b""), one.offset(), why) for one, why in taken.bad)
+    rows = [BrokenRow(number, text, f"offset {offset}: {why}") for number, text, offset, why in bad]
+    return tuple(sorted(rows, key=lambda row: row.number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -67,6 +68,16 @@ class TextDecoder:
             return Decoded({"value": content.decode()}, NO_TYPES)
         except UnicodeDecodeError as error:
             raise UndecodableError(f"the message is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def readable(content: bytes | str) -> str:
+    """Bytes as text, in base64 where they are none."""
+    if isinstance(content, str):
+        return content
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(content).decode()
 
 
 def split_schema_id(content: bytes) -> tuple[int, bytes]:

@@ -12,6 +12,7 @@ from drivetrain.core.sources.databases import CdcSource, SqlSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.core.sources.lakes import DeltaSource, IcebergSource
 from drivetrain.core.sources.logs import LogsSource
+from drivetrain.core.sources.queues import NatsSource
 from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.core.sources.things import MqttSource
 from drivetrain.core.sources.web import RestSource
@@ -25,6 +26,7 @@ SourceSpec = Annotated[
     | KafkaSource
     | LogsSource
     | MqttSource
+    | NatsSource
     | PythonSource
     | RestSource
     | SqlSource
