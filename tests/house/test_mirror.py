@@ -62,7 +62,13 @@ THROUGH = {
         "ingest/iceberg/files", "ingest/iceberg/rest_catalog", "ingest/iceberg/sql_catalog",
     ),
     "ingest/iceberg/test_reader.py": ("ingest/iceberg/table",),
-    "ingest/test_mqtt.py": ("connect/mqtt", "core/sources/things", "ingest/mqtt_connection", "ingest/mqtt_inbox"),
+    "ingest/test_nats.py": (
+        "connect/nats", "core/sources/queues", "ingest/contents", "ingest/letters", "ingest/nats_api",
+        "ingest/nats_stream",
+    ),
+    "ingest/test_mqtt.py": (
+        "connect/mqtt", "connect/tls", "core/sources/things", "ingest/mqtt_connection", "ingest/mqtt_inbox",
+    ),
     "ingest/afar/test_listing.py": ("ingest/afar/open", "connect/afar/store"),
     "ingest/test_crm.py": ("core/sources/crm",),
     "ingest/test_rest.py": ("core/sources/web",),

@@ -326,9 +326,9 @@ def test_tls(tmp_path, opened):
         reader.discover()
         broker.send(("a", {"id": 1}))
         assert ids(take(reader)[0]) == [1]
-        for bad in (ClientTls(), ClientTls(ca="tls/other.pem"), ClientTls(ca="nowhere.pem"), ClientTls(ca="tls/key.pem")):
+        for file in (None, "tls/other.pem", "nowhere.pem", "tls/key.pem"):
             with pytest.raises(InvalidInput) as caught:
-                opened(source(broker, tls=bad)).discover()
+                opened(source(broker, tls=ClientTls(ca=file))).discover()
             assert caught.value.code == "mqtt_setting"
             assert "tls" in caught.value.hint
 

@@ -12,9 +12,9 @@ from tests.servers.schema_registry import schema_registry
 
 from drivetrain.access.secrets import KnownSecrets
 from drivetrain.connect.place import Place
+from drivetrain.core.connections import ClientTls
 from drivetrain.core.credentials import SecretRef
 from drivetrain.core.errors import Forbidden, InvalidInput, NotFound, Refused, Transient
-from drivetrain.core.connections import ClientTls
 from drivetrain.core.sources.queues import NatsSource
 from drivetrain.ingest.nats_api import is_meant
 from drivetrain.ingest.reading import Batch, Position, open_reader

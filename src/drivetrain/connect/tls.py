@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from drivetrain.core.errors import InvalidInput
 from drivetrain.core.connections import ClientTls
+from drivetrain.core.errors import InvalidInput
 
 
 def client_context(tls: ClientTls, home: Path, code: str, where: str) -> ssl.SSLContext:

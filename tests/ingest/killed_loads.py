@@ -1,0 +1,83 @@
+"""Loads of one source in processes of their own, each of which may be killed at a moment that is named."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+SCRIPT = """
+import importlib, json, os, signal, sys
+from pathlib import Path
+from pydantic import TypeAdapter
+from drivetrain.core.errors import InvalidInput
+from drivetrain.core.sources import SourceSpec
+from drivetrain.ingest import ingest
+from drivetrain.store.catalog import Catalog
+
+home, said, moments = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+spec = TypeAdapter(SourceSpec).validate_json(said)
+moments["before the table"] = ["drivetrain.ingest.ingest", "_commit"]
+places = {name: (importlib.import_module(module), attribute) for name, (module, attribute) in moments.items()}
+
+def dies(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def load(moment):
+    if moment:
+        owner, attribute = places[moment]
+        *way, last = attribute.split(".")
+        for step in way:
+            owner = getattr(owner, step)
+        setattr(owner, last, dies)
+    with Catalog(home) as catalog:
+        try:
+            return ingest.ingest(spec, "things", catalog).rows
+        except InvalidInput as error:
+            assert error.code == "no_rows", error
+            return 0
+
+for line in sys.stdin:  # a child for each load: what is imported is there already
+    child = os.fork()
+    if not child:
+        print(load(line.strip()), flush=True)
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Loads:
+    """Loads one after the other. A moment is the name of a function, which kills the process that calls it."""
+
+    def __init__(self, home, spec, **moments):
+        """``moments``: module and dotted name of the function, by what the moment is called (words with _)."""
+        places = {name.replace("_", " "): place for name, place in moments.items()}
+        command = [sys.executable, "-c", SCRIPT, str(home), spec.model_dump_json(), json.dumps(places)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    def start(self, moment=""):
+        """The id of the process that loads."""
+        self._process.stdin.write(f"{moment}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def finish(self):
+        """The rows of the table; None when the load was killed."""
+        said = int(self._process.stdout.readline())
+        if said == -signal.SIGKILL:
+            return None
+        assert self._process.stdout.readline() == "0\n"
+        return said
+
+    def run(self, moment=""):
+        self.start(moment)
+        return self.finish()
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
