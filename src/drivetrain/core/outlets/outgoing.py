@@ -1,0 +1,26 @@
+"""What all outlets have in common: which predictions leave, and as what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from drivetrain.core.spec import Spec
+
+
+class Outgoing(Spec):
+    """Predictions of the project's service that leave for another system."""
+
+    kind: str
+    where: str | None = Field(
+        None, description="A SQL condition over a prediction: only those leave, such as `decision AND score > 0.9`."
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="Name over there: SQL expression over a prediction; by default `prediction_id`, the entity, `score`, "
+        "`decision`, `release` and `at`.",
+    )
+    deadline_seconds: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="How long a system that is down is tried before the command ends; it goes on from there."
+    )
