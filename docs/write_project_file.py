@@ -27,7 +27,7 @@ prints the JSON schema for your editor. A file that works: `drivetrain init my-r
 
 Paths are relative to the project file. What YAML cannot say is Python: a learner or a gate of your own is
 `file.py:function`, and every section can be made in Python as the class of that name in `drivetrain.core.project`,
-`core.sources`, `core.contract` or `core.service`.
+`core.sources`, `core.outlets`, `core.contract` or `core.service`.
 
 <!-- Written by docs/write_project_file.py from the classes in drivetrain/core. Change those, then run it. -->
 """

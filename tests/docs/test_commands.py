@@ -23,9 +23,10 @@ WALKS = {
     "ai-engineer": ["docs/ai-engineer.md", "docs/operating.md", "docs/ways-in.md"],
     "rolling-out": ["docs/rolling-out.md"],
     "sources": ["docs/sources/README.md", "docs/sources/contracts.md"],
+    "outlets": ["docs/outlets/README.md"],
 }
 BEGUN = ["drivetrain init my-risk --pack risk", "cd my-risk", "drivetrain run"]
-READY = ("ai-engineer", "rolling-out")
+READY = ("ai-engineer", "rolling-out", "outlets")
 """These begin with a project that was run: README.md promises that it can be; here one is made, and copied for each."""
 RUN = [page for walk in WALKS.values() for page in walk]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])

@@ -16,6 +16,7 @@ LAZY_PARTS = {
     "drivetrain.ingest.iceberg.table": "it stands on the extra iceberg",
     "drivetrain.ingest.iceberg.sql_catalog": "it stands on the extra sql",
     "drivetrain.ingest.replication.reader": "it stands on the extra sql",
+    "drivetrain.deliver.sql_table": "it stands on the extra sql",
     "drivetrain.serve.grpc_server": "it stands on the extra grpc",
     "drivetrain.serve.arrow_rows": "Arrow takes longer to load than the whole server, and most callers send JSON",
 }

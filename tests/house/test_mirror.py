@@ -13,14 +13,15 @@ THROUGH = {
     "client/test_client.py": ("client/answers", "client/refusals", "client/replies"),
     "client/test_wire.py": ("client/address",),
     "core/test_parse.py": (
-        "core/connections", "core/contract", "core/project", "core/service", "core/sources/files",
+        "core/connections", "core/contract", "core/database", "core/project", "core/service", "core/sources/files",
         "core/sources/written", "core/spec",
     ),
     "access/test_secrets.py": ("core/credentials",),
     "engine/test_packs.py": ("cli/packs", "core/pack"),
     "cli/test_sources.py": ("engine/sources",),
+    "cli/test_outlets.py": ("engine/outlets",),
     "core/test_transitions.py": ("core/rollout",),
-    "engine/test_project.py": ("engine/identity",),
+    "engine/test_project.py": ("engine/identity", "engine/project_file"),
     "store/test_catalog.py": ("core/artifacts", "core/lineage", "core/roles"),
     "engine/test_run.py": ("core/events", "engine/stages"),
     "ingest/test_expectation.py": ("core/loads",),
@@ -33,6 +34,10 @@ THROUGH = {
     "store/test_code_models.py": ("store/code_child", "testing/code_models"),
     "deliver/test_score.py": (
         "deliver/inputs", "deliver/job", "deliver/lanes", "deliver/options", "deliver/parts", "deliver/step",
+    ),
+    "deliver/test_deliver.py": ("core/outlets/outgoing", "deliver/leaving", "deliver/outbox", "deliver/outlet"),
+    "deliver/test_sql.py": (
+        "core/outlets/databases", "deliver/sql_columns", "deliver/sql_table", "testing/outlets",
     ),
     "deploy/test_deploy.py": ("deploy/targets",),
     "deploy/test_rollout.py": ("deploy/local_way_back",),
@@ -85,7 +90,9 @@ THROUGH = {
     "ingest/databases/test_columns.py": (
         "ingest/databases/fetching", "ingest/databases/relation", "connect/databases/statements",
     ),
-    "ingest/databases/test_faults.py": ("connect/databases/database", "connect/databases/faults"),
+    "ingest/databases/test_faults.py": (
+        "connect/databases/database", "connect/databases/faults", "connect/databases/server",
+    ),
     "ingest/databases/test_marks.py": ("ingest/databases/planning",),
     "ingest/databases/test_reader.py": ("ingest/sql", "ingest/databases/content"),
     "ingest/replication/test_reader.py": ("ingest/cdc", "ingest/replication/note"),

@@ -18,6 +18,7 @@ from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.packing import pack
 from drivetrain.store.catalog import Catalog
+from drivetrain.store.compaction import compact
 from drivetrain.store.journal import UNKNOWN_TEXT, roll, unpack
 from drivetrain.store.segments import LabelLog, LabelRecord, PredictionLog, waiting_bytes
 from drivetrain.store.tables import Table
@@ -76,6 +77,7 @@ def test_predictions_arrive_typed(catalog: Catalog) -> None:
     assert roll(catalog, "risk") == 3
     first, missing, unknown = predictions(catalog).to_pylist()
     assert first == {
+        "number": 1,
         "prediction_id": "p000000",
         "at": datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
         "release": str(RELEASE),
@@ -91,6 +93,22 @@ def test_predictions_arrive_typed(catalog: Catalog) -> None:
     nulls = {"income": None, "member": None, "city": None, "born": None, "seen": None}
     assert missing["inputs"] == {"age": 41, **nulls}
     assert unknown["inputs"]["city"] == UNKNOWN_TEXT
+
+
+def test_predictions_are_numbered_in_the_order_in_which_they_come(catalog: Catalog) -> None:
+    """Also over merged files, and over an input whose type a release changed."""
+    table = Table(catalog.table_path("predictions", "risk"))
+    for first, row in ((0, ROW), (3, ROW), (6, [41.5, *ROW[1:]])):
+        other = Signature((InputField("age", ColumnType.NUMBER, False), *ALL.inputs[1:]), "id", "bad")
+        log = PredictionLog(catalog.journal_path("risk"), RELEASE, other if row is not ROW else ALL)
+        write(log, first, 3, row)
+        log.close()
+        roll(catalog, "risk")
+        compact([table])
+    rows = table.read().sort_by("number")
+    assert rows.column("number").to_pylist() == list(range(1, 10))
+    assert rows.column("prediction_id").to_pylist() == names(9)
+    assert table.state().commit.rows == 9
 
 
 def test_labels_arrive(catalog: Catalog) -> None:

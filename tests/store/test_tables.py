@@ -87,3 +87,24 @@ def test_no_thread_that_reads_is_in_python_when_the_process_ends(table):
     files = table.dataset().filesystem
     assert isinstance(files, pa_fs.SubTreeFileSystem)
     assert isinstance(files.base_fs, pa_fs.LocalFileSystem)
+
+
+def test_put_replaces_rows_by_key_in_one_commit(table):
+    rows = pa.table({"id": [1, 2, 3], "word": ["one", "two", "three"]})
+    table.append(rows, Commit("{}", "d1", 3))
+    better = pa.table({"id": [2, 4], "word": ["TWO", "four"]})
+    assert table.put(better, "id", Commit('{"put":1}', "d2", 4)) == 1
+    assert table.read().sort_by("id").column("word").to_pylist() == ["one", "TWO", "three", "four"]
+    assert table.state().commit == Commit('{"put":1}', "d2", 4)
+    assert table.read(0).num_rows == 3
+
+
+def test_a_table_keeps_its_identity_until_it_is_made_anew(table):
+    table.append(ROWS, Commit("{}", "d1", 2))
+    first = table.identity()
+    table.overwrite(pa.table({"id": ["a"]}), Commit("{}", "d2", 1))
+    table.compact()
+    assert table.identity() == Table(table.path).identity() == first
+    shutil.rmtree(table.path)
+    table.append(ROWS, Commit("{}", "d3", 2))
+    assert table.identity() != first

@@ -1,4 +1,4 @@
-"""``ingest --follow``: a line for each load that brought rows, until Ctrl+C or SIGTERM."""
+"""What goes on until Ctrl+C or SIGTERM: ``ingest --follow``, a line for each load that brought rows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ if TYPE_CHECKING:
     from drivetrain.engine.follow import Load
 
 
-def follow_source(door: Door, source: str, every: float, *, accept_schema: bool) -> None:
-    """Follow the source, and end well after the load under way; a second signal ends at once."""
+def until_stopped() -> Event:
+    """An event that Ctrl+C and SIGTERM set from now on; a second signal ends the process at once."""
     stopped = Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopped.set()
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return stopped
+
+
+def follow_source(door: Door, source: str, every: float, *, accept_schema: bool) -> None:
+    """Follow the source, and end well after the load under way."""
 
     def tell(load: Load) -> None:
         if door.json:
@@ -35,9 +43,7 @@ def follow_source(door: Door, source: str, every: float, *, accept_schema: bool)
         for alarm in () if door.json else load.alarms:
             out.print(f"[yellow]![/] {source}: {escape(alarm.text)}")
 
-    project = door.open()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    project, stopped = door.open(), until_stopped()
     if not door.json:
         out.print(f"following {source}; Ctrl+C ends it after the load under way")
     project.follow(source, every=every, accept_schema=accept_schema, stopped=stopped, tell=tell)

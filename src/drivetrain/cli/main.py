@@ -32,11 +32,13 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "deployments": ("rollout:deployments", "What served, from when on, who decided it, and why."),
         "serve": ("service:serve", "Run the prediction server."),
         "score": ("score:score", "Score files or tables, offline; goes on after a kill."),
+        "deliver": ("outlets:deliver", "Send predictions on: tables, files, queues, tickets."),
         "monitor": ("service:monitor", "Drift and performance of the live service."),
     },
     "Look": {
         "sources": ("sources:sources", "List, check, test, sample and profile the sources."),
         "contracts": ("contracts:contracts", "Changed sources that wait for a second person."),
+        "outlets": ("outlets:outlets", "List and test the outlets; dead letters."),
         "ls": ("look:ls", "List artefacts."),
         "show": ("look:show", "Show one artefact."),
         "trace": ("look:trace", "From a prediction (or an artefact) back to its data."),

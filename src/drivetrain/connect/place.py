@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drivetrain.core.credentials import NoSecrets, Secrets
+from drivetrain.store.catalog import Catalog
 
 
 @dataclass(frozen=True)
@@ -15,3 +16,8 @@ class Place:
     home: Path
     cache: Path
     secrets: Secrets = field(default_factory=NoSecrets)
+
+
+def place_of(catalog: Catalog, secrets: Secrets) -> Place:
+    """Where the readers and the outlets of a project work."""
+    return Place(catalog.home, catalog.state / "cache", secrets)

@@ -53,11 +53,11 @@ class StageSkipped:
 
 @dataclass(frozen=True)
 class StageFinished:
-    """A stage made an artefact; ``found`` is the line a person wants to read about it."""
+    """A stage made an artefact, or nothing that has a ref; ``found`` is the line a person wants to read about it."""
 
     stage: str
     name: str
-    ref: Ref
+    ref: Ref | None
     found: str
     seconds: float
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from drivetrain.core.outlets import OutletSpec
 from drivetrain.core.service import ServiceSpec
 from drivetrain.core.sources import SourceSpec
 from drivetrain.core.spec import Name, Share, Spec
@@ -306,6 +307,7 @@ class ProjectSpec(Spec):
     model: ModelSpec = ModelSpec()
     gates: GatesSpec = GatesSpec()
     service: ServiceSpec = ServiceSpec()
+    outlets: dict[Name, OutletSpec] = Field(default_factory=dict)
     monitor: MonitorSpec = MonitorSpec()
 
     @property

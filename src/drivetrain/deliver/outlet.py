@@ -18,13 +18,16 @@ from drivetrain.core.outlets import OutletSpec
 
 @dataclass(frozen=True)
 class Parcel:
-    """Rows that leave together, a thousand at most, and the key of each.
+    """Rows that leave together, a thousand at most (``parcel_rows`` of the spec), and the key of each.
 
     A key is one row's for ever: a row that is sent again, because nobody knows whether it arrived, has the same one.
+    ``numbers`` counts all predictions of the service; they grow, and have gaps where rows did not leave. Columns are
+    int64, float64, decimal, bool, string, date32, timestamp[us, UTC]; structs and lists where somebody asks for them.
     """
 
     rows: pa.Table
     keys: tuple[str, ...]
+    numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

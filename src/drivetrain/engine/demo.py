@@ -17,7 +17,7 @@ from drivetrain.client import Client, Prediction
 from drivetrain.core.artifacts import Deployment, DriftReport, Features, Model, Release, Report
 from drivetrain.core.errors import NotFound, Refused
 from drivetrain.core.events import Progress, StageFinished, StageProgressed, StageSkipped, StageStarted, Subscriber
-from drivetrain.core.refs import Kind, Ref
+from drivetrain.core.refs import Ref
 from drivetrain.core.settings import Settings
 from drivetrain.engine.create import create_project
 from drivetrain.engine.project import FILE, Project
@@ -61,7 +61,7 @@ def live_demo(folder: Path, settings: Settings, subscribers: Sequence[Subscriber
     """
     project = _project(folder, settings)
     project.run(subscribers=subscribers)
-    tell = _Teller(subscribers, project.spec.service_name)
+    tell = _Teller(subscribers)
     release = _approved(project, tell)
     _deployed(project, release, tell)
     key = _new_key(project)
@@ -97,9 +97,8 @@ def _watch(project: Project, server: Server, client: Client, key: str, release: 
 class _Teller:
     """Tells the subscribers of the steps that are not stages."""
 
-    def __init__(self, subscribers: Sequence[Subscriber], service: str) -> None:
+    def __init__(self, subscribers: Sequence[Subscriber]) -> None:
         self._subscribers = subscribers
-        self.service = service
 
     def step(self, stage: str, name: str, make: Callable[[Progress], T], found: Callable[[T], str] | None = None) -> T:
         """Run one step, with its progress."""
@@ -110,9 +109,8 @@ class _Teller:
         self._tell(StageStarted(stage, name, ""))
         started = time.perf_counter()
         made = make(progress)
-        ref = getattr(made, "ref", Ref(Kind.DEPLOYMENT, self.service, "0"))
         text = found(made) if found else str(made)
-        self._tell(StageFinished(stage, name, ref, text, time.perf_counter() - started))
+        self._tell(StageFinished(stage, name, getattr(made, "ref", None), text, time.perf_counter() - started))
         return made
 
     def skip(self, stage: str, name: str, why: str, ref: Ref) -> None:

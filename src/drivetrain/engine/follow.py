@@ -8,6 +8,7 @@ from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from drivetrain.connect.place import place_of
 from drivetrain.core.artifacts import Dataset
 from drivetrain.core.errors import InvalidInput, NotFound, Transient, examples
 from drivetrain.core.events import Progress
@@ -16,7 +17,7 @@ from drivetrain.core.refs import Ref
 from drivetrain.engine.reviews import accepted
 from drivetrain.engine.run import run_stages
 from drivetrain.engine.stages import Context, Options, Stage, open_context, stages_until
-from drivetrain.ingest.ingest import ingest_from, place_of
+from drivetrain.ingest.ingest import ingest_from
 from drivetrain.ingest.reading import Batch, Portion, Position, Reader, Waiter, open_reader
 
 if TYPE_CHECKING:

@@ -30,10 +30,12 @@ from drivetrain.deliver.options import DEFAULTS, Scored, ScoreOptions
 from drivetrain.deploy.rollout import standing_of
 from drivetrain.engine import rollout
 from drivetrain.engine.identity import names_here, signer_for
+from drivetrain.engine.project_file import read_project_file
 from drivetrain.store.catalog import Catalog, Entry
 
 if TYPE_CHECKING:
     from drivetrain.core.project import ProjectSpec
+    from drivetrain.deliver.deliver import Delivered
     from drivetrain.deploy.replay_report import ReplayReport
     from drivetrain.engine.follow import Stop, Told
     from drivetrain.engine.plan import Plan
@@ -54,7 +56,7 @@ class Project:
         self.file = _project_file(Path(path))
         self.home = self.file.parent
         self.settings = settings or Settings()
-        self._said, self._where = _text(self.file), str(path)
+        self._said, self._where = read_project_file(self.file), str(path)
 
     @cached_property
     def spec(self) -> ProjectSpec:
@@ -264,6 +266,12 @@ class Project:
         verified = self.verify(release or self.deployment().champion)
         return score(source, verified, to, options, self.catalog, progress)
 
+    def deliver(self, *outlets: str, subscribers: Sequence[Subscriber] = ()) -> tuple[Delivered, ...]:
+        """Send new predictions through these outlets of the project file, or all of them: ``engine.outlets``."""
+        from drivetrain.engine.outlets import deliver
+
+        return deliver(self, outlets, subscribers)
+
     def monitor(self, progress: Progress = silent) -> DriftReport:
         """Compare what the service answers with what its release was made from."""
         from drivetrain.monitor.monitor import monitor
@@ -380,17 +388,3 @@ class Project:
 
 def _project_file(path: Path) -> Path:
     return (path / FILE if path.is_dir() else path).absolute()
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise NotFound(
-            "project_not_found",
-            "there is no project file",
-            where=str(path),
-            hint="`drivetrain init NAME --pack risk` makes a project; --project PATH names another file",
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput("project_unreadable", f"the project file cannot be read: {error}", where=str(path)) from None

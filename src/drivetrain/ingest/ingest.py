@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drivetrain.connect.place import Place
+from drivetrain.connect.place import place_of
 from drivetrain.core.artifacts import Dataset
 from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.digest import digest_of
@@ -58,11 +58,6 @@ def ingest(
     """
     with opened(spec, place_of(catalog, secrets or NoSecrets())) as reader:
         return ingest_from(reader, spec, name, catalog, progress, accept_schema=accept_schema, agreed=agreed)
-
-
-def place_of(catalog: Catalog, secrets: Secrets) -> Place:
-    """Where the readers of a project work."""
-    return Place(catalog.home, catalog.state / "cache", secrets)
 
 
 def ingest_from(

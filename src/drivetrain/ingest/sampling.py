@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from drivetrain.connect.place import place_of
 from drivetrain.core.contract import Contract
 from drivetrain.core.credentials import Secrets
 from drivetrain.core.schema import Column, Schema
@@ -18,7 +19,6 @@ from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest.columns import Columns
 from drivetrain.ingest.destination import Destination
 from drivetrain.ingest.evolution import evolve
-from drivetrain.ingest.ingest import place_of
 from drivetrain.ingest.reading import Batch, Portion, Reader, Waiter, opened
 from drivetrain.ingest.rules import check_columns
 from drivetrain.ingest.staging import Staging

@@ -40,6 +40,7 @@ from drivetrain.store.tables import Commit, Table, arrow_type
 UNKNOWN_TEXT = "(unknown)"
 """Stands in the lake for a text that the model does not know; the model saw only that it is unknown."""
 
+NUMBER = "number"
 _INPUTS = "inputs"
 _LABEL_COLUMNS = pa.schema(
     {"prediction_id": pa.string(), "label": pa.bool_(), "at": pa.timestamp("us", tz="UTC"), "caller": pa.string()}
@@ -97,7 +98,8 @@ def _roll(folder: Path, kind: Kind, table: Table, damaged: list[Tampered]) -> in
         if stretch is not None and len(stretch.rows):
             cursor[segment.path.name] = stretch.end
             before, commit = commit, _next(commit, cursor, len(stretch.rows))
-            _append(table, stretch.rows, before, commit)
+            rows = _numbered(stretch.rows, before.rows) if kind == "predictions" else stretch.rows
+            _append(table, rows, before, commit)
             moved += len(stretch.rows)
         if segment.closed:
             segment.path.unlink()
@@ -109,6 +111,15 @@ def _roll(folder: Path, kind: Kind, table: Table, damaged: list[Tampered]) -> in
 def _next(commit: Commit, cursor: dict[str, int], rows: int) -> Commit:
     text = msgspec.json.encode(cursor, order="deterministic").decode()
     return Commit(text, digest_of(commit.digest, digest_bytes(text.encode())), commit.rows + rows)
+
+
+def _numbered(rows: pa.Table, before: int) -> pa.Table:
+    """With a column that counts all rows of the table from 1, in the order in which they came into the lake.
+
+    Whoever goes through the table keeps the last number as a cursor; merged files hold the rows in another order.
+    """
+    numbers = pa.array(np.arange(before + 1, before + 1 + len(rows)))
+    return rows.add_column(0, NUMBER, numbers)
 
 
 def _read(segment: Segment, kind: Kind, offset: int) -> _Stretch | None:

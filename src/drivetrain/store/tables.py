@@ -95,6 +95,10 @@ class Table:
         """The newest version. Raises NotFound when there is no table."""
         return self._newest().version()
 
+    def identity(self) -> str:
+        """The same as long as this is one table, another one when it was deleted and made anew. Raises NotFound."""
+        return str(self._newest().metadata().id)
+
     def append(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit) -> int:
         """Add rows and their commit in one step; gives the new version. A reader is streamed in bounded memory."""
         return self._write(rows, commit, "append")
@@ -109,6 +113,14 @@ class Table:
     def overwrite(self, rows: pa.Table | pa.RecordBatchReader, commit: Commit) -> int:
         """Replace the rows (older versions stay readable); gives the new version."""
         return self._write(rows, commit, "overwrite")
+
+    def put(self, rows: pa.Table, key: str, commit: Commit) -> int:
+        """Rows of the table's own columns take the place of those with the same key; gives the new version."""
+        merge = self._newest().merge(
+            rows, f"there.{key} = new.{key}", source_alias="new", target_alias="there", commit_properties=_said(commit)
+        )
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+        return self._newest().version()
 
     def place(self, added: Sequence[Part], schema: pa.Schema, commit: Commit, *, overwrite: bool = False) -> int:
         """Make finished files part of the table, in place of all its rows with ``overwrite``; gives the new version."""
@@ -156,7 +168,7 @@ class Table:
     ) -> int:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         table = self._newest() if self.exists() else None
-        said = CommitProperties(custom_metadata={_OURS: msgspec.json.encode(commit).decode()})
+        said = _said(commit)
         place, settings = (self.path, _KEEP) if table is None else (table, None)
         if mode == "overwrite" and table is not None:
             write_deltalake(place, rows, mode="overwrite", schema_mode="overwrite", commit_properties=said)
@@ -173,7 +185,7 @@ class Table:
         self, added: Sequence[Part], removed: Sequence[str], columns: pa.Schema, commit: Commit, *, overwrite: bool
     ) -> int:
         self.path.mkdir(parents=True, exist_ok=True)
-        said = CommitProperties(custom_metadata={_OURS: msgspec.json.encode(commit).decode()})
+        said = _said(commit)
         schema, adds = DeltaSchema.from_arrow(columns), [self._take_in(part) for part in added]
         if not self.exists():
             create_table_with_add_actions(
@@ -214,6 +226,10 @@ def _made(path: Path) -> tuple[int, int]:
         with suppress(FileNotFoundError):
             found.append((path / "_delta_log" / name).stat())
     return (found[0].st_ino, found[-1].st_mtime_ns if len(found) > 1 else 0) if found else (0, 0)
+
+
+def _said(commit: Commit) -> CommitProperties:
+    return CommitProperties(custom_metadata={_OURS: msgspec.json.encode(commit).decode()})
 
 
 def arrow_type(kind: ColumnType) -> pa.DataType:

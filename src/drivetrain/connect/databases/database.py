@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
-from typing import TypeVar
-from urllib.parse import quote
 
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
@@ -16,14 +13,11 @@ import sqlalchemy as sa
 from psycopg.conninfo import make_conninfo
 
 from drivetrain.connect.databases.faults import explained
+from drivetrain.connect.databases.server import CONNECT_SECONDS, Server
 from drivetrain.connect.databases.statements import Statement, inline, parametrised
 from drivetrain.connect.place import Place
-from drivetrain.core.errors import InvalidInput, NotFound, Refused
 from drivetrain.core.sources.databases import SqlSource
 
-T = TypeVar("T")
-_CONNECT_SECONDS = 10
-_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 _ARROW_BYTES = 8 << 20
 _AS_TEXT = ("TimeZone = 'UTC'", "DateStyle = 'ISO'", "bytea_output = 'hex'", "extra_float_digits = 1")
 
@@ -55,31 +49,21 @@ class Database:
     """The database of a source. Connects anew for whatever it is asked."""
 
     def __init__(self, spec: SqlSource, place: Place) -> None:
-        self._spec, self._place = spec, place
-        try:
-            self._url = sa.make_url(spec.url)
-        except (sa.exc.ArgumentError, ValueError):
-            raise InvalidInput(
-                "sql_invalid", "this is no URL of a database", where="url", hint="postgresql://user@host:5432/database"
-            ) from None
-        backend = self._url.get_backend_name()
-        self.family = {"postgres": "postgresql", "mariadb": "mysql"}.get(backend, backend)
-        self._url = self._url.set(
-            drivername=_DRIVERS.get("postgresql" if backend == "postgres" else backend, self._url.drivername)
-        )
-        self.where = f"{self._url.host or self._url.database} {spec.table or 'query'}"
+        self._spec = spec
+        self._server = Server(spec, place, spec.table or "query")
+        self.family, self.where = self._server.family, self._server.where
 
     @contextmanager
     def look(self) -> Iterator[Look]:
         """A read-only snapshot, open while it is used. Raises Transient, Refused, NotFound or InvalidInput."""
-        connection, password = self._connected(self._connect)
+        connection, password = self._server.logged_in(lambda url: self._server.connect(url, "ro"))
         with explained(self.where, password), connection:
             yield Look(connection, self.family, self._begin(connection))
 
     @contextmanager
     def arrow(self, snapshot: str = "") -> Iterator[adbc.Cursor]:
         """A cursor that gives Arrow, in that snapshot or one of its own; PostgreSQL only. Raises as look."""
-        connection, password = self._connected(lambda url: adbc.connect(_libpq(url)))
+        connection, password = self._server.logged_in(lambda url: adbc.connect(_libpq(url)))
         with explained(self.where, password), connection, connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             if snapshot:
@@ -96,49 +80,11 @@ class Database:
         With ``replication`` it takes commands of replication.
         """
         kind = {"replication": "database"} if replication else {}
-        connection, password = self._connected(lambda url: psycopg.connect(_libpq(url, kind), autocommit=True))
+        connection, password = self._server.logged_in(lambda url: psycopg.connect(_libpq(url, kind), autocommit=True))
         with explained(self.where, password), connection:
             for setting in (*_AS_TEXT, f"statement_timeout = {self._milliseconds}"):
                 connection.execute(f"SET {setting}")
             yield connection
-
-    def _connected(self, connect: Callable[[sa.URL], T]) -> tuple[T, str]:
-        """A connection, and the password it was made with: a refused credential is looked up once more."""
-        login = self._login()
-        try:
-            return self._logged_in(connect, login), login[1]
-        except Refused as error:
-            newer = self._login()
-            if error.code != "sql_login_refused" or newer == login:
-                raise
-        return self._logged_in(connect, newer), newer[1]
-
-    def _logged_in(self, connect: Callable[[sa.URL], T], login: tuple[str | None, str]) -> T:
-        user, password = login
-        with explained(self.where, password):
-            return connect(self._url.set(username=user, password=password or None))
-
-    def _login(self) -> tuple[str | None, str]:
-        get, spec = self._place.secrets.get, self._spec
-        return get(spec.user) if spec.user else self._url.username, get(spec.password) if spec.password else ""
-
-    def _connect(self, url: sa.URL) -> sa.Connection:
-        arguments: dict[str, object] = {}
-        if self.family == "sqlite":
-            url = _read_only_file(url, self._place.home, self.where)
-        elif self.family == "mysql":
-            arguments = {"connect_timeout": _CONNECT_SECONDS, "charset": "utf8mb4"}
-        elif self.family == "postgresql":
-            arguments = {"connect_timeout": _CONNECT_SECONDS}
-        try:
-            return sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments).connect()
-        except (sa.exc.NoSuchModuleError, ImportError) as error:
-            raise InvalidInput(
-                "sql_driver_missing",
-                f"there is no driver for {url.drivername}: {error}",
-                where=self.where,
-                hint="pip install the SQLAlchemy dialect and the driver of that database",
-            ) from None
 
     @property
     def _milliseconds(self) -> int:
@@ -177,11 +123,4 @@ class Database:
 
 def _libpq(url: sa.URL, more: Mapping[str, str] | None = None) -> str:
     _, options = url.get_dialect()().create_connect_args(url)
-    return make_conninfo("", **{**options, "connect_timeout": _CONNECT_SECONDS, **(more or {})})
-
-
-def _read_only_file(url: sa.URL, home: Path, where: str) -> sa.URL:
-    path = home / (url.database or "")
-    if not path.is_file():
-        raise NotFound("sql_database_unknown", "there is no such file", where=where, hint="correct the path in `url`")
-    return url.set(database=f"file:{quote(str(path))}").update_query_dict({"mode": "ro", "uri": "true"})
+    return make_conninfo("", **{**options, "connect_timeout": CONNECT_SECONDS, **(more or {})})

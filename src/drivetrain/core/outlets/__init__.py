@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from drivetrain.core.outlets.outgoing import Outgoing
+from drivetrain.core.outlets.databases import SqlOutlet
 
-OutletSpec = Outgoing
+OutletSpec = SqlOutlet

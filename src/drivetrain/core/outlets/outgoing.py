@@ -18,9 +18,18 @@ class Outgoing(Spec):
     )
     columns: dict[str, str] = Field(
         default_factory=dict,
-        description="Name over there: SQL expression over a prediction; by default `prediction_id`, the entity, `score`, "
-        "`decision`, `release` and `at`.",
+        description="Name over there: SQL expression over a prediction. By default `prediction_id`, the entity, "
+        "`score`, `decision`, `release` and `predicted_at`.",
+    )
+    history: bool = Field(
+        False,
+        description="Whether the first delivery sends what was predicted before it, too; else the outlet starts there.",
     )
     deadline_seconds: Annotated[float, Field(gt=0)] = Field(
         60.0, description="How long a system that is down is tried before the command ends; it goes on from there."
     )
+
+    @property
+    def parcel_rows(self) -> int:
+        """How many rows leave together at most."""
+        return 1000

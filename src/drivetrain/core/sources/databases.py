@@ -10,20 +10,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from drivetrain.core.contract import Contract
 from drivetrain.core.credentials import SecretRef
+from drivetrain.core.database import DatabaseUrl, SqlDatabase
 from drivetrain.core.spec import Spec
 
 _NAME = 63  # bytes of a name in PostgreSQL
 SqlMode = Literal["append", "incremental", "whole"]
-_WITH_PASSWORD = re.compile(r"^[^:/?#]+://[^/@?#]*:[^/@?#]*@|[?&](password|passwd|pwd)=", re.IGNORECASE)
-
-
-def check_url(url: str) -> str:
-    """The address of a database. Raises ValueError when it is none, or holds a password."""
-    if _WITH_PASSWORD.search(url):
-        raise ValueError("a password does not belong into `url`; write `password: {env: NAME}` beside it")
-    if "://" not in url:
-        raise ValueError("a database is `postgresql://user@host/name`, `mysql://...` or `sqlite:///path`")
-    return url
 
 
 def _known_zone(name: str) -> str:
@@ -34,19 +25,13 @@ def _known_zone(name: str) -> str:
     return name
 
 
-DatabaseUrl = Annotated[str, AfterValidator(check_url)]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 
 
-class SqlSource(Spec):
+class SqlSource(SqlDatabase):
     """A table or a query of a database: PostgreSQL, MySQL, MariaDB, SQLite; others by their SQLAlchemy dialect."""
 
     kind: Literal["sql"]
-    url: DatabaseUrl = Field(
-        description="`postgresql://user@host/database`, `mysql://...`, `sqlite:///data/app.db`; no password."
-    )
-    user: SecretRef | None = Field(None, description="The user, where `url` does not name one.")
-    password: SecretRef | None = None
     table: str | None = Field(None, description="`name` or `schema.name`; or give `query`.")
     query: str | None = Field(None, description="One SELECT, in the words of that database.")
     columns: tuple[str, ...] = Field((), description="The columns to read; all when none is named.")
@@ -61,7 +46,6 @@ class SqlSource(Spec):
         None, description="The integer column that `parallel` divides; without it `cursor`."
     )
     time_zone: ZoneName = Field("UTC", description="What timestamps without a zone mean, such as `Europe/Madrid`.")
-    timeout_seconds: Annotated[float, Field(gt=0)] = Field(3600, description="The longest that one statement may take.")
     retry_seconds: Annotated[float, Field(ge=0)] = Field(
         60, description="How long a server that is gone is waited for."
     )

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from drivetrain.core.connections import RestAuth
 from drivetrain.core.contract import Contract
 from drivetrain.core.credentials import SecretRef
-from drivetrain.core.sources.databases import check_url
+from drivetrain.core.database import check_url
 from drivetrain.core.sources.storage import Storage, check_path, check_storage
 from drivetrain.core.spec import Spec
 
