@@ -17,7 +17,7 @@ def test_every_action_has_a_rule_with_a_reason():
 
 
 MIA_MAY = "ingest prepare train validate release override roll_back replay score monitor read"
-ADA_MAY = "review validate approve deploy roll_back replay score serve monitor read manage_actors manage_keys"
+ADA_MAY = "review validate approve deploy roll_back replay score deliver serve monitor read manage_actors manage_keys"
 
 
 @pytest.mark.parametrize(("actor", "may"), [(MIA, MIA_MAY), (ADA, ADA_MAY), (EVE, "read")])

@@ -4,7 +4,7 @@ import pytest
 from tests.ingest.databases.conftest import read, sql_source
 from tests.ingest.databases.test_reader import WORDS, inserted
 
-from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Refused, Transient
+from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Refused, Transient
 from drivetrain.ingest.reading import open_reader
 
 PASSWORD = {"env": "PASSWORD"}
@@ -40,9 +40,9 @@ def test_a_wrong_password_is_refused_and_stays_secret(server, request, open_sql,
     reader = open_sql(url, table="words", cursor="id", password=PASSWORD)
     assert read(reader).rows == [(1, "one")]
     environment["PASSWORD"] = "hunter2 & co"
-    error = failing(reader, Refused, "sql_login_refused")
+    error = failing(reader, Forbidden, "sql_login_refused")
     assert "hunter2" not in f"{error!r} {error}"
-    error = failing(open_sql(url, table="words", cursor="id"), Refused, "sql_login_refused")
+    error = failing(open_sql(url, table="words", cursor="id"), Forbidden, "sql_login_refused")
     assert "password" in error.hint
 
 
@@ -106,7 +106,7 @@ def test_a_row_that_cannot_be_computed(pg, open_sql):
 def test_a_table_that_may_not_be_read(keeper, pg, maria, reader_url, open_sql):
     pg.run("REVOKE ALL ON words FROM keeper")
     reader = open_sql(keeper, table="words", cursor="id", password=PASSWORD)
-    error = failing(reader, Refused, "sql_permission_denied")
+    error = failing(reader, Forbidden, "sql_permission_denied")
     assert "GRANT" in error.hint
 
 

@@ -55,7 +55,7 @@ class Database:
 
     @contextmanager
     def look(self) -> Iterator[Look]:
-        """A read-only snapshot, open while it is used. Raises Transient, Refused, NotFound or InvalidInput."""
+        """A read-only snapshot, open while it is used. Raises as ``explained`` explains."""
         connection, password = self._server.logged_in(lambda url: self._server.connect(url, "ro"))
         with explained(self.where, password), connection:
             yield Look(connection, self.family, self._begin(connection))
