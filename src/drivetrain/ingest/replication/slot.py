@@ -14,7 +14,7 @@ from uuid import uuid4
 import psycopg
 
 from drivetrain.connect.databases.database import Database
-from drivetrain.core.errors import Refused, Transient
+from drivetrain.core.errors import Forbidden, Refused, Transient
 from drivetrain.core.sources.databases import CdcSource
 from drivetrain.ingest.replication.publication import quoted
 
@@ -170,7 +170,7 @@ class Slots:
     def _let_in(self) -> Iterator[None]:
         try:
             yield
-        except Refused as error:
+        except Forbidden as error:
             if error.code == "sql_permission_denied":
                 raise _forbidden(self._spec.table) from None
             raise
