@@ -48,7 +48,7 @@ def test_a_refused_change_waits_for_a_second_person_and_is_loaded_then(changed, 
     assert (waiting["state"], waiting["asked_by"]) == ("waiting", "mia")
     assert [change["text"] for change in waiting["changes"]] == ["+ score number"]
     shown = run("contracts", "show", "loans").stdout
-    assert "+ score number" in shown
+    assert "+ score number  (such as 1.5)" in shown
 
     run("contracts", "accept", "loans", "--as", "mia", code=6)
     text = run("contracts", "accept", "loans", "--comment", "agreed with the bank").stdout
@@ -148,6 +148,29 @@ def test_a_change_that_is_let_in_may_be_told(changed, run, project):
     (project.home / "data" / "february.csv").write_text(f"{LOANS},score\n5000,30,1.0,rent,0,7\n")
     (raised,) = said(run("ingest", "--json"))["alarms"]
     assert raised["alarm"] == {"kind": "schema", "text": "the source changed: + score integer"}
+
+
+def test_a_new_name_and_then_another_unit_are_agreed_to(changed, run, project):
+    text = project.file.read_text().replace("      max_bad_share", "      changes: {unit: refuse}\n      max_bad_share")
+    project.file.write_text(text)
+
+    def load(name, first, unit):
+        file = project.home / "data" / name
+        write_loans(file, range(first, first + 500))
+        header, *lines = file.read_text().splitlines()
+        cells = [line.split(",") for line in lines]
+        said_so = [",".join([i, age, f"{float(pay) / unit:.6f}" if pay else "", *rest]) for i, age, pay, *rest in cells]
+        file.write_text("\n".join([header.replace("income", "monthly_income"), *said_so]) + "\n")
+        error = said(run("ingest", "--json", code=5))["error"]
+        accepted = said(run("contracts", "accept", "loans", "--json"))
+        run("ingest")
+        return error["code"], accepted["review"]["changes"][0]["kind"], accepted["edit"]
+
+    assert load("february.csv", 5000, 1) == ("schema_changed", "renamed", "")
+    assert load("march.csv", 6000, 1000) == ("values_changed", "unit", "")
+    shown = said(run("show", "dataset/loans@2", "--json"))
+    assert (shown["rows"], len(shown["load"]["reviews"])) == (2497, 1)
+    assert [column["name"] for column in shown["schema"]["columns"]] == ["id", "age", "income", "home", "late"]
 
 
 def test_live_services_that_read_the_column_are_named(released, commands):

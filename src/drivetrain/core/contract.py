@@ -94,6 +94,17 @@ class Changes(Spec):
     )
     dropped: LetIn = Field("refuse", description="A column that is gone: missing in newer rows.")
     retyped: LetIn = Field("refuse", description="A column of another type: it takes the type that holds both.")
+    renamed: Literal["refuse", "alarm", "accept", "ignore"] = Field(
+        "refuse",
+        description="A column under a new name, told by names and values: it keeps its old name in the table. "
+        "`ignore`: take it for one that is gone and one that is new.",
+    )
+    category: Literal["alarm", "refuse", "ignore"] = Field(
+        "alarm", description="A text that was not there, in a column that has few."
+    )
+    unit: Literal["alarm", "refuse", "ignore"] = Field(
+        "alarm", description="Numbers that moved as a whole by a step such as 100, 2.54, or Celsius to Fahrenheit."
+    )
     review: Literal["optional", "required"] = Field(
         "optional",
         description="`required`: what is refused comes in by `drivetrain contracts accept` of a second person, not by "

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-AlarmKind = Literal["volume", "pace", "stale", "schema"]
+AlarmKind = Literal["volume", "pace", "stale", "schema", "category", "unit"]
 """``volume``: more or fewer rows than the loads before let expect; ``pace``: new rows are overdue; ``stale``: the
-newest value is older than the contract allows; ``schema``: columns changed, and the contract lets that in."""
+newest value is older than the contract allows; ``schema``: columns changed, and the contract lets that
+in; ``category``: texts that were not there; ``unit``: numbers that moved as if in another unit."""
 
 
 @dataclass(frozen=True)

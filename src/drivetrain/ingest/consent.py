@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drivetrain.core.artifacts import Review
-from drivetrain.core.changes import SourceChange
+from drivetrain.core.changes import ChangeKind, SourceChange
 from drivetrain.core.contract import Contract
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import Refused
@@ -41,10 +41,10 @@ class Owner:
     dataset: Ref | None
 
 
-def policy(kind: str, contract: Contract) -> str:
+def policy(kind: ChangeKind, contract: Contract) -> str:
     """What the contract says of a kind of change."""
     rules = contract.changes
-    return {"new": rules.new, "dropped": rules.dropped, "retyped": rules.retyped, "volume": contract.rows.history}[kind]
+    return contract.rows.history if kind == "volume" else str(getattr(rules, kind))
 
 
 def agree(
@@ -69,15 +69,17 @@ def agree(
 
 def told(changes: Sequence[SourceChange], contract: Contract) -> tuple[SourceAlarm, ...]:
     """The alarms of changes that the contract lets in and wants told."""
-    return tuple(
-        SourceAlarm("volume" if change.kind == "volume" else "schema", _said(change))
-        for change in changes
-        if policy(change.kind, contract) == "alarm"
-    )
+    return tuple(_alarm(change) for change in changes if policy(change.kind, contract) == "alarm")
 
 
-def _said(change: SourceChange) -> str:
-    return change.note if change.kind == "volume" else f"the source changed: {change}"
+def _alarm(change: SourceChange) -> SourceAlarm:
+    match change.kind:
+        case "volume":
+            return SourceAlarm("volume", change.note)
+        case "category" | "unit":
+            return SourceAlarm(change.kind, f"{str(change)[2:]} ({change.note})")
+        case _:
+            return SourceAlarm("schema", f"the source changed: {change}")
 
 
 def _review(digest: str, changes: tuple[SourceChange, ...], owner: Owner, readers: tuple[str, ...]) -> Review:
@@ -94,5 +96,8 @@ def _refusal(review: Review, contract: Contract) -> ChangeRefused:
     where, hint = f"source {review.name}", f"correct the source or the contract; or {', or '.join(ways)}"
     if all(change.kind == "volume" for change in review.changes):
         return ChangeRefused(review, Refused("volume_unusual", "\n".join(lines)[4:], where=where, hint=hint))
+    if all(change.is_of_values for change in review.changes):
+        message = "\n".join(["the values of the source are not what they were", *lines])
+        return ChangeRefused(review, Refused("values_changed", message, where=where, hint=hint))
     message = "\n".join(["the columns of the source are not what they were", *lines])
     return ChangeRefused(review, Refused("schema_changed", message, where=where, hint=hint))

@@ -19,6 +19,7 @@ from drivetrain.core.schema import Column, Schema
 from drivetrain.ingest.keys import Numbers
 from drivetrain.ingest.naming import Naming
 from drivetrain.ingest.rules import is_nullable
+from drivetrain.ingest.sketch import Sketch, keep_sketch, read_sketch
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.parts import Part, without
 from drivetrain.store.quarantine import Pin, Quarantine
@@ -31,7 +32,7 @@ class Standing:
 
     ``reader`` is the reader's cursor, ``columns`` are those of the source at the last load, ``contract`` is the
     digest of the row rules under which every row was admitted, ``load`` is the newest load, ``naming`` says how columns
-    of the source stand in the table.
+    of the source stand in the table, ``sketch`` is the digest of what its values are like.
     """
 
     reader: str = ""
@@ -40,6 +41,7 @@ class Standing:
     quarantine: Pin = field(default_factory=Pin)
     load: Loaded = field(default_factory=Loaded)
     naming: Naming = field(default_factory=Naming)
+    sketch: str = ""
 
 
 class Destination:
@@ -50,6 +52,7 @@ class Destination:
         self._table = Table(catalog.table_path("datasets", name))
         self._state = self._table.state()
         self.standing = read_json(self._state.commit.cursor, Standing) if self._state is not None else Standing()
+        self._sketches = catalog.table_path("sketches", name)
         self.quarantine = Quarantine(Table(catalog.table_path("quarantine", name)), self.standing.quarantine)
 
     @property
@@ -80,6 +83,14 @@ class Destination:
         """The columns that stand there."""
         rows = self.rows()
         return Schema(()) if rows is None else schema_of(rows.schema)
+
+    def sketch(self) -> Sketch:
+        """What the values that were loaded so far are like."""
+        return read_sketch(self._sketches, self.standing.sketch)
+
+    def keep_sketch(self, sketch: Sketch) -> str:
+        """Write a new one beside the table; it counts once a standing has its digest, which is given."""
+        return keep_sketch(self._sketches, sketch, self.standing.sketch)
 
     def append(self, added: Sequence[Part], schema: Schema, said: tuple[Standing, str]) -> None:
         """Add rows, and the new standing and digest, in one commit."""

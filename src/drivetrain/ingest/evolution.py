@@ -11,6 +11,8 @@ from drivetrain.core.schema import Column, ColumnType, Schema
 from drivetrain.ingest.columns import Columns, Found, wider
 from drivetrain.ingest.naming import AS_IT_IS, Naming
 from drivetrain.ingest.rules import named_columns
+from drivetrain.ingest.sketch import Measured, Sketch
+from drivetrain.ingest.unlike import renamed
 
 _HALF = 0.5
 
@@ -31,11 +33,16 @@ class Evolution:
 
 @dataclass(frozen=True)
 class Held:
-    """What the load before left: the columns of the source then, those of the table, and how one became the other."""
+    """What the load before left: the columns of the source then, those of the table, and how one became the other.
+
+    ``sketch`` is what the values of the table are like, ``load`` what those of the load are like.
+    """
 
     known: tuple[str, ...] = ()
     table: Schema = field(default_factory=lambda: Schema(()))
     naming: Naming = AS_IT_IS
+    sketch: Sketch = field(default_factory=dict)
+    load: Mapping[str, Measured] = field(default_factory=dict)
 
 
 NOTHING = Held()
@@ -56,13 +63,45 @@ def evolve(columns: Columns, contract: Contract, held_before: Held = NOTHING) ->
     seen = _seen(columns, contract, every, held)
     old = Schema(tuple(Column(name, held.get(name, seen.get(name, ColumnType.TEXT))) for name in before))
     changes = tuple(map(of_schema, old.changes_to(Schema(tuple(Column(name, seen[name]) for name in source)))))
+    names, changes = _to_rename(changes, contract, held_before)
     ignored = _to_ignore(changes, contract)
-    naming = replace(held_before.naming, ignored=(*held_before.naming.ignored, *sorted(ignored)))
-    source = tuple(name for name in source if name not in ignored)
+    naming = _naming(held_before.naming, names, ignored, changes)
+    source = tuple(names.get(name, name) for name in source if name not in ignored)
     ruled = {name: rule.type for name, rule in contract.columns.items()}
     types = {**held, **seen, **{name: kind for name, kind in ruled.items() if name in seen}}
-    table = Schema(tuple(Column(name, kind) for name, kind in types.items() if name not in ignored))
-    return Evolution(source, table, tuple(change for change in changes if change.column not in ignored), naming)
+    left_out = {*ignored, *names}
+    table = Schema(tuple(Column(name, kind) for name, kind in types.items() if name not in left_out))
+    changes = tuple(_noted(change, held_before.load) for change in changes if change.column not in ignored)
+    return Evolution(source, table, changes, naming)
+
+
+def _to_rename(
+    changes: tuple[SourceChange, ...], contract: Contract, held: Held
+) -> tuple[dict[str, str], tuple[SourceChange, ...]]:
+    """New names and the columns they stand for, and the changes with each such pair as one."""
+    if contract.changes.renamed == "ignore":
+        return {}, changes
+    named = named_columns(contract)
+    dropped = {change.column: change.old for change in changes if change.kind == "dropped"}
+    new = {change.column: change.new for change in changes if change.kind == "new" and change.column not in named}
+    pairs = renamed(dropped, new, held.sketch, held.load)
+    names = {name: old for old, (name, _) in pairs.items()}
+    kept = tuple(change for change in changes if change.column not in pairs and change.column not in names)
+    said = (SourceChange("renamed", old, dropped[old], name, why) for old, (name, why) in pairs.items())
+    return names, (*said, *kept)
+
+
+def _naming(before: Naming, names: Mapping[str, str], ignored: set[str], changes: tuple[SourceChange, ...]) -> Naming:
+    """A name that comes back as a column of its own stands for no other any longer."""
+    new = {change.column for change in changes if change.kind == "new"}
+    stay = {name: column for name, column in before.renamed.items() if name not in new}
+    return Naming((*before.ignored, *sorted(ignored)), {**stay, **names})
+
+
+def _noted(change: SourceChange, load: Mapping[str, Measured]) -> SourceChange:
+    """A new column with some of its values."""
+    shown = load[change.column].examples if change.kind == "new" and change.column in load else ()
+    return replace(change, note=f"such as {', '.join(shown)}") if shown else change
 
 
 def _to_ignore(changes: tuple[SourceChange, ...], contract: Contract) -> set[str]:

@@ -30,7 +30,9 @@ from drivetrain.ingest.naming import Naming
 from drivetrain.ingest.origin import Origin
 from drivetrain.ingest.reading import Batch, Position, Reader, opened
 from drivetrain.ingest.rules import check_columns, row_digest
+from drivetrain.ingest.sketch import merged
 from drivetrain.ingest.staging import Staging
+from drivetrain.ingest.unlike import value_changes
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.locks import held
 
@@ -210,7 +212,8 @@ def _check_standing(load: _Load, staging: Staging) -> None:
 
 def _evolve(load: _Load, staging: Staging, catalog: Catalog) -> Evolution:
     contract, target = load.spec.contract, load.target
-    held = Held(target.standing.columns, target.schema(), load.naming)
+    measured = staging.sketching.measured()
+    held = Held(target.standing.columns, target.schema(), load.naming, target.sketch(), measured)
     evolution = evolve(staging.columns, contract, held)
     reviews = agree(evolution.changes, contract, load.consent, load.owner, catalog)
     check_columns(contract, evolution.source, load.where)
@@ -228,7 +231,11 @@ def _judge(load: _Load, staging: Staging, evolution: Evolution, catalog: Catalog
     rows, at = staging.count(Origin.SOURCE).rows, datetime.now(UTC)
     if not rows:
         return load.target.standing.load
-    contract, unusual = load.spec.contract, unusual_volume(rows, at, past_loads(catalog, load.name))
+    contract, measured = load.spec.contract, staging.sketching.measured()
+    unusual = (
+        *unusual_volume(rows, at, past_loads(catalog, load.name)),
+        *value_changes(load.target.sketch(), measured, contract),
+    )
     reviews = agree(unusual, contract, load.consent, load.owner, catalog)
     alarms = told((*evolution.changes, *unusual), contract)
     return Loaded(at.isoformat(timespec="microseconds"), rows, alarms, (*evolution.reviews, *reviews))
@@ -246,7 +253,11 @@ def _commit(load: _Load, staging: Staging, found: tuple[Evolution, Loaded], posi
         pin = target.quarantine.replace(staging.bad(digest), bad, digest)
     elif bad:
         pin = target.quarantine.add(staging.bad(digest), bad, digest)
-    said = Standing(cursor, evolution.source, row_digest(load.spec.contract), pin, loaded, evolution.naming), digest
+    sketch = target.keep_sketch(merged(target.sketch(), staging.sketching.measured()))
+    said = (
+        Standing(cursor, evolution.source, row_digest(load.spec.contract), pin, loaded, evolution.naming, sketch),
+        digest,
+    )
     if staging.whole:
         target.overwrite(staging.files(Origin.SOURCE), evolution.table, said)
     elif evolution.changes or old.bad:

@@ -41,11 +41,15 @@ class Bad:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The good rows of a batch in the types of the table, in order, their positions in it (None: all) and the bad."""
+    """The good rows of a batch in the types of the table, in order, their positions in it (None: all) and the bad.
+
+    ``typed`` are all rows in these types; what is not of its type is missing.
+    """
 
     good: pa.Table
     positions: Positions | None
     bad: Bad | None
+    typed: pa.Table
 
 
 class Judge:
@@ -78,10 +82,10 @@ class Judge:
             self._teach(learn, raw, values)
         bad = self._explain(raw, suspects) if len(suspects) else None
         if bad is None or not len(bad.positions):
-            return Verdict(good, None, None)
+            return Verdict(good, None, None, good)
         keep = np.ones(rows.num_rows, dtype=bool)
         keep[bad.positions] = False
-        return Verdict(good.filter(pa.array(keep)), np.flatnonzero(keep), bad)
+        return Verdict(good.filter(pa.array(keep)), np.flatnonzero(keep), bad, good)
 
     def _cast(self, raw: Mapping[str, pa.Array], column: Column, rows: int) -> Values:
         if column.name not in raw:

@@ -30,6 +30,7 @@ from drivetrain.ingest.keys import Keys, key_contract
 from drivetrain.ingest.naming import AS_IT_IS, Naming
 from drivetrain.ingest.origin import Origin
 from drivetrain.ingest.reading import Batch
+from drivetrain.ingest.sketch import Sketching
 from drivetrain.store.casting import literal, quoted
 from drivetrain.store.files.batches import Change
 from drivetrain.store.parts import Part, Parts
@@ -83,6 +84,7 @@ class Staging:
         self.sql.execute("SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true")
         self.sql.execute(f"CREATE TABLE bad ({_BAD})")
         self.keys = Keys(contract, self.sql)
+        self.sketching = Sketching()
         self._judge: Judge | None = None
         self._key_judge: Judge | None = None
         self._judging = ThreadPoolExecutor(1, "judging")
@@ -230,6 +232,9 @@ class Staging:
             return
         learn = self.columns if origin is Origin.SOURCE and not self.columns.settled else None
         verdict = judge.judge(rows, learn)
+        if origin is Origin.SOURCE and staged.change is not Change.DROP:
+            # Where every row is bad, as where a column of the contract has a new name, its values tell which.
+            self.sketching.see(verdict.good if verdict.good.num_rows else verdict.typed)
         places = staged.places
         if verdict.bad is not None:
             self._note_bad(origin, verdict.bad, places.take(pa.array(verdict.bad.positions)))
