@@ -47,6 +47,8 @@ def test_a_refused_change_waits_for_a_second_person_and_is_loaded_then(changed, 
     (waiting,) = said(run("contracts", "list", "--json"))
     assert (waiting["state"], waiting["asked_by"]) == ("waiting", "mia")
     assert [change["text"] for change in waiting["changes"]] == ["+ score number"]
+    (state,) = said(run("sources", "check", "--json", code=14))
+    assert [alarm["kind"] for alarm in state["alarms"]] == ["review"]
     shown = run("contracts", "show", "loans").stdout
     assert "+ score number  (such as 1.5)" in shown
 
@@ -56,6 +58,7 @@ def test_a_refused_change_waits_for_a_second_person_and_is_loaded_then(changed, 
     (waits,) = said(run("contracts", "list", "--json"))
     assert (waits["state"], waits["decision"]["said"]["actor"]) == ("accepted", "alex")
     run("ingest")
+    assert said(run("sources", "check", "--json"))[0]["alarms"] == []
     assert said(run("sources", "list", "--json"))[0]["rows"] == 1507
 
     assert said(run("contracts", "list", "--json")) == []
@@ -167,6 +170,9 @@ def test_a_new_name_and_then_another_unit_are_agreed_to(changed, run, project):
         return error["code"], accepted["review"]["changes"][0]["kind"], accepted["edit"]
 
     assert load("february.csv", 5000, 1) == ("schema_changed", "renamed", "")
+    assert "income" in [
+        column["name"] for column in said(run("sources", "sample", "loans", "-n", "20", "--json"))["columns"]
+    ]
     assert load("march.csv", 6000, 1000) == ("values_changed", "unit", "")
     shown = said(run("show", "dataset/loans@2", "--json"))
     assert (shown["rows"], len(shown["load"]["reviews"])) == (2497, 1)
@@ -184,8 +190,13 @@ def test_live_services_that_read_the_column_are_named(released, commands):
     assert [line.partition(":")[0].partition("@")[0] for line in readers] == [
         "features/small-risk", "model/small-risk", "live service small-risk",
     ]  # fmt: skip
-    assert readers[-1] == f"live service small-risk: {release} stands on features/small-risk"
+    assert readers[-1] == f"live service small-risk: {release}, where features/borrower.sql reads income"
     assert "read by:" in commands("contracts", "show", "loans", cwd=released.home).stdout
+    (released.home / "features" / "borrower.sql").write_text("SELECT id AS loan_id, age, home FROM loans\n")
+    file.write_text("id,age,home,late\n5000,30,rent,0\n5001,30,rent,0\n")
+    error = said(commands("ingest", "--json", cwd=released.home, code=5))["error"]
+    assert "features/small-risk" not in error["message"]
+    assert f"live service small-risk: {release}, where" in error["message"]
 
 
 def test_a_decision_that_was_not_signed_counts_nothing(changed, run, project):

@@ -104,7 +104,7 @@ def test_a_unit_that_changed_may_be_refused(loaded, source):
     put(loaded, "b", rows(400, 400, 0.01))
     spec = source(changes={"unit": "refuse"})
     message = refused(loaded, spec)
-    assert "^ height: in another unit? / 100" in message
+    assert "^ height: in another unit? / 100 (median 1" in message
     put(loaded, "b", rows(400, 400))
     assert alarms(loaded.ingest(spec)) == []
 

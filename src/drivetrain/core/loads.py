@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-AlarmKind = Literal["volume", "pace", "stale", "schema", "category", "unit"]
+AlarmKind = Literal["volume", "pace", "stale", "schema", "category", "unit", "review"]
 """``volume``: more or fewer rows than the loads before let expect; ``pace``: new rows are overdue; ``stale``: the
 newest value is older than the contract allows; ``schema``: columns changed, and the contract lets that
-in; ``category``: texts that were not there; ``unit``: numbers that moved as if in another unit."""
+in; ``category``: texts that were not there; ``unit``: numbers that moved as if in another unit;
+``review``: a change was refused and waits for a second person."""
 
 
 @dataclass(frozen=True)

@@ -114,16 +114,28 @@ def _secrets(project: Project) -> KnownSecrets:
 
 def _state(project: Project, name: str, spec: SourceSpec) -> SourceState:
     where = _where(spec)
-    entries = project.catalog.list(Kind.DATASET, name)
+    entries, waiting = project.catalog.list(Kind.DATASET, name), _waiting(project, name)
     if not entries:
-        return SourceState(name, spec.kind, where, None, None, None, "none")
+        return SourceState(name, spec.kind, where, None, None, None, "none", alarms=waiting)
     newest = project.catalog.get(Dataset, entries[-1].ref)
     freshness = _freshness(project, newest, spec)
     due, missing = _pace(project, name, spec)
     return SourceState(
         name, spec.kind, where, entries[-1].made_at, newest.rows, newest.quarantined, freshness, due,
-        (*newest.load.alarms, *missing, *_stale(freshness, spec)),
+        (*newest.load.alarms, *missing, *_stale(freshness, spec), *waiting),
     )  # fmt: skip
+
+
+def _waiting(project: Project, name: str) -> tuple[SourceAlarm, ...]:
+    from drivetrain.engine.reviews import list_reviews
+
+    found = [one.review for one in list_reviews(project, name) if one.state == "waiting"]
+    return tuple(
+        SourceAlarm(
+            "review", f"changed, and waits for `drivetrain contracts accept`: {'; '.join(map(str, one.changes))}"
+        )
+        for one in found
+    )
 
 
 def _pace(project: Project, name: str, spec: SourceSpec) -> tuple[str | None, tuple[SourceAlarm, ...]]:

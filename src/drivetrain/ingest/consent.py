@@ -82,13 +82,18 @@ def _alarm(change: SourceChange) -> SourceAlarm:
             return SourceAlarm("schema", f"the source changed: {change}")
 
 
+def _measured(change: SourceChange) -> str:
+    """What was measured, where the change says little without it."""
+    return f" ({change.note})" if change.kind in ("category", "unit") else ""
+
+
 def _review(digest: str, changes: tuple[SourceChange, ...], owner: Owner, readers: tuple[str, ...]) -> Review:
     parents = (owner.dataset,) if owner.dataset else ()
     return Review(owner.name, digest, owner.digest, changes, readers, parents)
 
 
 def _refusal(review: Review, contract: Contract) -> ChangeRefused:
-    lines = [f"  {change}" for change in review.changes]
+    lines = [f"  {change}{_measured(change)}" for change in review.changes]
     lines += ["read by:", *(f"  {reader}" for reader in review.readers)] if review.readers else []
     ways = [f"another person agrees with `drivetrain contracts accept {review.name}`"]
     if contract.changes.review == "optional":

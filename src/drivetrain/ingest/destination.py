@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -83,6 +83,11 @@ class Destination:
         """The columns that stand there."""
         rows = self.rows()
         return Schema(()) if rows is None else schema_of(rows.schema)
+
+    def naming(self, contract: Contract) -> Naming:
+        """How columns stand in the table so far; what was ignored is so only while the contract says it."""
+        naming = self.standing.naming
+        return naming if contract.changes.new == "ignore" else replace(naming, ignored=())
 
     def sketch(self) -> Sketch:
         """What the values that were loaded so far are like."""

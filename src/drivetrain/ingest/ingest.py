@@ -159,9 +159,8 @@ class _Load:
 
     @property
     def naming(self) -> Naming:
-        """How columns stood in the table so far; what was ignored is so only while the contract says it."""
-        naming = self.target.standing.naming
-        return naming if self.spec.contract.changes.new == "ignore" else replace(naming, ignored=())
+        """How columns stood in the table so far."""
+        return self.target.naming(self.spec.contract)
 
     @property
     def owner(self) -> Owner:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from drivetrain.core.artifacts import Deployment, Features
@@ -31,19 +31,22 @@ def readership(catalog: Catalog, dataset: str, columns: tuple[str, ...]) -> tupl
             every = [entry.ref for entry in catalog.list(Kind.FEATURES, ref.name)]
             models = (child for one in every for child in catalog.children(one) if child.kind is Kind.MODEL)
             lines += [f"{model}: learned from {ref.kind}/{ref.name}" for model in _newest(models)]
-            lines += _live(catalog, ref.name)
-    return tuple(lines)
+    return (*lines, *_live(catalog, dataset, columns))
 
 
-def _live(catalog: Catalog, features: str) -> list[str]:
-    """The services as they are deployed now, with each release in them that stands on features of that name."""
-    lines = []
+def _live(catalog: Catalog, dataset: str, columns: tuple[str, ...]) -> Iterator[str]:
+    """The releases that serve now and read a column, by the SQL that lies in them: that of today may be another."""
     for service in catalog.names(Kind.DEPLOYMENT):
         now = catalog.latest(Deployment, service)
         for release in now.releases if now else ():
-            if any((one.kind, one.name) == (Kind.FEATURES, features) for one in catalog.ancestors(release)):
-                lines.append(f"live service {service}: {release} stands on {Kind.FEATURES}/{features}")
-    return lines
+            ancestors = catalog.ancestors(release)
+            if any((one.kind, one.name) == (Kind.DATASET, dataset) for one in ancestors):
+                features = (catalog.get(Features, one) for one in ancestors if one.kind is Kind.FEATURES)
+                files = [file.path for each in features for file in each.sql]
+                folder = catalog.folder(release) / "project"
+                found = [line for file in files if (line := _reads(folder / file, file, columns))]
+                if found:
+                    yield f"live service {service}: {release}, where {'; '.join(found)}"
 
 
 def _newest(refs: Iterable[Ref]) -> tuple[Ref, ...]:

@@ -78,23 +78,27 @@ def sample(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets, coun
     From the start of the source; of one that is waited for (a queue), what was not loaded yet. Raises what reading
     raises, and Refused when the contract names a column that these rows do not have or cannot be evaluated.
     """
-    with opened(spec, place_of(catalog, secrets)) as reader:
-        cursor = Destination(catalog, name).standing.reader if isinstance(reader, Waiter) else ""
-        batches = tuple(_first(reader, cursor, count))
+    batches = tuple(_first_batches(spec, name, catalog, secrets, count))
     with tempfile.TemporaryDirectory() as work:
         return _judged(batches, spec.contract, Path(work) / "sample", f"sample of {name}")
 
 
 def first_rows(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets, count: int) -> pa.Table:
     """The texts of the first ``count`` rows, by column in the order of the source; broken rows are left out."""
-    with opened(spec, place_of(catalog, secrets)) as reader:
-        cursor = Destination(catalog, name).standing.reader if isinstance(reader, Waiter) else ""
-        batches = [batch.rows for batch in _first(reader, cursor, count)]
     texts = [
-        pa.table({column: as_text(rows.column(column).combine_chunks()) for column in rows.column_names})
-        for rows in batches
+        pa.table({column: as_text(batch.rows.column(column).combine_chunks()) for column in batch.rows.column_names})
+        for batch in _first_batches(spec, name, catalog, secrets, count)
     ]
     return pa.concat_tables(texts, promote_options="default") if texts else pa.table({})
+
+
+def _first_batches(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets, count: int) -> Iterator[Batch]:
+    """With the columns as the table knows them."""
+    target = Destination(catalog, name)
+    with opened(spec, place_of(catalog, secrets)) as reader:
+        cursor = target.standing.reader if isinstance(reader, Waiter) else ""
+        for batch in _first(reader, cursor, count):
+            yield target.naming(spec.contract).applied(batch)
 
 
 def _first(reader: Reader, cursor: str, count: int) -> Iterator[Batch]:
