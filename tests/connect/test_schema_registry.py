@@ -32,6 +32,13 @@ def test_a_schema_is_asked_for_once(server):
     assert server.asked == ["/schemas/ids/7", "/schemas/ids/8", "/subjects/a%2Fb/versions/2"]
 
 
+def test_the_newest_schema_of_a_subject_is_asked_for_each_time(server):
+    registry = client(server.url)
+    assert registry.latest("t-value") is None
+    server.register("t-value", 7, {"type": "string"})
+    assert (registry.latest("t-value").id, registry.latest("t-value").schema) == (7, '{"type": "string"}')
+
+
 def test_a_registry_that_fails_is_asked_again(server):
     server.put(7, {"type": "string"})
     server.failures = 2

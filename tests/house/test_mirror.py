@@ -36,6 +36,13 @@ THROUGH = {
         "deliver/inputs", "deliver/job", "deliver/lanes", "deliver/options", "deliver/parts", "deliver/step",
     ),
     "deliver/test_deliver.py": ("core/outlets/outgoing", "deliver/leaving", "deliver/outbox", "deliver/outlet"),
+    "deliver/test_kafka.py": ("core/outlets/streams",),
+    "deliver/test_mqtt.py": ("core/outlets/things",),
+    "deliver/test_webhook.py": ("connect/webhook_signature", "core/outlets/web", "deliver/json_rows"),
+    "deliver/crm/test_outlet.py": (
+        "core/outlets/crm", "deliver/crm/api", "deliver/crm/dynamics", "deliver/crm/hubspot", "deliver/crm/jira",
+        "deliver/crm/salesforce", "deliver/crm/servicenow", "deliver/crm/system", "deliver/crm/zendesk",
+    ),
     "deliver/test_sql.py": (
         "core/outlets/databases", "deliver/sql_columns", "deliver/sql_table", "testing/outlets",
     ),

@@ -26,6 +26,11 @@ class RegistryServer(ThreadingHTTPServer):
         place = f"/schemas/ids/{number}" if subject is None else f"/subjects/{subject}/versions/{number}"
         self.schemas[place + suffix] = {"schema": text, "references": references}
 
+    def register(self, subject, number, schema, *references):
+        """The newest Avro schema of a subject."""
+        self.put("latest", schema, *references, subject=subject)
+        self.schemas[f"/subjects/{subject}/versions/latest"] |= {"id": number, "subject": subject, "version": 1}
+
 
 class Answers(BaseHTTPRequestHandler):
     def do_GET(self):

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 _ANSWER_SECONDS = 10.0
 _KEEP_ALIVE_SECONDS = 60
 _TAKEN_OVER = 142
+_LONGEST = 268_435_455  # bytes of a packet (MQTT 5.0, 1.5.5), but for its first five
 
 
 class Line:
-    """One connection; it is not made again. ``client`` is the library's.
+    """One connection; it is not made again. ``client`` is the library's, ``packet_bytes`` the largest that is taken.
 
     Every method raises Transient when the connection is lost, Forbidden, InvalidInput or Refused when the broker says
     why it ended it.
@@ -41,6 +42,7 @@ class Line:
         self.client.on_disconnect = self._disconnected
         self._said: ReasonCode | None = None
         self.session_present = False
+        self.packet_bytes = _LONGEST
         self.where = f"mqtt {broker.broker}"
 
     def open(self, wishes: Properties | None = None, seconds: float = _ANSWER_SECONDS) -> None:
@@ -53,7 +55,7 @@ class Line:
             else:
                 self.client.connect(host, port, _KEEP_ALIVE_SECONDS)
         except OSError as error:
-            raise self._failure(error) from None
+            raise self.failure(error) from None
         self.until(lambda: self._said is not None, seconds)
         if self._said is not None and self._said.is_failure:
             raise self._refusal(self._said)
@@ -80,14 +82,14 @@ class Line:
         until = monotonic() + min(_ANSWER_SECONDS, seconds)
         while not is_done():
             if monotonic() > until:
-                raise self._failure("no answer in time")
+                raise self.failure("no answer in time")
             self.step(0.2)
 
     def lost(self) -> DrivetrainError:
         """The error for a connection that ended."""
         if self._said is not None and self._said.is_failure:
             return self._refusal(self._said)
-        return self._failure("the connection was lost")
+        return self.failure("the connection was lost")
 
     @property
     def is_open(self) -> bool:
@@ -98,8 +100,9 @@ class Line:
         """Part in peace."""
         self.client.disconnect()
 
-    def _connected(self, _c: Client, _u: None, flags: ConnectFlags, code: ReasonCode, _p: Properties | None) -> None:
+    def _connected(self, _c: Client, _u: None, flags: ConnectFlags, code: ReasonCode, told: Properties | None) -> None:
         self.session_present, self._said = bool(flags.session_present), code
+        self.packet_bytes = getattr(told, "MaximumPacketSize", _LONGEST)
 
     def _disconnected(
         self, _c: Client, _u: None, flags: DisconnectFlags, code: ReasonCode, _p: Properties | None
@@ -115,12 +118,13 @@ class Line:
         if code.value == _TAKEN_OVER:
             hint = "somebody else connects with this `client_id`: give each source and each project one of its own"
             return Refused("mqtt_session_taken", "another client took our session", where=self.where, hint=hint)
-        if code.value in {132, 133, 144, 149}:
+        if code.value in {132, 133, 144, 149, 154, 155}:
             hint = "correct `protocol`, `client_id` or the topics as the message says"
             return InvalidInput("mqtt_setting", f"the broker does not take it: {code}", where=self.where, hint=hint)
-        return self._failure(str(code))
+        return self.failure(str(code))
 
-    def _failure(self, cause: OSError | str) -> DrivetrainError:
+    def failure(self, cause: OSError | str) -> DrivetrainError:
+        """The error for what the system or the broker says."""
         if isinstance(cause, ssl.SSLError):
             hint = "name the authority of its certificate in `tls.ca`, and in `broker` the host that it is made out to"
             what = cause.reason or type(cause).__name__
@@ -145,5 +149,18 @@ def _client(broker: MqttBroker, place: Place, client_id: str, *, is_kept: bool) 
         client.username_pw_set(broker.user, place.secrets.get(broker.password) if broker.password else None)
     if broker.tls is not None:
         context = client_context(broker.tls, place.home, "mqtt_setting", f"mqtt {broker.broker}")
+        context.sslsocket_class = _Tidy
         client.tls_set_context(context)
     return client
+
+
+class _Tidy(ssl.SSLSocket):
+    """The library forgets to close a socket that comes to no agreement."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """As usual. Raises OSError."""
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise

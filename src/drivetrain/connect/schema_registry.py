@@ -28,10 +28,14 @@ class Reference:
 
 @dataclass(frozen=True)
 class RegisteredSchema:
-    """What the registry says: the schema's text (Protobuf: its descriptor in base64) and what it imports."""
+    """What the registry says: the schema's text (Protobuf: its descriptor in base64) and what it imports.
+
+    ``id`` stands in the answer where the schema was asked for by its subject.
+    """
 
     schema: str
     references: tuple[Reference, ...] = ()
+    id: int = 0
 
 
 @dataclass
@@ -47,6 +51,10 @@ class Registry:
     def by_id(self, number: int, *, serialized: bool = False) -> RegisteredSchema | None:
         """The schema of that id; None where the registry knows none. Raises Transient, Forbidden, InvalidInput."""
         return self._get(f"/schemas/ids/{number}", serialized)
+
+    def latest(self, subject: str) -> RegisteredSchema | None:
+        """The newest schema of the subject, as it is now; None where there is none. Raises as ``by_id``."""
+        return retrying(lambda: self._ask(f"/subjects/{quote(subject, safe='')}/versions/latest"), self.deadline)
 
     def referred(self, reference: Reference, *, serialized: bool = False) -> RegisteredSchema | None:
         """The schema that is imported."""

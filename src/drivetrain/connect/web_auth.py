@@ -167,4 +167,4 @@ def refusal(answer: Answer, known: Discreet, *, credentials: bool | None = None)
             where=answer.place,
             hint="correct `url` and `path`; a login page means that the credentials are not accepted",
         )
-    return InvalidInput("web_refused", said, where=answer.place, hint="correct `params`, `headers` or `paging`")
+    return InvalidInput("web_refused", said, where=answer.place, hint="correct what the answer names")

@@ -104,6 +104,10 @@ class Caller:
             )
         return Answer(response.status, response.headers, body, call.place)
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._pool.clear()
+
     def _open(self, call: Call) -> BaseHTTPResponse:
         return self._pool.request(
             call.method,

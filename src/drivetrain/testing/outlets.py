@@ -35,7 +35,6 @@ COLUMNS = {"id": "prediction_id", "word": "entity", "score": "score"}
 SERVICE = "words"
 _RELEASE = Ref(Kind.RELEASE, SERVICE, "0123456789ab")
 _SIGNATURE = Signature((InputField("age", ColumnType.NUMBER, nullable=True),), "entity", "label")
-_MANY = 2500
 
 
 class Killed(BaseException):
@@ -71,6 +70,9 @@ class OutletContract(ABC):
 
     faults: ClassVar[int] = 6
     """How many deliveries break in the test of faults. It is quick to pass where it passes: 200 tell more."""
+
+    many: ClassVar[int] = 2500
+    """How many rows the largest delivery has: more than a parcel."""
 
     tells_by_key: ClassVar[bool] = True
     """Whether a row that comes again has no second effect; else it is there twice, under the same key."""
@@ -183,9 +185,9 @@ class OutletContract(ABC):
         predict(catalog, range(3))
         with self._delivery(spec, catalog) as delivery:
             assert (delivery.run().taken, delivery.run().taken) == (3, 0)
-            predict(catalog, range(3, _MANY))
-            assert delivery.run().taken == _MANY - 3
-        assert Counter(self.received(home)) == Counter((f"p{number:06}", f"w{number}") for number in range(_MANY))
+            predict(catalog, range(3, self.many))
+            assert delivery.run().taken == self.many - 3
+        assert Counter(self.received(home)) == Counter((f"p{number:06}", f"w{number}") for number in range(self.many))
 
     def test_dead_letters_are_kept_and_sent_again(self, spec: OutletSpec, home: Path, catalog: Catalog) -> None:
         """A refused row does not hold the others up, and leaves when somebody has mended what was wrong."""

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from drivetrain.core.outlets.databases import SqlOutlet
+from typing import Annotated
 
-OutletSpec = SqlOutlet
+from pydantic import Field
+
+from drivetrain.core.outlets.crm import CrmOutlet
+from drivetrain.core.outlets.databases import SqlOutlet
+from drivetrain.core.outlets.streams import KafkaOutlet
+from drivetrain.core.outlets.things import MqttOutlet
+from drivetrain.core.outlets.web import WebhookOutlet
+
+OutletSpec = Annotated[CrmOutlet | KafkaOutlet | MqttOutlet | SqlOutlet | WebhookOutlet, Field(discriminator="kind")]
