@@ -189,6 +189,19 @@ def test_a_new_name_may_be_let_in_by_the_contract(loaded, source):
     assert dataset.schema.names[3] == "colour"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "marks"),
+    [("customer_name", "CustomerName", ">"), ("score_1", "score_2", "-+"), ("customer_name", "city", "-+")],
+)
+def test_where_only_the_name_tells_it_must_be_nearly_the_same(project, source, old, new, marks):
+    put(project, "a", ["1,x", "2,y"], f"id,{old}")
+    project.ingest(source())
+    put(project, "b", ["3,z"], f"id,{new}")
+    with pytest.raises(Refused) as caught:
+        project.ingest(source())
+    assert "".join(line.strip()[0] for line in caught.value.message.splitlines()[1:]) == marks
+
+
 def test_two_that_could_be_it_are_left_to_a_person(loaded, source):
     lines = [f"{line.rpartition(',')[0]},{line.split(',')[3]},{line.rpartition(',')[2]}" for line in rows(400, 300)]
     put(loaded, "b", lines, "id,height,pay,hue_one,hue_two,day")

@@ -41,7 +41,7 @@ def _value_changes(before: Sketch, load: Mapping[str, Measured], contract: Contr
 
 
 def _categories(name: str, known: ColumnSketch, now: Measured) -> Iterator[SourceChange]:
-    if known.texts is None or known.values < max(_FEWEST, _ROWS_A_TEXT * len(known.texts)):
+    if known.texts is None or not _has_categories(known):
         return
     if now.texts is None:
         yield SourceChange("category", name, new=f"more than {FEW} values", note=f"so far {examples(known.texts)}")
@@ -51,6 +51,10 @@ def _categories(name: str, known: ColumnSketch, now: Measured) -> Iterator[Sourc
         rows = sum(new.values())
         note = f"in {rows:,} row{'s' if rows != 1 else ''}; so far {examples(known.texts)}"
         yield SourceChange("category", name, new=", ".join(map(repr, sorted(new))), note=note)
+
+
+def _has_categories(known: ColumnSketch) -> bool:
+    return known.texts is not None and known.values >= max(_FEWEST, _ROWS_A_TEXT * len(known.texts))
 
 
 def renamed(
@@ -78,8 +82,9 @@ def _likeness(old: str, new: str, before: ColumnSketch | None, load: Measured | 
     names = SequenceMatcher(None, _plain(old), _plain(new)).ratio()
     values, tells = _values_alike(before, load)
     said = f"names {names:.0%} alike" + ("" if values is None else f", values {values:.0%}")
-    if values is None:
-        return (names, said) if names >= _SURE else (0.0, said)
+    if values is None:  # q1 and q2 are two columns
+        same = re.sub(r"\d", "", _plain(old)) == re.sub(r"\d", "", _plain(new))
+        return (names, said) if names >= _SURE and not (same and _plain(old) != _plain(new)) else (0.0, said)
     one = (values >= _LIKELY and names >= _LIKELY) or (values >= _SURE and tells)
     return (names + values, said) if one else (0.0, said)
 
@@ -88,7 +93,7 @@ def _values_alike(before: ColumnSketch | None, load: Measured | None) -> tuple[f
     """How alike the values are, None where that cannot be told; and whether so much is no chance."""
     if before is None or load is None or before.type != load.type:
         return None, False
-    if before.texts is not None and load.texts:
+    if before.texts is not None and load.texts and _has_categories(before) and load.values >= _ROWS_A_TEXT:
         share = len(set(before.texts) & set(load.texts)) / len(load.texts)
         return share, share > 0 and len(load.texts) >= _TELLING
     if load.level is None or not before.levels:
