@@ -100,7 +100,7 @@ def test_where_chooses_and_columns_say_as_what(world):
     done = world.run(where="decision AND score < 0.1 OR entity = '2' -- and the second", columns=columns)
     assert (done.predictions, done.taken) == (20, 7)
     assert world.ids() == [2, 5, 6, 7, 8, 9, 16]
-    assert world.there('who, flag, day, older, exact, "all"')[1] == (105, "Y", "2023-11-14", 31, 0.05, '{"age": 30}')
+    assert world.there('who, flag, day, older, exact, "all"')[1] == (105, "Y", "2023-11-14", 31, 0.05, '{"age":30}')
     assert world.run(where="true", columns=columns).predictions == 0, "what was passed over is not looked at again"
 
 

@@ -36,6 +36,7 @@ THROUGH = {
         "deliver/inputs", "deliver/job", "deliver/lanes", "deliver/options", "deliver/parts", "deliver/step",
     ),
     "deliver/test_deliver.py": ("core/outlets/outgoing", "deliver/leaving", "deliver/outbox", "deliver/outlet"),
+    "deliver/test_files.py": ("core/outlets/files", "deliver/file_formats"),
     "deliver/test_kafka.py": ("core/outlets/streams",),
     "deliver/test_mqtt.py": ("core/outlets/things",),
     "deliver/test_webhook.py": ("connect/webhook_signature", "core/outlets/web", "deliver/json_rows"),

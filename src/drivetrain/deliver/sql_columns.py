@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,6 +9,8 @@ from decimal import Decimal
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+
+from drivetrain.deliver.json_rows import as_text
 
 Row = dict[str, "Value"]
 Value = None | bool | int | float | str | Decimal | datetime
@@ -49,7 +50,7 @@ def _type(kind: pa.DataType, *, primary: bool) -> sa.types.TypeEngine[object]:
 def _values(column: pa.ChunkedArray, kind: sa.types.TypeEngine[object]) -> list[Value]:
     values = column.to_pylist()
     if pa.types.is_nested(column.type):
-        return [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values]
+        return [None if value is None else as_text(value) for value in values]
     if pa.types.is_timestamp(column.type):
         return [None if value is None else _moment(value.astimezone(UTC), kind) for value in values]
     if pa.types.is_date(column.type) and not isinstance(kind, sa.Date):

@@ -86,6 +86,13 @@ class Bucket:
         if begin != end:
             raise Unavailable(file.name, f"{end - begin:,} bytes of a part are missing")
 
+    def put(self, key: str, content: bytes) -> None:
+        """The file with this key, whole or not at all, in place of the one that is there. Raises as a Store does."""
+        try:
+            self._obstore.put(self._bucket, key, content)
+        except (self._obstore.exceptions.BaseError, OSError) as error:
+            _explain(error, self._base + key)
+
     def close(self) -> None:
         """There is no connection to keep."""
 

@@ -88,6 +88,16 @@ class SftpServer:
         except (self._paramiko.SSHException, EOFError, OSError) as error:
             raise self._explain(error, file.name) from None
 
+    def put(self, key: str, content: bytes) -> None:
+        """The file with this key, whole or not at all, in place of the one that is there. Raises as a Store does."""
+        folder, _, name = key.rpartition("/")
+        new = f"/{folder}/.{name}.part" if folder else f"/.{name}.part"
+        try:
+            self._sftp.putfo(io.BytesIO(content), new, len(content))  # which asks for its size in the end
+            self._sftp.posix_rename(new, f"/{key}")
+        except (self._paramiko.SSHException, EOFError, OSError) as error:
+            raise self._explain(error, self._base + key) from None
+
     def close(self) -> None:
         """Let go of the connection."""
         self._client.close()

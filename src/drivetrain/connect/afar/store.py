@@ -74,7 +74,7 @@ def forbidden(where: str, why: str) -> Forbidden:
         "storage_forbidden",
         f"the store lets nobody in with these credentials ({why})",
         where=where,
-        hint="correct the credentials that `storage` names, or give them the right to list and read there",
+        hint="correct the credentials that `storage` names, or give them the right to list, read or write there",
     )
 
 
