@@ -193,6 +193,31 @@ def test_a_row_without_a_key_is_a_dead_letter(crm, outlet, system):
     assert "'customer'" in receipts[0].said
 
 
+@pytest.mark.parametrize(
+    ("system", "status", "body"),
+    [
+        ("dynamics", 404, {"error": {"code": "0x80040217", "message": "account With Id = 7 Does Not Exist"}}),
+        ("jira", 404, {"errorMessages": ["Issue does not exist or you do not have permission to see it."]}),
+        ("servicenow", 403, {"error": {"message": "Operation Failed", "detail": "was aborted by Business Rule 'x'"}}),
+        ("zendesk", 404, {"error": "RecordNotFound", "description": "Not found"}),
+    ],
+)
+def test_what_is_not_there_or_not_allowed_for_one_row_holds_no_other_up(crm, outlet, system, status, body):
+    calls = 0 if system == "dynamics" else 1
+    crm.faults.extend([*[None] * calls, before(status, body=body)])
+    receipts = outlet(system).send(rows("one", "two"))
+    assert [receipt.taken for receipt in receipts] == [False, True]
+    assert str(status) in receipts[0].said
+
+
+def test_a_table_of_dynamics_that_is_not_there_makes_no_dead_letters(crm, outlet):
+    said = {"code": "0x80060888", "message": "Resource not found for the segment 'cases'."}
+    crm.faults.append(before(404, body={"error": said}))
+    with pytest.raises(InvalidInput) as caught:
+        outlet("dynamics").send(rows("one"))
+    assert caught.value.code == "crm_object_unknown"
+
+
 def test_dynamics_keys_of_numbers_and_of_any_text(crm, outlet):
     for customer in (7, "O'Neil & sons/7"):
         outlet("dynamics", key="customer").send(rows("one", customer=customer))

@@ -19,6 +19,7 @@ from drivetrain.deliver.outlet import Receipt
 T = TypeVar("T")
 _LIMITS = Limits(connect_seconds=10.0, read_seconds=60.0, total_seconds=120.0)
 _USED_UP = b"REQUEST_LIMIT_EXCEEDED"  # Salesforce says so with a 403
+_OF_THE_ROW = (b"aborted by Business Rule", b"Data Policy Exception")  # and ServiceNow this
 
 
 class Api:
@@ -41,7 +42,8 @@ class Api:
         if answer.status == 403 and _USED_UP in answer.body:
             hint = "wait until the system counts anew, or ask its owner for a higher limit"
             raise Transient("web_unavailable", self._known.words(answer), where=answer.place, hint=hint)
-        if answer.status in {401, 403, 407} or 300 <= answer.status < 400:
+        is_of_the_row = answer.status == 403 and any(words in answer.body for words in _OF_THE_ROW)
+        if (answer.status in {401, 403, 407} and not is_of_the_row) or 300 <= answer.status < 400:
             raise refusal(answer, self._known)
         return answer
 
@@ -62,12 +64,12 @@ class Api:
                 hint="correct `system` and `url`; what was sent is sent again under the same key",
             ) from None  # fmt: skip
 
-    def refused(self, answer: Answer, unknown: Sequence[str]) -> Receipt:
+    def refused(self, answer: Answer, unknown: Sequence[str], *, nothing_there: bool = False) -> Receipt:
         """The receipt for an answer that refuses a row; ``unknown`` are its words for a field that is not there.
 
-        Raises InvalidInput when it would refuse every row.
+        Raises InvalidInput when it would refuse every row: for such a field, and with ``nothing_there`` for a 404.
         """
-        if answer.status in {404, 405, 410}:
+        if answer.status in {405, 410} or (answer.status == 404 and nothing_there):
             raise self._no_object(answer)
         self.raise_if_unknown(answer.body.decode("utf-8", "replace"), unknown, answer.place)
         return Receipt(False, f"{answer.status}: {self._known.words(answer) or 'without a word'}")

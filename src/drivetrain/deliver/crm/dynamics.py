@@ -12,6 +12,7 @@ from drivetrain.deliver.crm.system import Item
 from drivetrain.deliver.outlet import Receipt
 
 _PATH = "api/data/v9.2"
+_NO_TABLE = b"Resource not found for the segment"
 _UNKNOWN = ("undeclared property", "not declared", "Could not find a property", "not a valid key", "not a defined key")
 
 
@@ -27,7 +28,7 @@ class Dynamics:
         """One row of the table, with the key. Raises InvalidInput when it has no such column."""
         answer = self._api.ask("GET", f"{_PATH}/{self._table}?$select={self._external}&$top=1")
         if answer.status != 200:
-            said = self._api.refused(answer, _UNKNOWN).said
+            said = self._api.refused(answer, _UNKNOWN, nothing_there=True).said
             self._api.raise_if_unknown(said, ("",), answer.place)
         return f"Dynamics has {self._table}, by {self._external}"
 
@@ -37,6 +38,7 @@ class Dynamics:
         key = item.key if isinstance(item.key, int) else "'" + quote(item.key.replace("'", "''"), safe="") + "'"
         answer = self._api.ask("PATCH", f"{_PATH}/{self._table}({self._external}={key})", item.fields)
         if answer.status not in {200, 201, 204}:
-            return [self._api.refused(answer, _UNKNOWN)]
+            no_table = _NO_TABLE in answer.body  # else what the row refers to is not there
+            return [self._api.refused(answer, _UNKNOWN, nothing_there=no_table)]
         found = re.search(r"\(([^()]+)\)$", answer.headers.get("OData-EntityId", ""))
         return [Receipt(True, found[1] if found else "")]

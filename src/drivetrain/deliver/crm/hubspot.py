@@ -74,7 +74,7 @@ class HubSpot:
         ]
         answer = self._api.ask("POST", f"crm/v3/objects/{self._object}/batch/upsert", {"inputs": inputs})
         if answer.status not in {200, 201, 207}:
-            refused = self._api.refused(answer, _UNKNOWN)
+            refused = self._api.refused(answer, _UNKNOWN, nothing_there=True)
             return [refused] if len(items) == 1 else [receipt for item in items for receipt in self.put([item])]
         told = self._api.read(answer, Results)
         receipts = {one.object_write_trace_id: Receipt(True, one.id) for one in told.results}

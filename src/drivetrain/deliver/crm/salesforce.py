@@ -57,7 +57,7 @@ class Salesforce:
         answer = self._api.ask("PATCH", path, {"allOrNone": False, "records": records})
         if answer.status == 200:
             return [_receipt(result) for result in self._api.read(answer, tuple[Result, ...])]
-        refused = self._api.refused(answer, _UNKNOWN)
+        refused = self._api.refused(answer, _UNKNOWN, nothing_there=True)
         return [refused] if len(items) == 1 else [receipt for item in items for receipt in self.put([item])]
 
 

@@ -74,7 +74,7 @@ class Zendesk:
         if answer.status == _CONFLICT:  # somebody else writes to it at this moment
             return None
         if answer.status not in {200, 201}:
-            return self._api.refused(answer, ())
+            return self._api.refused(answer, (), nothing_there=self._one != "ticket")  # a ticket was looked for
         return Receipt(True, str(self._api.read(answer, dict[str, Numbered])[self._one].id))
 
 
