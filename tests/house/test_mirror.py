@@ -79,8 +79,10 @@ THROUGH = {
         "connect/nats", "core/sources/queues", "ingest/contents", "ingest/letters", "ingest/nats_api",
         "ingest/nats_stream",
     ),
+    "ingest/test_amqp.py": ("connect/amqp", "ingest/amqp_inbox"),
     "ingest/test_mqtt.py": (
         "connect/mqtt", "connect/tls", "core/sources/things", "ingest/mqtt_connection", "ingest/mqtt_inbox",
+        "ingest/spooled",
     ),
     "ingest/afar/test_listing.py": ("ingest/afar/open", "connect/afar/store"),
     "ingest/test_crm.py": ("core/sources/crm",),

@@ -203,7 +203,7 @@ def test_a_broker_that_forgot_the_session(broker, opened):
     for _ in range(2):
         with pytest.raises(Refused, match="forgot our session") as caught:
             take(opened(source(broker)), cursor)
-        assert caught.value.code == "mqtt_gap"
+        assert caught.value.code == "queue_gap"
         assert "gaps: accept" in caught.value.hint
     broker.send(("a", {"id": 3}))
     rows, cursor = take(opened(source(broker, gaps="accept")), cursor)
@@ -220,7 +220,7 @@ def test_a_spool_that_was_deleted(broker, opened, tmp_path):
     broker.send(("a", {"id": 2}))
     with pytest.raises(Refused, match="spool") as caught:
         take(opened(source(broker)), cursor)
-    assert caught.value.code == "mqtt_gap"
+    assert caught.value.code == "queue_gap"
     rows, cursor = take(opened(source(broker, gaps="accept")), cursor)
     assert ids(rows) == [2]
     assert take(opened(source(broker)), cursor) == ([], cursor)

@@ -36,7 +36,7 @@ def loads(project, spec):
         before_the_spool=["drivetrain.ingest.spool", "Spool.append"],
         before_the_acknowledgement=["drivetrain.ingest.mqtt_connection", "Connection.acknowledge"],
         after_the_acknowledgement=["drivetrain.ingest.mqtt_connection", "Connection.settle"],
-        before_the_spool_forgets=["drivetrain.ingest.mqtt_inbox", "Inbox.forget"],
+        before_the_spool_forgets=["drivetrain.ingest.mqtt_inbox", "MqttInbox.forget"],
     )  # fmt: skip
     yield found
     found.close()

@@ -149,6 +149,21 @@ class NatsServers(Spec):
         return tuple(_host_and_port(server, 4222) for server in self.servers)
 
 
+class AmqpBroker(Spec):
+    """A broker of AMQP 0-9-1, such as RabbitMQ."""
+
+    broker: BrokerAddress = Field(description="host or host:port; by default port 5672, or 5671 with `tls`.")
+    virtual_host: str = "/"
+    user: str = "guest"
+    password: SecretRef | None = Field(None, description="By default `guest`, whom brokers let in from their own host.")
+    tls: ClientTls | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return _host_and_port(self.broker, 5671 if self.tls else 5672)
+
+
 def _host_and_port(address: str, default: int) -> tuple[str, int]:
     """IPv6 addresses without their brackets."""
     host, colon, port = address.rpartition(":") if not address.endswith("]") else (address, "", "")

@@ -59,8 +59,8 @@ class Memory:
     is_lost: bool = False
 
 
-class Inbox:
-    """The spool of a source, and the connection that fills it, if there is one."""
+class MqttInbox:
+    """An Inbox of our session at an MQTT broker."""
 
     def __init__(self, spec: MqttSource, place: Place) -> None:
         self._spec, self._place = spec, place
@@ -110,6 +110,12 @@ class Inbox:
             self._unsettled |= {one.packet: _content(one) for one in fresh if one.packet}
         self._connection.acknowledge([one.packet for one in arrived if one.packet])
         return heard
+
+    @property
+    def loss(self) -> str:
+        """Said after a session ended at the broker, until somebody has looked into it."""
+        gone = "the broker forgot our session, and what it had kept for us since the last load"
+        return gone if self.memory.is_lost else ""
 
     def look_into(self) -> None:
         """A person has seen that a session was lost."""

@@ -12,13 +12,14 @@ from drivetrain.core.sources.databases import CdcSource, SqlSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.core.sources.lakes import DeltaSource, IcebergSource
 from drivetrain.core.sources.logs import LogsSource
-from drivetrain.core.sources.queues import NatsSource
+from drivetrain.core.sources.queues import AmqpSource, NatsSource
 from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.core.sources.things import MqttSource
 from drivetrain.core.sources.web import RestSource
 
 SourceSpec = Annotated[
-    CdcSource
+    AmqpSource
+    | CdcSource
     | CrmSource
     | DeltaSource
     | FilesSource
