@@ -10,6 +10,7 @@ SCRIPT = """
 import importlib, json, os, signal, sys
 from pathlib import Path
 from pydantic import TypeAdapter
+from drivetrain.access.secrets import KnownSecrets
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest import ingest
@@ -32,7 +33,7 @@ def load(moment):
         setattr(owner, last, dies)
     with Catalog(home) as catalog:
         try:
-            return ingest.ingest(spec, "things", catalog).rows
+            return ingest.ingest(spec, "things", catalog, secrets=KnownSecrets({}, home)).rows
         except InvalidInput as error:
             assert error.code == "no_rows", error
             return 0

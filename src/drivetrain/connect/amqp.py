@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -21,17 +21,22 @@ if TYPE_CHECKING:
     from amqp import Connection, Message
 
 _ANSWER_SECONDS = 10.0
-_NO_TEXT = msgspec.json.encode({})
+_PAUSE_SECONDS = 0.1
+_COUNTS = {"x-delivery-count", "x-acquired-count"}
+"""Headers that are others when a message comes again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as it came. ``again``: it was on its way to somebody before. ``tag`` is its number on the wire."""
+    """A message as it came.
+
+    ``sent`` is in ISO 8601 and UTC. ``again``: it was on its way to somebody before. ``tag`` is its number on the wire.
+    """
 
     exchange: str
     routing_key: str
     message_id: str | None
-    sent: datetime | None
+    sent: str | None
     headers: str | None
     content: bytes
     again: bool
@@ -72,22 +77,20 @@ class Line:
         with self._told(queue):
             return int(self._channel.queue_declare(queue, passive=True).message_count)
 
-    def gather(self, queue: str, most: int, is_over: Callable[[float], bool], seconds: float) -> list[Delivery]:
-        """Messages of the queue that the broker holds for us until they are acknowledged: these, and no others.
+    def gather(self, queue: str, most: int, seconds: float) -> list[Delivery]:
+        """Messages, at most ``most``: the broker holds these for us until they are acknowledged, and no others.
 
-        At most ``most``; it waits for the first so many seconds. ``is_over`` says whether to wait for another one, when
-        none came for so many seconds.
+        It waits for the first so many seconds, and takes then what comes without a pause.
         """
         found: list[Delivery] = []
         with self._told(queue):
             self._channel.basic_qos(0, most, False)
             tag = self._channel.basic_consume(queue, callback=lambda message: found.append(_delivery(message)))
-            until, heard = monotonic() + seconds, monotonic()
-            while len(found) < most and (monotonic() < until or found) and not (found and is_over(monotonic() - heard)):
-                before = len(found)
+            until = monotonic() + seconds
+            while len(found) < most and (left := until - monotonic()) > 0:
                 with suppress(TimeoutError):
-                    self._connection.drain_events(timeout=max(0.001, min(until - monotonic(), 0.1) if not found else 0.05))
-                heard = monotonic() if len(found) > before else heard
+                    self._connection.drain_events(timeout=left)
+                    until = monotonic() + min(seconds, _PAUSE_SECONDS)
             self._channel.basic_cancel(tag)  # what is on its way still arrives before the broker's answer
         return found
 
@@ -126,10 +129,10 @@ class Line:
                 hint = "correct `user` and the credential that `password` names"
                 return Forbidden("amqp_login_refused", "the broker refuses the login", where=where, hint=hint)
             case exceptions.AccessRefused() | exceptions.NotAllowed():
-                hint = "correct `virtual_host`; give the user the right to read the queue (`rabbitmqctl set_permissions`)"
+                hint = "correct `virtual_host`; grant READ on the queue (`rabbitmqctl set_permissions`)"
                 return Forbidden("amqp_forbidden", f"the broker does not allow it: {said}", where=where, hint=hint)
             case exceptions.ResourceLocked() | exceptions.PreconditionFailed() | exceptions.AMQPNotImplementedError():
-                hint = "the queue is another's alone, or of a sort that cannot be read this way, such as a stream"
+                hint = "the queue is another's alone, or of a sort that cannot be read this way"
                 return InvalidInput("amqp_setting", f"the broker does not take it: {said}", where=where, hint=hint)
             case ssl.SSLError():
                 hint = "name the authority of its certificate in `tls.ca`, and in `broker` the host it is made out to"
@@ -139,23 +142,31 @@ class Line:
         return Transient("amqp_unreachable", f"the broker does not answer: {said}", where=where, hint=hint)
 
 
-def _tls(broker: AmqpBroker, place: Place, where: str) -> dict[str, ssl.SSLContext | str] | bool:
+def _tls(broker: AmqpBroker, place: Place, where: str) -> dict[str, str | None] | bool:
+    """What the client library makes a context of; that it can is tried before, where files have names."""
     if broker.tls is None:
         return False
-    context = client_context(broker.tls, place.home, "amqp_setting", where)
-    return {"context": context, "server_hostname": broker.address[0]}
+    client_context(broker.tls, place.home, "amqp_setting", where)
+    files = {"ca_certs": broker.tls.ca, "certfile": broker.tls.certificate, "keyfile": broker.tls.key}
+    paths = {name: str(place.home / file) if file else None for name, file in files.items()}
+    return {**paths, "server_hostname": broker.address[0]}
 
 
 def _delivery(message: Message) -> Delivery:
     about, properties = message.delivery_info, message.properties
-    headers = {name: value for name, value in (properties.get("application_headers") or {}).items() if name not in _COUNTS}
-    body = message.body
+    headers = properties.get("application_headers") or {}
+    headers = {name: value for name, value in headers.items() if name not in _COUNTS}
     return Delivery(
-        about["exchange"], about["routing_key"], properties.get("message_id"), properties.get("timestamp"),
-        msgspec.json.encode(headers, enc_hook=str).decode() if headers else None,
-        body.encode() if isinstance(body, str) else bytes(body), bool(about["redelivered"]), int(about["delivery_tag"]),
+        about["exchange"], about["routing_key"], properties.get("message_id"), _moment(properties.get("timestamp")),
+        msgspec.json.encode(headers, enc_hook=str).decode() if headers else None, bytes(message.body),
+        bool(about["redelivered"]), int(about["delivery_tag"]),
     )  # fmt: skip
 
 
-_COUNTS = {"x-delivery-count", "x-acquired-count"}
-"""Headers that are others when a message comes again."""
+def _moment(seconds: int | None) -> str | None:
+    """Seconds since 1970, or, as some senders have it, milliseconds; None where it is neither."""
+    if seconds is None:
+        return None
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC).isoformat()
+    return None

@@ -194,7 +194,7 @@ class SpooledReader:
         return spool.first()
 
     def _gap(self, what: str) -> Refused:
-        hint = "what is sent from now on is kept; to go on set `gaps: accept` on the source, load, and take it out again"
+        hint = "what is sent from now on is kept; to go on set `gaps: accept` for one load, and take it out again"
         return Refused("queue_gap", f"messages may be lost: {what}", where=self._where, hint=hint)
 
 

@@ -1,0 +1,86 @@
+"""SIGKILL of loads from a real RabbitMQ, at the worst moments and at random ones: no message is lost or doubled."""
+
+import os
+import random
+import signal
+import threading
+
+import pytest
+from tests.ingest.killed_loads import Loads
+from tests.servers.rabbitmq import rabbitmq
+
+from drivetrain.core.sources.queues import AmqpSource
+
+
+@pytest.fixture(scope="module")
+def broker():
+    with rabbitmq() as found:
+        yield found
+
+
+@pytest.fixture
+def queue(broker, request):
+    broker.declare(request.node.name)
+    return request.node.name
+
+
+@pytest.fixture
+def loads(project, broker, queue):
+    (project.home / "password").write_text("warm-sea")
+    columns = {"id": {"type": "integer", "nullable": False}}
+    spec = AmqpSource.model_validate(
+        {"kind": "amqp", "broker": broker.address, "queue": queue, "user": "ada", "password": {"file": "password"},
+         "quiet_seconds": 0.2, "prefetch": 20, "contract": {"columns": columns}}
+    )  # fmt: skip
+    found = Loads(
+        project.home, spec,
+        before_the_spool=["drivetrain.ingest.spool", "Spool.append"],
+        before_the_acknowledgement=["drivetrain.connect.amqp", "Line.acknowledge"],
+        after_the_acknowledgement=["drivetrain.ingest.amqp_inbox", "AmqpInbox._settle"],
+        before_the_spool_forgets=["drivetrain.ingest.amqp_inbox", "AmqpInbox.forget"],
+    )  # fmt: skip
+    yield found
+    found.close()
+
+
+def send(broker, queue, ids):
+    """The ids, and as many messages that all say the same, as sensors do."""
+    broker.send(queue, *({"id": number} for one in ids for number in (one, -1)))
+
+
+def test_kills_at_the_worst_moments(project, broker, queue, loads):
+    sent = 0
+    for moment in (
+        "before the acknowledgement", "before the spool", "after the acknowledgement", "after the acknowledgement",
+        "before the acknowledgement", "before the table", "", "before the spool forgets", "before the spool", "",
+    ):  # fmt: skip
+        send(broker, queue, range(sent, sent + 15))
+        sent += 15
+        assert loads.run(moment) == (None if moment else 2 * sent), moment
+    assert project.column("id", "things") == [*[-1] * sent, *range(sent)]
+    assert broker.waiting(queue) == 0
+
+
+@pytest.mark.parametrize("kills", [pytest.param(3), pytest.param(100, marks=pytest.mark.slow)])
+def test_kills_at_random_moments_while_messages_come(project, broker, queue, loads, kills):
+    chance, over, sent = random.Random(kills), threading.Event(), [0]
+
+    def chatter():
+        while not over.is_set():
+            send(broker, queue, range(sent[0], sent[0] + 20))
+            sent[0] += 20
+            over.wait(0.02)
+
+    sender = threading.Thread(target=chatter)
+    sender.start()
+    try:
+        for _ in range(kills):
+            child = loads.start()
+            over.wait(chance.uniform(0, 0.8))
+            os.kill(child, signal.SIGKILL)
+            assert loads.finish() is None
+    finally:
+        over.set()
+        sender.join()
+    assert loads.run() == 2 * sent[0]
+    assert project.column("id", "things") == [*[-1] * sent[0], *range(sent[0])]
