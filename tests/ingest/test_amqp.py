@@ -218,7 +218,7 @@ def test_a_queue_that_is_not_there_or_is_anothers(broker, queue, make):
     broker.declare("one", arguments={"x-single-active-consumer": True})
     with broker.channel() as channel:
         channel.basic_qos(0, 1, False)
-        channel.basic_consume("one")
+        channel.basic_consume("one", callback=lambda _: None)
         broker.send("one", *numbered(range(4)))
         with pytest.raises(InvalidInput, match="3 messages wait in the queue, and none is given to us") as caught:
             take(make(queue="one"))

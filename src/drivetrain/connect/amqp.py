@@ -64,10 +64,14 @@ class Line:
             virtual_host=broker.virtual_host, ssl=_tls(broker, place, self.where), connect_timeout=_ANSWER_SECONDS,
             read_timeout=_ANSWER_SECONDS, write_timeout=_ANSWER_SECONDS, client_properties={"product": "drivetrain"},
         )  # fmt: skip
-        with self._told():
-            self._connection.connect()
-            self._channel = self._connection.channel()
-            self._channel.auto_decode = False
+        try:
+            with self._told():
+                self._connection.connect()
+                self._channel = self._connection.channel()
+                self._channel.auto_decode = False
+        except BaseException:
+            self._connection.collect()
+            raise
 
     def waiting(self, queue: str) -> int:
         """How many messages wait in the queue. Raises NotFound without it.
