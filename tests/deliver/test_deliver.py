@@ -224,6 +224,35 @@ def test_a_check_shows_how_the_newest_prediction_would_leave(world):
     assert Outbox(world.catalog, "warehouse").cursor() is None
 
 
+def test_a_lake_that_takes_no_commit_for_a_moment_doubles_no_entry(world, monkeypatch):
+    world.predict(0, 3)
+    append, failed = Table.append, []
+
+    def full(table, rows, commit):
+        if len(rows) and not failed:
+            failed.append(True)
+            raise OSError(28, "No space left on device")
+        return append(table, rows, commit)
+
+    monkeypatch.setattr(Table, "append", full)
+    with world.delivery() as delivery:
+        with pytest.raises(OSError, match="No space left"):
+            delivery.run()
+        assert delivery.run().taken == 3
+    assert len(Table(world.catalog.table_path("deliveries", "warehouse")).read()) == 3
+    assert world.ids() == [0, 1, 2]
+
+
+def test_files_of_the_books_that_cannot_be_merged_hold_nothing_up(world, monkeypatch):
+    def fails(tables):
+        raise Transient("compaction_failed", "it ended")
+
+    monkeypatch.setattr("drivetrain.deliver.outbox.compact", fails)
+    monkeypatch.setattr("drivetrain.deliver.outbox._COMPACT_EVERY", 1)
+    world.predict(0, 3)
+    assert world.run().taken == 3
+
+
 KILLED = """\
 import os, signal, sys
 from pathlib import Path

@@ -7,6 +7,7 @@ was sent after the newest commit is sent again, under the same keys.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -17,6 +18,7 @@ import pyarrow.dataset as ds
 
 from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_of
+from drivetrain.core.errors import Transient
 from drivetrain.deliver.outlet import Parcel, Receipt
 from drivetrain.store.catalog import Catalog, now
 from drivetrain.store.compaction import compact
@@ -71,7 +73,8 @@ class Outbox:
         self._since = monotonic()
 
     def cursor(self) -> Cursor | None:
-        """How far the outlet is; None when nothing was ever delivered."""
+        """How far the outlet is; None when nothing was ever delivered. What was noted, not committed, is forgotten."""
+        self._waiting = []
         state = self._table.state()
         if state is None:
             return None
@@ -114,7 +117,8 @@ class Outbox:
             self._table.append(pa.concat_tables([SCHEMA.empty_table(), *self._waiting]), _commit(self._next))
             self._committed, self._waiting = self._next, []
             if self._table.version() % _COMPACT_EVERY == 0:
-                compact([self._table])
+                with suppress(Transient):  # the next one merges these files too; what was delivered stands
+                    compact([self._table])
         self._since = monotonic()
 
     def dead(self) -> Iterator[tuple[DeadLetter, ...]]:
