@@ -5,12 +5,13 @@ from dataclasses import fields
 
 import pytest
 
+from drivetrain.connect.http.settings import Tls
 from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import CanarySpec, ServiceSpec, TlsSpec
 from drivetrain.engine.serving import Server, server_command, server_settings
 from drivetrain.serve.__main__ import read_settings
-from drivetrain.serve.settings import ServerSettings, ServiceSettings, Tls
+from drivetrain.serve.settings import ServerSettings, ServiceSettings
 
 STAND_IN = """
 import json, os, pathlib, signal, sys

@@ -23,10 +23,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from drivetrain.access.api_keys import create_key
+from drivetrain.connect.http.settings import ConnectionLimits
 from drivetrain.core.artifacts import Release
 from drivetrain.core.refs import Ref
 from drivetrain.serve.loading import LoadedRelease, load
-from drivetrain.serve.settings import ConnectionLimits, ServerSettings, ServiceSettings, to_json
+from drivetrain.serve.settings import ServerSettings, ServiceSettings, to_json
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.journal import roll
 from drivetrain.store.tables import Table

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from tests.connect.http.conftest import Peer, post
+
 from drivetrain.testing.graphs import Numbers, as_json, draw, expected_score
 
 from .conftest import Running
-from .http.conftest import Peer, post
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.connect.http.http2_caller import Http2Caller
 
 from drivetrain.testing.graphs import ROW
 
 from .conftest import Running, Template, running, settings_of
-from .http.http2_caller import Http2Caller
 
 PAGE, OTHER = "https://loans.example", "https://elsewhere.example"
 PREFLIGHT = {

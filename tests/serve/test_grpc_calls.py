@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 import uvloop
 
+from drivetrain.connect.http.listening import authority, claim
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Refused, Transient
 from drivetrain.serve import grpc_server
 from drivetrain.serve.answers import Overloaded
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.grpc_server import GrpcServer
-from drivetrain.serve.listening import authority, claim
 from drivetrain.serve.mishaps import Mishaps
 from drivetrain.serve.settings import ServerSettings, ServiceSettings, to_json
 from drivetrain.testing.graphs import slow

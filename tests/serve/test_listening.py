@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
+from drivetrain.connect.http.listening import claim, shared, url_of
 from drivetrain.core.errors import InvalidInput
 from drivetrain.serve.__main__ import main
-from drivetrain.serve.listening import claim, shared, url_of
 from drivetrain.serve.settings import to_json
 from drivetrain.testing.graphs import ROW
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivetrain.connect.http.settings import ConnectionLimits, Tls
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.serve.__main__ import read_settings
 from drivetrain.serve.order import Order
-from drivetrain.serve.settings import ConnectionLimits, ServerSettings, ServiceSettings, Tls, from_json, to_json
+from drivetrain.serve.settings import ServerSettings, ServiceSettings, from_json, to_json
 
 numbers = st.floats(0.01, 1e6)
 paths = st.sampled_from([Path("home"), Path("/a b/ü"), Path("..")])

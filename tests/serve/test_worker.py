@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.connect.http.conftest import Peer, get, post
 
 from drivetrain.access.api_keys import create_key, revoke_key
 from drivetrain.serve.settings import ServiceSettings
@@ -17,7 +18,6 @@ from drivetrain.testing.graphs import ROW
 from drivetrain.testing.releases import ReleaseMaker
 
 from .conftest import OTHER, SERVICE, Running, Start, Template, lake, until
-from .http.conftest import Peer, get, post
 
 UNWANTED = (
     "sklearn", "scipy", "pandas", "sqlalchemy", "duckdb", "xgboost", "optuna", "mlflow", "pyarrow", "deltalake",

@@ -6,8 +6,8 @@ import sys
 
 import uvloop
 
-from drivetrain.serve.http.listener import Listener
-from drivetrain.serve.http.messages import Answer, Exchange
+from drivetrain.connect.http.listener import Listener
+from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.serve.settings import ConnectionLimits
 
 BODY = b'{"release":"release/bench@0123456789ab","predictions":[{"id":"0","score":0.5,"decision":false}]}'

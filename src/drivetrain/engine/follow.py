@@ -93,6 +93,8 @@ def follow(
     reader = open_reader(project.spec.sources[source], place_of(project.catalog, context.secrets))
     pause, told = max(every, _SHORTEST_PAUSE), set[str]()
     try:
+        if isinstance(reader, Waiter):
+            reader.wait(0)  # what is sent to us is taken from now on, while the first load runs too
         while not stopped.is_set():
             load = _load(project, source, context, reader, pause)
             tell(replace(load, alarms=tuple(alarm for alarm in load.alarms if alarm.kind not in told)))

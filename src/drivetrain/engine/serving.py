@@ -12,11 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from drivetrain.connect.http.settings import ConnectionLimits, Tls
 from drivetrain.core.errors import InvalidInput, Transient, examples
 from drivetrain.core.project import ProjectSpec
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import ServiceSpec
-from drivetrain.serve.settings import ConnectionLimits, ServerSettings, ServiceSettings, Tls, to_json
+from drivetrain.serve.settings import ServerSettings, ServiceSettings, to_json
 
 _READY_WITHIN_S = 30.0
 _STOP_WITHIN_S = 15.0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from drivetrain.ingest.proposal import Proposal
     from drivetrain.ingest.sampling import Answer, Sample
 
-_HOLD_NO_PLACE = ("kind", "contract")
+_HOLD_NO_PLACE = ("kind", "auth", "contract")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import math
 
 import msgspec
 
+from drivetrain.connect.http.messages import Answer, Headers
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Transient
-from drivetrain.serve.http.messages import Answer, Headers
 
 JSON: Headers = (("content-type", "application/json"),)
 _BY_CODE = {

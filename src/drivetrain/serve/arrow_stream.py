@@ -10,9 +10,9 @@ import asyncio
 import sys
 from importlib.abc import MetaPathFinder
 
+from drivetrain.connect.http.messages import Exchange, Headers
 from drivetrain.core.errors import DrivetrainError
 from drivetrain.serve.arrow_messages import Messages
-from drivetrain.serve.http.messages import Exchange, Headers
 from drivetrain.serve.scoring import Scored
 from drivetrain.serve.service import Service
 from drivetrain.serve.streams import Stream, Streams

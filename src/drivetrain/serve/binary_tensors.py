@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.errors import InvalidInput
-from drivetrain.serve.http.messages import Answer, Exchange
 from drivetrain.serve.packed_tensors import KINDS, pack, unpack
 from drivetrain.serve.protocol import InferenceAnswer, InferenceRequest, InputTensor, OutputTensor
 

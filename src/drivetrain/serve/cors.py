@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivetrain.serve.http.messages import Answer, Exchange, Headers
+from drivetrain.connect.http.messages import Answer, Exchange, Headers
 
 _CACHE_SECONDS = "600"
 _VARY: Headers = (("vary", "origin"),)

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from drivetrain.connect.http.messages import Headers
 from drivetrain.serve.contender import Contender
-from drivetrain.serve.http.messages import Headers
 from drivetrain.serve.openapi import example_row
 from drivetrain.serve.rows import RowForm
 

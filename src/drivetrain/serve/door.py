@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from drivetrain.access.caller import Caller
+from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.serve.answers import MethodUnknown, Overloaded, refusal
 from drivetrain.serve.callers import Callers
 from drivetrain.serve.cors import Cors
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.crowd import Crowd
-from drivetrain.serve.http.messages import Answer, Exchange
 from drivetrain.serve.mishaps import MISHAPS
 
 Method = Literal["GET", "POST"]

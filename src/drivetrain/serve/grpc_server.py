@@ -12,20 +12,21 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from drivetrain.access.caller import Caller
+from drivetrain.connect.http.listening import authority
+from drivetrain.connect.http.settings import ConnectionLimits
+from drivetrain.connect.http.tls import Certificate
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Refused, Transient, examples
 from drivetrain.serve.answers import retry_after, status
 from drivetrain.serve.door import DEFECT
 from drivetrain.serve.grpc_messages import PACKAGE, SERVICE, message
 from drivetrain.serve.grpc_tensors import read_inference, written_answer
-from drivetrain.serve.http.tls import Certificate
 from drivetrain.serve.inference import metadata, read_tensors, wanted_outputs
-from drivetrain.serve.listening import authority
 from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.protocol import InferenceRequest
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import Request, Scored
 from drivetrain.serve.service import Service
-from drivetrain.serve.settings import ConnectionLimits, ServerSettings
+from drivetrain.serve.settings import ServerSettings
 
 _BY_CODE = {
     "key_missing": grpc.StatusCode.UNAUTHENTICATED,

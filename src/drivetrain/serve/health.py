@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.ops.canary import Standing
 from drivetrain.serve.answers import JSON, json
-from drivetrain.serve.http.messages import Answer, Exchange
 from drivetrain.serve.service import Service
 
 LIVE_PATHS = ("/health/live", "/v2/health/live")

@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.schema import ColumnType
 from drivetrain.serve.binary_tensors import binary_outputs, filled, json_bytes, packed
 from drivetrain.serve.complaints import parsed
 from drivetrain.serve.contender import Contender
-from drivetrain.serve.http.messages import Answer, Exchange
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.predict import failure, headers_of
 from drivetrain.serve.protocol import (

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import msgspec
 
+from drivetrain.connect.http.messages import Exchange
 from drivetrain.core.errors import InvalidInput
 from drivetrain.serve.answers import json
 from drivetrain.serve.complaints import parsed
 from drivetrain.serve.door import caller_of
-from drivetrain.serve.http.messages import Exchange
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.service import Service
 from drivetrain.store.segments import LabelRecord

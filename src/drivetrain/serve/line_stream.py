@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from drivetrain.connect.http.messages import Exchange, Headers
 from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.serve.answers import told
-from drivetrain.serve.http.messages import Exchange, Headers
 from drivetrain.serve.predict import Prediction
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import Scored

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from drivetrain.connect.http.messages import Answer, Exchange, Headers
 from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.core.model import UNKNOWN, InputField
 from drivetrain.core.schema import ColumnType
@@ -20,7 +21,6 @@ from drivetrain.ops.explain import shapley
 from drivetrain.serve.answers import JSON, refusal
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.door import defect
-from drivetrain.serve.http.messages import Answer, Exchange, Headers
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.rows import RowForm, Rows

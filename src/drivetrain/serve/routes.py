@@ -8,6 +8,8 @@ from importlib.metadata import version
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from drivetrain.connect.http.messages import Answer, Exchange
+from drivetrain.connect.http.settings import ConnectionLimits
 from drivetrain.core.errors import NotFound
 from drivetrain.serve.answers import json
 from drivetrain.serve.arrow_stream import ARROW, ArrowStream
@@ -16,7 +18,6 @@ from drivetrain.serve.counts import Counts
 from drivetrain.serve.docs import HEADERS, docs_page
 from drivetrain.serve.door import JSON_TYPE, Endpoint, Route
 from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, Deployed, HealthPage
-from drivetrain.serve.http.messages import Answer, Exchange
 from drivetrain.serve.inference import Inference, metadata
 from drivetrain.serve.labels import Labels
 from drivetrain.serve.line_stream import NDJSON, LineStream
@@ -24,7 +25,6 @@ from drivetrain.serve.openapi import openapi
 from drivetrain.serve.predict import Predict
 from drivetrain.serve.protocol import Ready, ServerMetadata
 from drivetrain.serve.service import Service
-from drivetrain.serve.settings import ConnectionLimits
 
 _ANY = JSON_TYPE
 

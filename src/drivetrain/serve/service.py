@@ -17,6 +17,7 @@ from functools import partial
 
 from drivetrain.access.caller import Caller
 from drivetrain.access.usage import UsageTable
+from drivetrain.connect.http.messages import Exchange
 from drivetrain.core.artifacts import Deployment, TrafficShare
 from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Transient
 from drivetrain.core.refs import Ref
@@ -30,7 +31,6 @@ from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.crowd import Crowd
 from drivetrain.serve.door import caller_of
-from drivetrain.serve.http.messages import Exchange
 from drivetrain.serve.identity import PredictionIds
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease, load

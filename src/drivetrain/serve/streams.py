@@ -16,10 +16,10 @@ import time
 from collections.abc import Coroutine
 from typing import Protocol
 
+from drivetrain.connect.http.messages import Exchange, Headers
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.serve.answers import refusal
 from drivetrain.serve.door import DEFECT, caller_of
-from drivetrain.serve.http.messages import Exchange, Headers
 from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.predict import asks_to_explain
 from drivetrain.serve.rows import RowForm, Rows

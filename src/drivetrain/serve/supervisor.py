@@ -20,9 +20,9 @@ from pathlib import Path
 
 import msgspec
 
+from drivetrain.connect.http.listening import authority, claim, url_of
 from drivetrain.core.decoding import read_json
 from drivetrain.serve.board import Board, Note
-from drivetrain.serve.listening import authority, claim, url_of
 from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.order import Order
 from drivetrain.serve.pulse import Pulse

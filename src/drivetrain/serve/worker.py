@@ -21,14 +21,14 @@ import uvloop
 
 from drivetrain.access.usage import FILE as USAGE
 from drivetrain.access.usage import UsageTable
+from drivetrain.connect.http.listener import Listener
+from drivetrain.connect.http.listening import shared
+from drivetrain.connect.http.tls import Certificate
 from drivetrain.core.errors import DrivetrainError, MissingExtra
 from drivetrain.serve.board import Board, Note
 from drivetrain.serve.cors import Cors
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.door import Door
-from drivetrain.serve.http.listener import Listener
-from drivetrain.serve.http.tls import Certificate
-from drivetrain.serve.listening import shared
 from drivetrain.serve.mishaps import MISHAPS, keep_log
 from drivetrain.serve.order import Order
 from drivetrain.serve.page import MetricsPage
@@ -73,7 +73,7 @@ class Worker:
         routes = Routes(self.services, self._counts, lambda: page.text(os.getpid()), order.url, most)
         cors = Cors(settings.cors_origins) if settings.cors_origins else None
         self._door = Door(routes, self._counts, most, cors)
-        self._certificate = Certificate(settings.tls) if settings.tls else None
+        self._certificate = Certificate(settings.tls, _log) if settings.tls else None
         self._starts: dict[str, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
@@ -130,7 +130,7 @@ class Worker:
             await service.start()
         except DrivetrainError as error:
             service.quarantine(error.message)
-            print(f"drivetrain serve: {service.name} is quarantined: {error}", file=sys.stderr)  # noqa: T201 - the log
+            _log(f"{service.name} is quarantined: {error}")
 
     async def _listen_to_grpc(self) -> GrpcServer | None:
         """Answer gRPC too, where the settings say so. Raises MissingExtra."""
@@ -178,7 +178,7 @@ class Worker:
             try:
                 service.flush()
             except DrivetrainError as error:
-                print(f"drivetrain serve: {error}", file=sys.stderr)  # noqa: T201 - the log
+                _log(str(error))
         self._note(serving=True)
         self._end_trials()
         return _UPKEEP_SECONDS
@@ -213,6 +213,10 @@ async def _again_and_again(step: Step) -> None:
         except Exception as error:  # noqa: BLE001 - the process boundary: upkeep that fails once must not end for ever
             MISHAPS.tell(error)
         await asyncio.sleep(wait)
+
+
+def _log(text: str) -> None:
+    print(f"drivetrain serve: {text}", file=sys.stderr)  # noqa: T201 - the log
 
 
 def main() -> int:

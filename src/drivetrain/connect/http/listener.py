@@ -6,10 +6,10 @@ import asyncio
 import socket
 import ssl
 
-from drivetrain.serve.http.connection import Connection
-from drivetrain.serve.http.limits import Wire
-from drivetrain.serve.http.messages import Handler
-from drivetrain.serve.settings import ConnectionLimits
+from drivetrain.connect.http.connection import Connection
+from drivetrain.connect.http.limits import Wire
+from drivetrain.connect.http.messages import Handler
+from drivetrain.connect.http.settings import ConnectionLimits
 
 _BACKLOG = 1024
 _DOORS = 32

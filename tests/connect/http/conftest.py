@@ -15,10 +15,10 @@ from typing import Self
 import pytest
 import uvloop
 
-from drivetrain.serve.http.listener import Listener
-from drivetrain.serve.http.messages import Answer, Exchange
-from drivetrain.serve.listening import claim
-from drivetrain.serve.settings import ConnectionLimits
+from drivetrain.connect.http.listener import Listener
+from drivetrain.connect.http.listening import claim
+from drivetrain.connect.http.messages import Answer, Exchange
+from drivetrain.connect.http.settings import ConnectionLimits
 
 LARGE = 4 * 1024 * 1024
 PART = 64 * 1024

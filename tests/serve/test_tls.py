@@ -22,17 +22,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from h2.errors import ErrorCodes
+from tests.connect.http.conftest import LARGE, Listening, listening
+from tests.connect.http.http2_caller import Http2Caller
 
+from drivetrain.connect.http.settings import Tls
+from drivetrain.connect.http.tls import Certificate
 from drivetrain.core.errors import InvalidInput
 from drivetrain.serve.grpc_messages import PACKAGE, SERVICE
-from drivetrain.serve.http.tls import Certificate
-from drivetrain.serve.settings import Tls, to_json
+from drivetrain.serve.settings import to_json
 from drivetrain.store.folders import write_file
 from drivetrain.testing.graphs import ROW
 
-from ..conftest import Running, Template, running, settings_of, until
-from .conftest import LARGE, Listening, listening
-from .http2_caller import Http2Caller
+from .conftest import Running, Template, running, settings_of, until
 
 SIGNER, SERVER = (
     x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("test authority", "test server")
@@ -103,7 +104,7 @@ def _write(files: Tls, certificate: bytes, key: bytes) -> Tls:
 @pytest.fixture
 def secure(files: Tls) -> Iterator[Listening]:
     """A listener over TLS, whose callers have to be quick."""
-    with listening(Certificate(files).context, head_seconds=0.5, max_connections=2, write_seconds=1.0) as found:
+    with listening(Certificate(files, print).context, head_seconds=0.5, max_connections=2, write_seconds=1.0) as found:
         yield found
 
 
@@ -204,26 +205,28 @@ def test_files_that_cannot_be_used_are_named(files: Tls, authority: Authority, t
         Tls(tmp_path / "empty", tmp_path / "empty"), Tls(tmp_path, key),
     ):  # fmt: skip
         with pytest.raises(InvalidInput) as refused:
-            Certificate(wrong)
+            Certificate(wrong, print)
         assert refused.value.code == "certificate_unusable"
 
 
-def test_what_is_the_matter_is_told_once(files: Tls, authority: Authority, capsys: pytest.CaptureFixture[str]) -> None:
-    certificate = Certificate(files)
+def test_what_is_the_matter_is_told_once(files: Tls, authority: Authority) -> None:
+    said: list[str] = []
+    certificate = Certificate(files, said.append)
     shown = certificate.pem
     renewed, key = authority.certify()
     write_file(files.certificate, renewed)
     for _ in range(3):
         certificate.refresh()
     assert certificate.pem == shown
-    assert capsys.readouterr().err.count("the certificate of before stays") == 1
+    assert len(said) == 1
     write_file(files.key, key)
     certificate.refresh()
     assert certificate.pem == (key, renewed)
     files.key.unlink()
     certificate.refresh()
     certificate.refresh()
-    assert capsys.readouterr().err.count("certificate_unusable") == 1
+    assert len(said) == 2
+    assert all("the certificate of before stays" in text for text in said)
     assert certificate.pem == (key, renewed)
 
 
@@ -301,4 +304,4 @@ def test_a_renewal_is_taken_up_while_the_server_goes_on(server: tuple[Running, T
         assert lasting.answer(lasting.ask("/health", method="GET")).status == 200, "who was connected stays connected"
     with Http2Caller(running.address, tls=authority.trust("h2")) as caller:
         assert caller.answer(caller.ask("/health", method="GET")).status == 200
-    assert running.log.read_text().count("drivetrain serve:") == 1
+    assert running.log.read_text().count("drivetrain serve: the certificate of before stays") == 1

@@ -4,8 +4,8 @@ import socket
 from functools import partial
 
 import pytest
+from tests.serve.conftest import until
 
-from ..conftest import until
 from .conftest import PART, Listen, Listening, chunked, get, post
 
 BOUND = 4 * 1024 * 1024

@@ -7,12 +7,12 @@ import math
 import time
 from typing import cast
 
-from drivetrain.serve.http.body import Body
-from drivetrain.serve.http.chunks import BadChunk
-from drivetrain.serve.http.head import END, BadHead, Head
-from drivetrain.serve.http.http2 import PREFACE, Http2Connection
-from drivetrain.serve.http.limits import Wire
-from drivetrain.serve.http.messages import Answer, Exchange, Headers
+from drivetrain.connect.http.body import Body
+from drivetrain.connect.http.chunks import BadChunk
+from drivetrain.connect.http.head import END, BadHead, Head
+from drivetrain.connect.http.http2 import PREFACE, Http2Connection
+from drivetrain.connect.http.limits import Wire
+from drivetrain.connect.http.messages import Answer, Exchange, Headers
 
 _HELD_BYTES = 256 * 1024
 """Of a body that streams, or of requests behind the one that is answered: more is not read from the caller."""

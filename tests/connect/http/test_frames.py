@@ -9,7 +9,7 @@ from h2.errors import ErrorCodes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivetrain.serve.http.frames import LARGEST, FrameRefused, Frames
+from drivetrain.connect.http.frames import LARGEST, FrameRefused, Frames
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 6, 8, 9

@@ -12,8 +12,8 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.serve.conftest import until
 
-from ..conftest import until
 from .conftest import Listen, Listening
 from .http2_caller import PREFACE, Heard, Http2Caller
 

@@ -11,10 +11,10 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import DataReceived
 
-from drivetrain.serve.http.body import Body
-from drivetrain.serve.http.head import Head
-from drivetrain.serve.http.limits import Wire
-from drivetrain.serve.http.messages import Answer, Exchange, Headers
+from drivetrain.connect.http.body import Body
+from drivetrain.connect.http.head import Head
+from drivetrain.connect.http.limits import Wire
+from drivetrain.connect.http.messages import Answer, Exchange, Headers
 
 HELD_BYTES = 256 * 1024
 """Of an answer in parts: more is not taken from who makes it while the caller does not read."""

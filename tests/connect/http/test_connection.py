@@ -4,8 +4,8 @@ import socket
 import ssl
 
 import pytest
+from tests.serve.conftest import until
 
-from ..conftest import until
 from .conftest import LARGE, Listen, Listening, chunked, get, post
 
 SMUGGLED = get("/smuggled")

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections import deque
 
-from drivetrain.serve.http.chunks import Chunks
+from drivetrain.connect.http.chunks import Chunks
 
 _PROGRESS_BYTES = 1024
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl
-import sys
+from collections.abc import Callable
 
+from drivetrain.connect.http.settings import Tls
 from drivetrain.core.errors import InvalidInput
-from drivetrain.serve.settings import Tls
 
 Stamps = tuple[tuple[int, ...], ...]
 
@@ -14,11 +14,12 @@ Stamps = tuple[tuple[int, ...], ...]
 class Certificate:
     """The server's certificate. ``context`` is for listening; HTTP/2 is offered before HTTP/1.1 (ALPN).
 
-    ``pem`` has the same key and chain for whoever listens without ``context``.
+    ``tell`` hears once of files that cannot be used. ``pem`` has the same key and chain for whoever listens without
+    ``context``.
     """
 
-    def __init__(self, files: Tls) -> None:
-        self._files = files
+    def __init__(self, files: Tls, tell: Callable[[str], None]) -> None:
+        self._files, self._tell = files, tell
         self._said = ""
         self._stamps = self._look()
         self.context, self.pem = self._read()
@@ -37,7 +38,7 @@ class Certificate:
         except InvalidInput as error:
             if str(error) != self._said:  # looked at every second, told once
                 self._said = str(error)
-                print(f"drivetrain serve: the certificate of before stays: {error}", file=sys.stderr)  # noqa: T201 - the log
+                self._tell(f"the certificate of before stays: {error}")
 
     def _show(self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         """A handshake begins: let it go on with the newest certificate."""

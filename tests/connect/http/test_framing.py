@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivetrain.serve.http.connection import Connection
-from drivetrain.serve.http.limits import Wire
-from drivetrain.serve.settings import ConnectionLimits
+from drivetrain.connect.http.connection import Connection
+from drivetrain.connect.http.limits import Wire
+from drivetrain.connect.http.settings import ConnectionLimits
 
 from .conftest import Listening, Tiny, chunked, get, post
 

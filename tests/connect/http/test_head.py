@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivetrain.serve.http.head import BadHead, Heads, http2_head, parse_head
+from drivetrain.connect.http.head import BadHead, Heads, http2_head, parse_head
 
 HOST = b"Host: x\r\n"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from h2.errors import ErrorCodes
+from tests.serve.conftest import until
 
-from ..conftest import until
 from .conftest import LARGE, PART, Listen, Listening
 from .http2_caller import Http2Caller
 

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 
 import uvloop
 
-from drivetrain.serve.http.listener import Listener
-from drivetrain.serve.listening import claim, shared
-from drivetrain.serve.settings import ConnectionLimits
+from drivetrain.connect.http.listener import Listener
+from drivetrain.connect.http.listening import claim, shared
+from drivetrain.connect.http.settings import ConnectionLimits
 
 from .conftest import Tiny
 

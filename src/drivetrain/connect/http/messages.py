@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
-from drivetrain.serve.http.head import Head
+from drivetrain.connect.http.head import Head
 
 Headers = tuple[tuple[str, str], ...]
 PHRASES = {status.value: status.phrase for status in HTTPStatus}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivetrain.serve.http.chunks import BadChunk, Chunks
+from drivetrain.connect.http.chunks import BadChunk, Chunks
 
 cuts = st.lists(st.integers(1, 40), max_size=30)
 ends = st.sampled_from([b"\r\n", b"X: a\r\n\r\n", b"X: a\r\nY: b\r\n\r\n"])

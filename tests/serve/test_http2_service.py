@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 from h2.errors import ErrorCodes
+from tests.connect.http.http2_caller import Http2Caller
 
 from drivetrain.testing.graphs import ROW
 
-from ..conftest import Running, Start, Template, lake, running, settings_of, until
-from .http2_caller import Http2Caller
+from .conftest import Running, Start, Template, lake, running, settings_of, until
 
 NDJSON = ("content-type", "application/x-ndjson")
 

@@ -6,9 +6,9 @@ import asyncio
 from email.utils import formatdate
 from typing import Protocol
 
-from drivetrain.serve.http.head import Heads
-from drivetrain.serve.http.messages import PHRASES, Handler, Headers
-from drivetrain.serve.settings import ConnectionLimits
+from drivetrain.connect.http.head import Heads
+from drivetrain.connect.http.messages import PHRASES, Handler, Headers
+from drivetrain.connect.http.settings import ConnectionLimits
 
 SWEEP_SECONDS = 0.25
 _PREFIXES = 256

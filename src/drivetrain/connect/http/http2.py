@@ -23,10 +23,10 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
-from drivetrain.serve.http.frames import LARGEST, FrameRefused, Frames
-from drivetrain.serve.http.head import Head, http2_head
-from drivetrain.serve.http.http2_stream import HELD_BYTES, LINGER_SECONDS, Http2Stream
-from drivetrain.serve.http.limits import Wire
+from drivetrain.connect.http.frames import LARGEST, FrameRefused, Frames
+from drivetrain.connect.http.head import Head, http2_head
+from drivetrain.connect.http.http2_stream import HELD_BYTES, LINGER_SECONDS, Http2Stream
+from drivetrain.connect.http.limits import Wire
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 """What a caller begins with; the six bytes that follow are for h2 to check."""

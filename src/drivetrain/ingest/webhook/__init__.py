@@ -1,0 +1,1 @@
+"""The kind ``webhook``: what other systems send to us over HTTP."""
