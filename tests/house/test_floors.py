@@ -12,6 +12,7 @@ from importlinter.cli import lint_imports
 LAZY_ROOMS = ("cli", "engine")
 """Doors and the room behind them import a stage when it runs: `--help` and a run with nothing to do must not pay."""
 LAZY_PARTS = {
+    "drivetrain.ingest.bigquery.arrow": "it stands on the extra bigquery",
     "drivetrain.ingest.databases.reader": "it stands on the extra sql",
     "drivetrain.ingest.iceberg.table": "it stands on the extra iceberg",
     "drivetrain.ingest.iceberg.sql_catalog": "it stands on the extra sql",

@@ -71,6 +71,8 @@ THROUGH = {
     ),
     "ingest/test_python.py": ("core/sources/code", "ingest/row_batches"),
     "ingest/test_delta.py": ("core/sources/lakes", "ingest/delta_table", "ingest/lake_reading", "ingest/lake_words"),
+    "ingest/bigquery/test_jobs.py": ("ingest/bigquery/faults",),
+    "ingest/bigquery/test_reader.py": ("core/sources/warehouses", "ingest/bigquery/rows"),
     "ingest/iceberg/test_finding.py": (
         "ingest/iceberg/files", "ingest/iceberg/rest_catalog", "ingest/iceberg/sql_catalog",
     ),

@@ -4,11 +4,14 @@ import datetime
 import decimal
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from drivetrain.connect.place import Place
 from drivetrain.ingest.ingest import ingest
+from drivetrain.ingest.reading import open_reader
 
 UTC = datetime.UTC
 
@@ -148,6 +151,18 @@ def test_parquet_keeps_its_types_and_values(project, source):
         "naive": moment.replace(microsecond=123000), "list": "[1,2]",
     }  # fmt: skip
     assert project.rows()[1]["num"] is None
+
+
+def test_a_large_parquet_file_is_not_held_in_memory(project, source):
+    chance = np.random.default_rng(1)
+    rows = pa.table({f"x{number}": chance.random(800_000) for number in range(5)})
+    pq.write_table(rows, project.home / "large.parquet", row_group_size=50_000)
+    size = rows.nbytes
+    del rows
+    before, most = pa.total_allocated_bytes(), 0
+    for _ in open_reader(source("large.parquet"), Place(project.home, project.home / "cache")).read(""):
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < size / 3
 
 
 def test_progress_tells_bytes_and_rows(project, source):

@@ -93,7 +93,11 @@ def test_source(door: Door, name: str) -> None:
         return
     portions = f"{found.portions:,} portion{'s' if found.portions != 1 else ''}"
     out.print(f"[green]✓[/] {found.name} ({found.kind}) answers in {found.seconds:.2f} s: {portions}")
-    print_table(("portion", "size"), [(one.name, f"{one.size:,}" if one.size else "") for one in found.first])
+    notes = any(one.note for one in found.first)
+    print_table(
+        ("portion", "size", *(("note",) if notes else ())),
+        [(one.name, f"{one.size:,}" if one.size else "", *((one.note,) if notes else ())) for one in found.first],
+    )
     if found.portions > len(found.first):
         out.print(f"and {found.portions - len(found.first):,} more")
 

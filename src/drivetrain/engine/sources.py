@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from drivetrain.ingest.proposal import Proposal
     from drivetrain.ingest.sampling import Answer, Sample
 
+_NAME_A_PLACE = ("path", "table")  # where there are several ways to say it, none is required
 _HOLD_NO_PLACE = ("kind", "auth", "contract")
 
 
@@ -156,8 +157,9 @@ def _stale(freshness: str, spec: SourceSpec) -> tuple[SourceAlarm, ...]:
 
 def _where(spec: SourceSpec) -> str:
     """What the section says must be known to find the source, such as a path or a broker and its topics."""
-    needed = [name for name, field in type(spec).model_fields.items() if field.is_required()]
-    values = (getattr(spec, name) for name in needed if name not in _HOLD_NO_PLACE)
+    fields = type(spec).model_fields.items()
+    needed = [name for name, field in fields if field.is_required() or name in _NAME_A_PLACE]
+    values = (getattr(spec, name) for name in needed if name not in _HOLD_NO_PLACE and getattr(spec, name) is not None)
     return " ".join(value if isinstance(value, str) else examples(value) for value in values)
 
 

@@ -17,7 +17,7 @@ from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Refused, Transient
-from drivetrain.ingest.lake_reading import ROWS, Rows
+from drivetrain.ingest.lake_reading import Rows, batches_of
 from drivetrain.ingest.lake_words import may_pass, said_by, says_no
 from drivetrain.store.files.delimited import check_names
 
@@ -137,7 +137,7 @@ class LakeTable:
     def _content(self, file: DataFile) -> Iterator[pa.RecordBatch]:
         with self._told(lambda: self._storage.open_input_file(file.path)) as content:
             parquet = self._told(lambda: pq.ParquetFile(content, coerce_int96_timestamp_unit="us"))
-            batches = parquet.iter_batches(batch_size=ROWS)
+            batches = batches_of(parquet)
             while (batch := self._told(lambda: next(batches, None))) is not None:
                 yield self._told(lambda batch=batch: self._fit(batch, file.partition))  # type: ignore[misc]  # mypy cannot infer a lambda's default
 

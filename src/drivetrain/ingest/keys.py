@@ -114,7 +114,7 @@ class Keys:
             return np.empty(0, np.int64)
         self.superseded()
         found, first = [], 0
-        for batch in pq.ParquetFile(path).iter_batches(columns=list(self._key)):
+        for batch in pq.ParquetFile(path, pre_buffer=False).iter_batches(columns=list(self._key)):
             rows = pa.Table.from_batches([batch])
             numbers = pa.array(np.arange(first, first + rows.num_rows))
             self._sql.register("older", rows.append_column(_NUMBER, numbers))

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_of
@@ -21,7 +22,7 @@ from drivetrain.ingest.reading import Batch, Position
 from drivetrain.store.files.batches import Change
 from drivetrain.store.files.parquet import typed_batch
 
-ROWS = 65_536
+_ROWS = 65_536
 
 
 class DataFile(Protocol):
@@ -82,6 +83,12 @@ class LakeVersion(Protocol[F]):
     def rewritten(self, found: str, hint: str) -> Refused:
         """The error for rows that were changed."""
         ...
+
+
+def batches_of(parquet: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, a row group at a time: fetched in few requests, and no more than that held in memory."""
+    for group in range(parquet.num_row_groups):
+        yield from parquet.iter_batches(batch_size=_ROWS, row_groups=[group])
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def pieces_of(found: object, where: str, depth: int) -> Iterator[Piece]:
     columns = Columns(where)
     for rows in _together(_items(found, where)):
         if isinstance(rows, pa.Table):
-            yield _of_table(rows, depth, where)
+            yield piece_of_table(rows, depth, where)
         else:
             flat = [row for record in rows for row in flat_rows(record, depth, None, where)]
             try:
@@ -75,7 +75,8 @@ def _together(items: Iterator[pa.Table | JsonObject]) -> Iterator[pa.Table | lis
         yield records
 
 
-def _of_table(table: pa.Table, depth: int, where: str) -> Piece:
+def piece_of_table(table: pa.Table, depth: int, where: str) -> Piece:
+    """An Arrow table as text; structs become columns down to ``depth``. Raises InvalidInput for names of columns."""
     for _ in range(1, depth):
         table = table.flatten()
     table = table.select([name for name in table.column_names if not _INDEX.fullmatch(name)])

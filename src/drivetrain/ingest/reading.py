@@ -23,11 +23,13 @@ __all__ = ["Batch", "BrokenRow", "Portion", "Position", "Reader", "ReaderClass",
 class Portion:
     """A piece of a source, such as a file, table or topic: its name, and its size at rest (0: nobody knows).
 
-    Sizes are bytes or rows, whatever the source can tell without reading; ``Batch.done`` counts the same.
+    Sizes are bytes or rows, whatever the source can tell without reading; ``Batch.done`` counts the same. ``note`` is
+    what one should know before reading, such as the cost.
     """
 
     name: str
     size: int
+    note: str = ""
 
 
 @dataclass(frozen=True)

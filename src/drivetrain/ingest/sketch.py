@@ -182,6 +182,6 @@ def _numbers(values: pa.Array) -> npt.NDArray[np.float64]:
         found = values
     else:
         return np.empty(0)
-    numbers: npt.NDArray[np.float64] = np.asarray(found.cast(pa.float64()), np.float64)
+    numbers: npt.NDArray[np.float64] = np.asarray(found.cast(pa.float64(), safe=False), np.float64)
     has_unit: npt.NDArray[np.bool_] = np.isfinite(numbers) & (numbers != 0)
     return np.compress(has_unit, numbers)

@@ -136,7 +136,7 @@ def without(
     path: Path, numbers: np.ndarray[tuple[int], np.dtype[np.int64]], folder: Path, columns: Sequence[str] | None = None
 ) -> list[Part]:
     """The rows of a Parquet file but those with these numbers, as a file in ``folder``; none when no row is left."""
-    file, rest, first = pq.ParquetFile(path), Parts(folder), 0
+    file, rest, first = pq.ParquetFile(path, pre_buffer=False), Parts(folder), 0
     for batch in file.iter_batches(batch_size=_GROUP_ROWS, columns=list(columns) if columns else None):
         inside = numbers[np.searchsorted(numbers, first) : np.searchsorted(numbers, first + batch.num_rows)] - first
         keep = np.ones(batch.num_rows, dtype=bool)

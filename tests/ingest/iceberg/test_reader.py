@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyiceberg.partitioning import PartitionField, PartitionSpec
@@ -302,6 +303,21 @@ def test_partitions_are_no_matter_of_the_reader(tmp_path):
     found = sorted(_rows(tmp_path), key=lambda row: row["id"])
     assert [row["name"] for row in found] == names
     assert [row["at"] for row in found] == [at, None, at]
+    lake.close()
+
+
+def test_a_large_file_is_not_held_in_memory(tmp_path):
+    schema = Schema(NestedField(1, "id", LongType()), *(NestedField(n, f"x{n}", DoubleType()) for n in range(2, 6)))
+    lake = Lake(tmp_path)
+    chance = np.random.default_rng(1)
+    rows = pa.table({"id": np.arange(800_000), **{f"x{n}": chance.random(800_000) for n in range(2, 6)}})
+    lake.make(schema, **{"write.parquet.row-group-limit": "50000"}).append(rows)
+    size = rows.nbytes
+    del rows
+    before, most = pa.total_allocated_bytes(), 0
+    for _ in open_reader(source(), Place(tmp_path, tmp_path)).read(""):
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < size / 3
     lake.close()
 
 

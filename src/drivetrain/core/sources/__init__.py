@@ -16,10 +16,12 @@ from drivetrain.core.sources.pushed import WebhookSource
 from drivetrain.core.sources.queues import AmqpSource, NatsSource
 from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.core.sources.things import MqttSource
+from drivetrain.core.sources.warehouses import BigQuerySource
 from drivetrain.core.sources.web import RestSource
 
 SourceSpec = Annotated[
     AmqpSource
+    | BigQuerySource
     | CdcSource
     | CrmSource
     | DeltaSource

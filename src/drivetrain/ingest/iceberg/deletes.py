@@ -127,7 +127,7 @@ class Deletes:
 
     def _keys(self, delete: _DeleteFile) -> Iterator[pa.StringArray]:
         with self._files.open(delete.location) as content:
-            parquet = pq.ParquetFile(content)
+            parquet = pq.ParquetFile(content, pre_buffer=False)
             schema = pyarrow_to_schema(parquet.schema_arrow)
             names = [schema.find_column_name(number) or "" for number in delete.equal]
             for batch in parquet.iter_batches(columns=names):

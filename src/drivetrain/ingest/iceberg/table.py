@@ -22,7 +22,7 @@ from drivetrain.core.sources.lakes import IcebergSource
 from drivetrain.ingest.iceberg.deletes import Deletes, LiveFile
 from drivetrain.ingest.iceberg.files import IcebergFiles
 from drivetrain.ingest.iceberg.finding import find_table
-from drivetrain.ingest.lake_reading import ROWS, Rows
+from drivetrain.ingest.lake_reading import Rows, batches_of
 from drivetrain.store.files.delimited import check_names
 
 _EMPTY = -1
@@ -107,7 +107,7 @@ class IcebergTable:
                     format_version=self._metadata.format_version,
                 )
                 in_path, first = self._in_path(file, has), 0
-                for batch in parquet.iter_batches(batch_size=ROWS):
+                for batch in batches_of(parquet):
                     columns = {field.field_id: batch.column(field.name) for field in has.fields}
                     kept = gone.kept(columns, first, batch.num_rows) if gone is not None else None
                     yield Rows(self._fit(batch, has, in_path), kept)

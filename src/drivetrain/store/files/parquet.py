@@ -24,7 +24,7 @@ def read_parquet(content: Content) -> Iterator[Batch]:
     """All rows of the file, numbered from 1. Raises InvalidInput with the file's name when it is not Parquet."""
     with random_access(content) as file:
         try:
-            parquet = pq.ParquetFile(file)
+            parquet = pq.ParquetFile(file, pre_buffer=False)  # else it holds all that it has read of the file
             check_names(tuple(parquet.schema_arrow.names), content.name)
             passed = 0
             for batch in parquet.iter_batches(batch_size=_ROWS):
