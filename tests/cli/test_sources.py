@@ -1,9 +1,13 @@
 """``sources`` by the command line: what a person and a machine see, and how it ends."""
 
 import json
+import re
 
 import pytest
 import yaml
+from click.testing import CliRunner
+
+from drivetrain.cli.main import cli
 
 
 @pytest.fixture
@@ -134,3 +138,35 @@ def test_check_tells_of_a_stale_value(run, project):
     project.run("ingest")
     ask(project, "freshness: {column: id, max_age_hours: 1}")
     assert [alarm["kind"] for alarm in said(run("check", "--json", code=14))[0]["alarms"]] == ["stale"]
+
+
+ACTIVITY = {"name", "type", "typeProperties", "policy", "dependsOn", "linkedServiceName", "description"}
+POLICY = {"timeout", "retry", "retryIntervalInSeconds", "secureInput", "secureOutput"}
+PROPERTIES = {
+    "WebActivity": {
+        "method", "url", "headers", "body", "authentication", "httpRequestTimeout", "turnOffAsync",
+        "disableCertValidation", "connectVia",
+    },
+    "Custom": {
+        "command", "folderPath", "resourceLinkedService", "referenceObjects", "extendedProperties",
+        "retentionTimeInDays", "autoUserSpecification",
+    },
+}  # fmt: skip
+"""What the documentation of Azure Data Factory allows."""
+
+
+@pytest.mark.parametrize("name", ["adf-predict", "adf-ingest"])
+def test_a_template_is_a_pipeline_as_azure_documents_it(name):
+    text = CliRunner().invoke(cli, ["sources", "template", name]).output
+    found = json.loads(text)
+    assert set(found) == {"name", "properties"}
+    properties = found["properties"]
+    assert set(properties) == {"description", "parameters", "activities"}
+    names = [activity["name"] for activity in properties["activities"]]
+    for activity in properties["activities"]:
+        assert set(activity) <= ACTIVITY
+        assert set(activity["policy"]) == POLICY
+        assert set(activity["typeProperties"]) <= PROPERTIES[activity["type"]]
+        assert [one["activity"] for one in activity.get("dependsOn", ())] == names[: names.index(activity["name"])]
+    assert set(re.findall(r"pipeline\(\)\.parameters\.(\w+)", text)) == set(properties["parameters"])
+    assert text.count('"@') == text.count('"Expression"') > 0

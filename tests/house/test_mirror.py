@@ -81,6 +81,7 @@ THROUGH = {
         "connect/nats", "core/sources/queues", "ingest/contents", "ingest/letters", "ingest/nats_api",
         "ingest/nats_stream",
     ),
+    "ingest/test_adf.py": ("connect/data_factory", "core/sources/pipelines"),
     "ingest/test_amqp.py": ("connect/amqp", "ingest/amqp_inbox"),
     "ingest/test_mqtt.py": (
         "connect/mqtt", "connect/tls", "core/sources/things", "ingest/mqtt_connection", "ingest/mqtt_inbox",

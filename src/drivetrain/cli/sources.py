@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _MOST = 1_000
 _MOST_TO_PROPOSE = 1_000_000
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+_TEMPLATES = ("adf-ingest", "adf-predict")
 _TEXT = 60  # characters of a row that cannot be taken apart
 
 
@@ -196,6 +198,14 @@ def profile_source(door: Door, name: str) -> None:
         f"{profile.dataset}: {profile.rows:,} rows; likely keys: {keys}; against {profile.before or 'nothing yet'}"
     )
     out.print(f"page: {found.page}")
+
+
+@sources.command("template")
+@click.argument("name", type=click.Choice(_TEMPLATES))
+@command("drivetrain sources template adf-predict > predict.json\ndrivetrain sources template adf-ingest > ingest.json")
+def show_template(_door: Door, name: str) -> None:
+    """Print a pipeline of Azure Data Factory that calls Drivetrain: import it, and set its parameters."""
+    click.echo((files("drivetrain.cli") / "templates" / f"{name}.json").read_text(encoding="utf-8"), nl=False)
 
 
 def _count(number: int | None) -> str:

@@ -13,6 +13,7 @@ from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.core.sources.lakes import DeltaSource, IcebergSource
 from drivetrain.core.sources.logs import LogsSource
 from drivetrain.core.sources.pushed import WebhookSource
+from drivetrain.core.sources.pipelines import AdfSource
 from drivetrain.core.sources.queues import AmqpSource, NatsSource
 from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.core.sources.things import MqttSource
@@ -20,7 +21,8 @@ from drivetrain.core.sources.warehouses import BigQuerySource
 from drivetrain.core.sources.web import RestSource
 
 SourceSpec = Annotated[
-    AmqpSource
+    AdfSource
+    | AmqpSource
     | BigQuerySource
     | CdcSource
     | CrmSource
