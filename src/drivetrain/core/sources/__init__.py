@@ -12,8 +12,8 @@ from drivetrain.core.sources.databases import CdcSource, SqlSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.core.sources.lakes import DeltaSource, IcebergSource
 from drivetrain.core.sources.logs import LogsSource
-from drivetrain.core.sources.pushed import WebhookSource
 from drivetrain.core.sources.pipelines import AdfSource
+from drivetrain.core.sources.pushed import WebhookSource
 from drivetrain.core.sources.queues import AmqpSource, NatsSource
 from drivetrain.core.sources.streams import KafkaSource
 from drivetrain.core.sources.things import MqttSource
