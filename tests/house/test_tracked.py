@@ -53,3 +53,8 @@ def test_no_data_and_no_binary_is_committed(root, files):
     data = {".csv", ".gz", ".parquet", ".zip", ".whl", ".onnx", ".npy", ".pkl", ".joblib", ".xz", ".db"}
     assert [file.name for file in files if any(file.name.endswith(ending) for ending in data)] == []
     assert [file.name for file in files if (root / file.name).stat().st_size > LARGEST] == []
+
+
+def test_every_decision_has_a_number_of_its_own(root):
+    numbers = [path.name[:4] for path in sorted((root / "docs" / "decisions").glob("*.md"))]
+    assert len(numbers) == len(set(numbers)), "two records share a number: give the newer one the next"
