@@ -13,7 +13,7 @@ test test-all: export OMP_NUM_THREADS ?= 1
 # A file stays with one process, so that what its tests share is made once.
 # Hundreds of tests start the command line: its modules are compiled once, not once a process.
 test test-all: export PYTHONDONTWRITEBYTECODE =
-test: install  ## install, then run the tests (about 11 minutes on 2 cores)
+test: install  ## install, then run the tests (about 16 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: install  ## every test, the long ones too

@@ -107,6 +107,7 @@ class TestPostgres(OutletContract):
         self.wire.times = 0
 
 
+@pytest.mark.slow
 class TestMariadb(TestPostgres):
     @pytest.fixture(autouse=True)
     def _server(self, mariadb_server):

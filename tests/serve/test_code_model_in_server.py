@@ -199,7 +199,8 @@ def test_code_that_loses_its_processes_is_quarantined_until_it_works_again(home,
     maker = deploy(home, while_there(broken, "os._exit(3)"))
     with running(settings_of(home, (beside(home),))) as server:
         assert_good(judge(server, ROW))
-        assert break_down(server, broken) <= {"model_crashed", "model_broken", "service_quarantined"}
+        told = {"model_crashed", "model_broken", "service_quarantined", "deadline_passed"}  # the last on a busy machine
+        assert break_down(server, broken) <= told
         ready = httpx.get(f"{server.url}/v2/health/ready")
         assert (ready.status_code, ready.json()["status"]) == (200, "degraded"), "the loans go on"
         assert "ended again and again" in server.health(CODE)["reason"]
