@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,24 @@ def hang(server: Running) -> None:
     with pytest.raises(Exception, match=r"disconnect|reset|closed"):
         server.client.post(f"/services/{OTHER}/v1/predict", json={"rows": [RICH]}, timeout=20)
     until(lambda: server.workers() != before)
+
+
+def test_a_machine_that_stood_still_costs_no_worker(start: Start) -> None:
+    """As when its host keeps it from running: the supervisor may wake first, and must not take that for a hang."""
+    server = start(hang_seconds=0.6)
+    assert server.predict(ROW).status_code == 200
+    before = server.workers()
+    for pid in (*before, server.process.pid):
+        os.kill(pid, signal.SIGSTOP)
+    over = time.monotonic() + 1.0
+    until(lambda: time.monotonic() > over)
+    os.kill(server.process.pid, signal.SIGCONT)
+    awake = time.monotonic() + 0.2
+    until(lambda: time.monotonic() > awake)
+    for pid in before:
+        os.kill(pid, signal.SIGCONT)
+    assert server.predict(ROW).status_code == 200
+    assert "fell silent" not in server.log.read_text()
 
 
 def test_a_model_that_hangs_again_and_again_is_quarantined_and_the_others_go_on(

@@ -1,7 +1,7 @@
 """The pulse of a worker: a few bytes that the supervisor reads, with its last sign of life and what it scores with.
 
 So whoever finds a worker dead or silent knows which release was to blame. The bytes are memory that belongs to no
-file: a page of a file on a disk that is busy keeps whoever writes to it waiting, for ten seconds and more.
+file: a page of a file on a disk that is busy keeps whoever writes to it waiting.
 """
 
 from __future__ import annotations

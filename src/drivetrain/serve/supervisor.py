@@ -38,6 +38,8 @@ _LOOK_EVERY_SECONDS = 0.02
 _START_WITHIN_SECONDS = 60.0
 _GRACE_SECONDS = 3.0
 _LAST_WORDS_SECONDS = 0.3
+_ABSENT_SECONDS = 0.25
+"""Without a look for so long, the supervisor was kept from running: it looks every 0.02 s."""
 
 
 @dataclass
@@ -46,6 +48,8 @@ class _Running:
     pulse: Pulse
     since: float
     serving: bool = False
+    excused: float = 0.0
+    """Until this moment (monotonic) its silence is no sign: the supervisor itself did not run before it."""
 
 
 class Supervisor:
@@ -84,8 +88,9 @@ class Supervisor:
     # --- watching ----------------------------------------------------------------------------------------------
 
     def _watch(self) -> int:
-        started = False
+        started, looked = False, time.monotonic()
         while not self._stopping:
+            looked = self._excuse_if_absent(looked)
             notes = {note.pid: note for note in self._board.notes()}
             for number, running in list(self._workers.items()):
                 running.serving = running.process.pid in notes and notes[running.process.pid].serving
@@ -107,10 +112,19 @@ class Supervisor:
             time.sleep(_LOOK_EVERY_SECONDS)
         return 0
 
+    def _excuse_if_absent(self, looked: float) -> float:
+        """Now. A machine that stood still brought all its processes to silence; who wakes first must not judge."""
+        now = time.monotonic()
+        if now - looked > _ABSENT_SECONDS:
+            for running in self._workers.values():
+                running.excused = now
+        return now
+
     def _is_silent(self, running: _Running) -> bool:
-        silent, age = running.pulse.silent_seconds, time.monotonic() - running.since
+        now, silent = time.monotonic(), running.pulse.silent_seconds
+        age = now - running.since
         if silent < age:  # it has given a sign of life
-            return silent > self._settings.hang_seconds
+            return min(silent, now - running.excused) > self._settings.hang_seconds
         return age > max(_START_WITHIN_SECONDS, self._settings.hang_seconds)
 
     def _died(self, number: int, running: _Running, how: str) -> None:
