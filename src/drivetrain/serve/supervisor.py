@@ -98,11 +98,13 @@ class Supervisor:
                     if not started:
                         return running.process.returncode or 1
                     self._died(number, running, "died")
+                    looked = time.monotonic()  # what replacing a worker takes is no absence
                 elif self._is_silent(running):
                     _ask_where_it_stands(running.process)
                     running.process.kill()
                     running.process.wait()
                     self._died(number, running, "fell silent")
+                    looked = time.monotonic()
             if all(running.serving for running in self._workers.values()):
                 self._say([notes[running.process.pid] for running in self._workers.values()])
                 if not started:
