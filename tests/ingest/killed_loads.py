@@ -2,9 +2,11 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 
 SCRIPT = """
 import importlib, json, os, signal, sys
@@ -82,3 +84,27 @@ class Loads:
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
+
+
+def kill_while_messages_come(loads, send, kills, *, together=40, longest=0.8):
+    """Kill so many loads at random moments while ``send(numbers)`` goes on; gives how many messages were sent."""
+    chance, over, sent = random.Random(kills), threading.Event(), [0]
+
+    def chatter():
+        while not over.is_set():
+            send(range(sent[0], sent[0] + together))
+            sent[0] += together
+            over.wait(0.02)
+
+    sender = threading.Thread(target=chatter)
+    sender.start()
+    try:
+        for _ in range(kills):
+            child = loads.start()
+            over.wait(chance.uniform(0, longest))
+            os.kill(child, signal.SIGKILL)
+            assert loads.finish() is None
+    finally:
+        over.set()
+        sender.join()
+    return sent[0]

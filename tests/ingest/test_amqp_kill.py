@@ -1,12 +1,7 @@
 """SIGKILL of loads from a real RabbitMQ, at the worst moments and at random ones: no message is lost or doubled."""
 
-import os
-import random
-import signal
-import threading
-
 import pytest
-from tests.ingest.killed_loads import Loads
+from tests.ingest.killed_loads import Loads, kill_while_messages_come
 from tests.servers.rabbitmq import rabbitmq
 
 from drivetrain.core.sources.queues import AmqpSource
@@ -63,24 +58,6 @@ def test_kills_at_the_worst_moments(project, broker, queue, loads):
 
 @pytest.mark.parametrize("kills", [pytest.param(3), pytest.param(100, marks=pytest.mark.slow)])
 def test_kills_at_random_moments_while_messages_come(project, broker, queue, loads, kills):
-    chance, over, sent = random.Random(kills), threading.Event(), [0]
-
-    def chatter():
-        while not over.is_set():
-            send(broker, queue, range(sent[0], sent[0] + 20))
-            sent[0] += 20
-            over.wait(0.02)
-
-    sender = threading.Thread(target=chatter)
-    sender.start()
-    try:
-        for _ in range(kills):
-            child = loads.start()
-            over.wait(chance.uniform(0, 0.8))
-            os.kill(child, signal.SIGKILL)
-            assert loads.finish() is None
-    finally:
-        over.set()
-        sender.join()
-    assert loads.run() == 2 * sent[0]
-    assert project.column("id", "things") == [*[-1] * sent[0], *range(sent[0])]
+    sent = kill_while_messages_come(loads, lambda numbers: send(broker, queue, numbers), kills, together=20)
+    assert loads.run() == 2 * sent
+    assert project.column("id", "things") == [*[-1] * sent, *range(sent)]

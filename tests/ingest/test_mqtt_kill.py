@@ -1,12 +1,7 @@
 """SIGKILL of loads from a real MQTT broker, at the worst moments and at random ones: no message is lost or doubled."""
 
-import os
-import random
-import signal
-import threading
-
 import pytest
-from tests.ingest.killed_loads import Loads
+from tests.ingest.killed_loads import Loads, kill_while_messages_come
 from tests.servers.mosquitto import mosquitto
 
 from drivetrain.connect.place import Place
@@ -71,24 +66,6 @@ def test_kills_at_the_worst_moments(project, broker, spec, loads):
 @pytest.mark.parametrize("kills", [pytest.param(3), pytest.param(100, marks=pytest.mark.slow)])
 def test_kills_at_random_moments_while_messages_come(project, broker, spec, loads, kills):
     subscribe(project, spec)
-    chance, over, sent = random.Random(kills), threading.Event(), [0]
-
-    def chatter():
-        while not over.is_set():
-            send(broker, range(sent[0], sent[0] + 40))
-            sent[0] += 40
-            over.wait(0.02)
-
-    sender = threading.Thread(target=chatter)
-    sender.start()
-    try:
-        for _ in range(kills):
-            child = loads.start()
-            over.wait(chance.uniform(0, 0.8))
-            os.kill(child, signal.SIGKILL)
-            assert loads.finish() is None
-    finally:
-        over.set()
-        sender.join()
-    assert loads.run() == sent[0]
-    assert project.column("id", "things") == list(range(sent[0]))
+    sent = kill_while_messages_come(loads, lambda numbers: send(broker, numbers), kills)
+    assert loads.run() == sent
+    assert project.column("id", "things") == list(range(sent))
