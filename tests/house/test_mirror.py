@@ -30,6 +30,7 @@ THROUGH = {
         "core/model", "store/models", "train/candidates", "train/environment", "train/estimates", "train/finish",
         "train/material", "train/memo", "train/race", "train/teller",
     ),
+    "train/test_embedding_graph.py": ("ops/embedding",),
     "train/learners/test_hook.py": ("train/graph", "train/learner", "train/trees", "train/learners/imputer"),
     "store/test_code_models.py": ("store/code_child", "testing/code_models"),
     "deliver/test_score.py": (

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from drivetrain.core.arrays import to_npy
 from drivetrain.core.errors import InvalidInput, Refused
-from drivetrain.store.arrays import to_npy
 from drivetrain.store.golden import Golden, golden_from, golden_of
 
 ROWS = np.arange(12.0).reshape(4, 3)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from drivetrain.core.arrays import from_npy, to_npy
 from drivetrain.core.errors import InvalidInput, Refused
-from drivetrain.store.arrays import from_npy, to_npy
 
 Numbers = NDArray[np.float64]
 ROWS = "golden-rows.npy"

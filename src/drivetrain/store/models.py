@@ -11,13 +11,13 @@ from typing import Protocol, TypeVar
 
 import msgspec
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from drivetrain.core.arrays import from_npy, to_npy
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import DecisionRule, Environment, Reference, Signature, TrainingSummary
-from drivetrain.store.arrays import from_npy, to_npy
+from drivetrain.core.sessions import GRAPH_ERRORS, open_session
 from drivetrain.store.code_models import CODE, CodeEntry, CodeScorer, ModelCode
 from drivetrain.store.folders import read_folder
 
@@ -116,43 +116,25 @@ def open_scorer(content: ModelContent, *, processes: int | None = None, seconds:
 
 
 class Scorer:
-    """An ONNX graph ready to score. One thread, so that a server decides how many of them run."""
+    """An ONNX graph ready to score."""
 
     in_process = True
     processes = 0
     broken = False
 
     def __init__(self, graph: bytes) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except _ORT_ERRORS as error:
-            raise InvalidInput("graph_unreadable", f"the model graph does not load: {error}", where=GRAPH) from error
+        self._session = open_session(graph, GRAPH)
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probability for each packed row: [n, F] -> [n]. Raises InvalidInput when the graph does not run."""
         try:
             (scores,) = self._session.run(["score"], {"row": rows})
-        except _ORT_ERRORS as error:
+        except GRAPH_ERRORS as error:
             raise InvalidInput("graph_failed", f"the model graph does not run: {error}", where=GRAPH) from error
         return np.asarray(scores, dtype=np.float64).reshape(-1)
 
     def close(self) -> None:
         """Nothing to let go of: a graph holds memory only."""
-
-
-_STATE = ort.capi.onnxruntime_pybind11_state
-_ORT_ERRORS = (
-    _STATE.Fail,
-    _STATE.InvalidProtobuf,
-    _STATE.InvalidGraph,
-    _STATE.InvalidArgument,
-    _STATE.NotImplemented,
-    _STATE.RuntimeException,
-)
 
 
 def _json(value: object) -> bytes:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from drivetrain.store.arrays import from_npy, to_npy
+from drivetrain.core.arrays import from_npy, to_npy
 
 
 @given(arrays(np.float64, array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=5), elements=st.floats()))
