@@ -17,6 +17,7 @@ from drivetrain.core.loads import Loaded
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.schema import Schema
+from drivetrain.core.windows import WindowPlan
 
 Verdict = Literal["pass", "fail"]
 
@@ -75,7 +76,10 @@ class SplitPart:
 
 @dataclass(frozen=True)
 class Features(Displayed):
-    """A version of a feature table: entity, label, time if there is one, input columns, and the column ``split``."""
+    """A version of a feature table: entity, label, time if there is one, input columns, and the column ``split``.
+
+    ``windows`` says which of the inputs a server computes from events.
+    """
 
     kind: ClassVar[Kind] = Kind.FEATURES
     name: str
@@ -88,6 +92,7 @@ class Features(Displayed):
     parts: tuple[SplitPart, ...]
     sql: tuple[FileDigest, ...]
     parents: tuple[Ref, ...]
+    windows: WindowPlan | None = None
 
     @property
     def ref(self) -> Ref:

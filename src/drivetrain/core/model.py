@@ -17,6 +17,7 @@ from typing import Literal
 
 from drivetrain.core.artifacts import Estimate
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.windows import WindowPlan
 
 UNKNOWN = -1.0
 """The code of a text that was not seen in training."""
@@ -42,11 +43,15 @@ class InputField:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a model takes and what its score is the probability of."""
+    """What a model takes and what its score is the probability of.
+
+    With ``windows`` some inputs are computed from the events that a server has seen; a caller sends events then.
+    """
 
     inputs: tuple[InputField, ...]
     entity: str
     target: str
+    windows: WindowPlan | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -21,12 +21,23 @@ class FeatureTable(Spec):
     """One SQL file that makes features of the entity.
 
     With ``event_time`` the newest row at or before the time of the row to predict is joined; with
-    ``knowledge_time`` only rows that were known by then count.
+    ``knowledge_time`` only rows that were known by then count. The windows of an ``online`` table are kept by the
+    server, from the events that callers send.
     """
 
     sql: str
     event_time: str | None = None
     knowledge_time: str | None = None
+    online: bool = Field(False, description="The server computes these features; one table of a project may be so.")
+    late_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
+        24.0, description="Of an online table: how long after the newest event another one may come."
+    )
+
+    @model_validator(mode="after")
+    def _online_has_no_times(self) -> Self:
+        if self.online and (self.event_time or self.knowledge_time):
+            raise ValueError("an online table has one row per entity: leave out `event_time` and `knowledge_time`")
+        return self
 
 
 class Split(Spec):
@@ -64,6 +75,12 @@ class FeaturesSpec(Spec):
     tables: dict[Name, FeatureTable]
     split: Split = Split()
     leaks: LeakRules = LeakRules()
+
+    @model_validator(mode="after")
+    def _one_is_online(self) -> Self:
+        if sum(table.online for table in self.tables.values()) > 1:
+            raise ValueError("only one table can be `online`: put the windows of all of them into its SQL")
+        return self
 
 
 # --- train ------------------------------------------------------------------------------------------------------

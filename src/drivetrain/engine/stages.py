@@ -186,9 +186,11 @@ def _prepare(context: Context, progress: Progress) -> Artifact:
 
 
 def _train_inputs(context: Context) -> Inputs:
+    features = _made(context.features, "prepare")
     return {
         "section model": _section(context.spec.model),
-        "features": _made(context.features, "prepare").digest,
+        "features": features.digest,
+        **({"windows": digest_of(features.windows)} if features.windows else {}),
         **{path: digest_bytes(_read(context.home, path)) for path in _learner_paths(context.spec)},
         **{path: digest_bytes(content) for path, content in read_code(context.spec.model, context.home).items()},
     }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.project import Split
 from drivetrain.core.schema import Column, ColumnType, Schema
+from drivetrain.core.windows import WindowPlan
 from drivetrain.ops.leaks import Levels, levels
 from drivetrain.prepare.session import Session, quoted
 from drivetrain.prepare.spine import CASE, CASES, GROUP, TIME_TYPES, Spine
@@ -27,13 +28,14 @@ class PreparedCases:
     """All cases in the order of entity and time.
 
     ``table`` holds entity, time if there is one, label, GROUP if the split names a column, and the inputs;
-    ``files`` says which SQL file an input comes from.
+    ``files`` says which SQL file an input comes from, ``windows`` what of them is kept online.
     """
 
     spine: Spine
     table: pa.Table
     inputs: Schema
     files: Mapping[str, str]
+    windows: WindowPlan | None = None
 
     @property
     def label(self) -> NDArray[np.bool_]:
@@ -101,7 +103,8 @@ def gather(session: Session, spine: Spine, joined: tuple[Joined, ...]) -> Prepar
         for table in joined
         for column in table.inputs
     )
-    return PreparedCases(spine, rows, Schema(inputs), files)
+    windows = next((table.windows for table in joined if table.windows is not None), None)
+    return PreparedCases(spine, rows, Schema(inputs), files, windows)
 
 
 def _select(spine: Spine, joined: tuple[Joined, ...]) -> str:

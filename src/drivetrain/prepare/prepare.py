@@ -65,6 +65,7 @@ def prepare(
         parts=parts,
         sql=sql,
         parents=parents,
+        windows=cases.windows,
     )
 
 

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.schema import Column, ColumnType, Schema
-from drivetrain.prepare.sql import SqlFile, examine, sql_failed
+from drivetrain.prepare.sql import Node, SqlFile, examine, parse, sql_failed
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     # Two threads add floats in whatever order they finish; the last bit of a sum would differ from run to run.
@@ -88,6 +88,18 @@ class Session:
         self.run(f"CREATE TEMP TABLE {quoted(table)} AS SELECT {casts} FROM _raw")
         self.run("DROP TABLE _raw")
         return Schema(columns)
+
+    def tree(self, file: SqlFile) -> Node:
+        """A feature file as DuckDB's parser reads it. Raises InvalidInput."""
+        return parse(self._connection, file)
+
+    def columns(self, source: str) -> Schema | None:
+        """The columns of a source that a model could take; None when there is no source of that name."""
+        if source not in self._sources:
+            return None
+        found = self._connection.table(source)
+        pairs = zip(found.columns, found.types, strict=True)
+        return Schema(tuple(Column(name, _KIND[kind.id]) for name, kind in pairs if kind.id in _KIND))
 
     def run(self, sql: str) -> None:
         """Run a statement of ours."""

@@ -73,7 +73,7 @@ def examine(connection: duckdb.DuckDBPyConnection, file: SqlFile, sources: Colle
     Raises InvalidInput when it is not one SELECT, NotFound for a table that is no source, Refused for functions and
     samples that answer differently every time, or that read anything but a source.
     """
-    nodes = list(_nodes(_tree(connection, file)))
+    nodes = list(_nodes(parse(connection, file)))
     volatile = {name for (name,) in connection.execute(_VOLATILE).fetchall()} - {"error"} | _TIMES | _SETTINGS
     for node in nodes:
         _refuse_chance(file, node, volatile)
@@ -90,7 +90,8 @@ def examine(connection: duckdb.DuckDBPyConnection, file: SqlFile, sources: Colle
     return frozenset(read)
 
 
-def _tree(connection: duckdb.DuckDBPyConnection, file: SqlFile) -> Node:
+def parse(connection: duckdb.DuckDBPyConnection, file: SqlFile) -> Node:
+    """The tree of DuckDB's own parser. Raises InvalidInput when the file is not one SELECT."""
     try:
         statements = connection.extract_statements(file.text)
     except duckdb.Error as error:
@@ -142,14 +143,14 @@ def _refuse_chance(file: SqlFile, node: Node, volatile: Collection[str]) -> None
         raise Refused(
             "sql_not_repeatable",
             f"{name} answers differently every time, so the features could never be made again",
-            where=_place(file, node),
+            where=place_of(file, node),
             hint="take the time from a column of the data; take a sample by hash(id) % 100 < 10",
         )
     if node.get("sample"):
         raise Refused(
             "sql_not_repeatable",
             "a random sample differs every time, so the features could never be made again",
-            where=_place(file, node),
+            where=place_of(file, node),
             hint="take a sample by hash(id) % 100 < 10",
         )
     if node.get("type") == "TABLE_FUNCTION":
@@ -159,7 +160,7 @@ def _refuse_chance(file: SqlFile, node: Node, volatile: Collection[str]) -> None
             raise Refused(
                 "sql_reads_elsewhere",
                 f"{table or 'the table function'}() reads what is not a source of the project",
-                where=_place(file, node),
+                where=place_of(file, node),
                 hint="declare it under `sources:` in drivetrain.yaml, so that it is versioned and checked",
             )
 
@@ -173,7 +174,7 @@ def _function(node: Node) -> str:
     return str(node.get("function_name", "")).lower()
 
 
-def _place(file: SqlFile, node: Node) -> str:
+def place_of(file: SqlFile, node: Node) -> str:
     """``path:line`` of a node; the path alone when DuckDB does not say."""
     at, content = node.get("query_location"), file.text.encode()
     if not isinstance(at, int) or at > len(content):
@@ -187,7 +188,7 @@ def _unknown(file: SqlFile, node: Node, name: str, sources: Collection[str]) -> 
     return NotFound(
         "source_unknown",
         f"{name!r} is not a source of this project",
-        where=_place(file, node),
+        where=place_of(file, node),
         hint=f"{guess}sources: {examples(sorted(sources), 20)}",
     )
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from drivetrain.core.errors import InvalidInput, Refused, examples
 from drivetrain.core.project import FeatureTable
 from drivetrain.core.schema import Column, Schema
+from drivetrain.core.windows import WindowPlan
+from drivetrain.prepare.online import plan_online
 from drivetrain.prepare.session import Session, quoted
 from drivetrain.prepare.spine import CASE, CASES, ENTITY_TYPES, TIME_TYPES, Spine, pick
 from drivetrain.prepare.sql import SqlFile
@@ -15,12 +17,16 @@ from drivetrain.store.cases import SPLIT
 
 @dataclass(frozen=True)
 class Joined:
-    """A feature table after its join: ``table`` holds CASE and the inputs, a row for each case that it ``matched``."""
+    """A feature table after its join: ``table`` holds CASE and the inputs, a row for each case that it ``matched``.
+
+    ``windows`` is the plan of an online table.
+    """
 
     file: SqlFile
     table: str
     inputs: tuple[Column, ...]
     matched: int
+    windows: WindowPlan | None = None
 
 
 def join_table(session: Session, position: int, file: SqlFile, spec: FeatureTable, spine: Spine) -> Joined:
@@ -40,6 +46,9 @@ def join_table(session: Session, position: int, file: SqlFile, spec: FeatureTabl
             where=file.path,
             hint="cast one of them, so that both are the same type",
         )
+    windows = plan_online(session, file, schema, spec, spine) if spec.online else None
+    if windows is not None:
+        _round(session, made, windows)
     timed = _times(session, made, file, schema, spec, spine)
     inputs = _inputs(file, schema, spec, spine)
     session.run(
@@ -54,7 +63,7 @@ def join_table(session: Session, position: int, file: SqlFile, spec: FeatureTabl
             where=file.path,
             hint=f"compare {spine.entity.name!r} (and the times) here and in {spine.file.path}",
         )
-    return Joined(file, joined, inputs, matched)
+    return Joined(file, joined, inputs, matched, windows)
 
 
 def _inputs(file: SqlFile, schema: Schema, spec: FeatureTable, spine: Spine) -> tuple[Column, ...]:
@@ -84,6 +93,14 @@ def _inputs(file: SqlFile, schema: Schema, spec: FeatureTable, spine: Spine) -> 
             hint="select at least one feature, or take the table out of drivetrain.yaml",
         )
     return inputs
+
+
+def _round(session: Session, made: str, windows: WindowPlan) -> None:
+    """Round what is added up, as ``ops.expressions.rounded`` does; so it is the same in whatever order it was."""
+    names = [quoted(feature.name) for feature in windows.features if feature.rounded]
+    if names:
+        values = ", ".join(f"CAST(CAST(round({name}, 6) AS FLOAT) AS DOUBLE) AS {name}" for name in names)
+        session.run(f"CREATE OR REPLACE TEMP TABLE {quoted(made)} AS SELECT * REPLACE ({values}) FROM {quoted(made)}")
 
 
 def _times(

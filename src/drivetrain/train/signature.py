@@ -26,7 +26,7 @@ def signature_of(features: Features, train: Cases) -> Signature:
     packed = pack(Signature(bare, features.entity, features.label), train.inputs)
     _refuse_infinite(bare, packed)
     fields = tuple(_measured(field, packed[:, position]) for position, field in enumerate(bare))
-    return Signature(fields, features.entity, features.label)
+    return Signature(fields, features.entity, features.label, features.windows)
 
 
 def input_spread(field: InputField, values: Numbers) -> Distribution:
