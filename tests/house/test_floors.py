@@ -20,6 +20,7 @@ LAZY_PARTS = {
     "drivetrain.deliver.sql_table": "it stands on the extra sql",
     "drivetrain.serve.grpc_server": "it stands on the extra grpc",
     "drivetrain.serve.arrow_rows": "Arrow takes longer to load than the whole server, and most callers send JSON",
+    "drivetrain.store.history": "it needs Arrow, and a server reads the lake only to fill new windows",
 }
 """Parts of a room that are loaded when they are first needed, and why."""
 PACKAGE = "src/drivetrain/__init__.py"

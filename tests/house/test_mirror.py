@@ -117,6 +117,7 @@ THROUGH = {
         "monitor/advice", "monitor/columns", "monitor/findings", "monitor/timeline", "monitor/traffic",
     ),
     "ops/test_rows.py": ("ops/packing",),
+    "ops/test_windows.py": ("core/windows",),
     "prepare/test_prepare.py": ("prepare/cases", "store/cases"),
     "release/test_release.py": ("release/bundle",),
     "serve/test_door.py": ("serve/answers",),

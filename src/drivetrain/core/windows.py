@@ -7,7 +7,7 @@ events with the same key that lie before the moment of an event, and not further
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from drivetrain.core.schema import Column
 
@@ -16,6 +16,17 @@ Operation = Literal[
     "column", "number", "text", "window", "epoch", "hour", "isodow", "abs", "coalesce",
     "+", "-", "*", "/", "=", "<>", "<", "<=", ">", ">=",
 ]  # fmt: skip
+
+Value = str | float | None
+"""Of an event: text, or a number; booleans are 0 and 1, moments seconds since 1970."""
+
+
+class Event(NamedTuple):
+    """A named event at a moment (microseconds since 1970, UTC); ``values`` in the order of the plan's columns."""
+
+    name: str
+    at: int
+    values: tuple[Value, ...]
 
 
 @dataclass(frozen=True)

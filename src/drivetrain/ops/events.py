@@ -9,16 +9,10 @@ from struct import Struct
 
 from drivetrain.core.model import UNKNOWN, InputField, Signature
 from drivetrain.core.schema import Column, ColumnType
-from drivetrain.ops.expressions import Value
-from drivetrain.ops.rows import coder
-from drivetrain.ops.windows import Event
+from drivetrain.core.windows import Event, Value
+from drivetrain.ops.rows import coder, seconds_of, seconds_of_day
 
-MISSING = float("nan")
-_MOMENTS = (ColumnType.DATE, ColumnType.TIMESTAMP)
-_DAY = coder(InputField("", ColumnType.DATE, nullable=False))
-_SECONDS = coder(InputField("", ColumnType.TIMESTAMP, nullable=False))
-assert _DAY is not None
-assert _SECONDS is not None
+_MISSING = float("nan")
 
 
 def asked(signature: Signature) -> Signature:
@@ -45,9 +39,9 @@ def value_of(value: object) -> Value:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, datetime):
-        return _SECONDS(value)
+        return seconds_of(value)
     if isinstance(value, date):
-        return _DAY(value)
+        return seconds_of_day(value)
     assert isinstance(value, bool | int | float)
     return float(value)
 
@@ -80,7 +74,7 @@ class EventPacker:
         row = []
         for (computed, at), code in zip(self._sources, self._coders, strict=True):
             value = features[at] if computed else value_of(values[at])
-            row.append(MISSING if value is None else value if code is None else code(value))
+            row.append(_MISSING if value is None else value if code is None else code(value))
         return self._doubles(*row)
 
 

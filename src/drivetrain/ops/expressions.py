@@ -7,10 +7,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from struct import Struct
 
-from drivetrain.core.windows import OnlineFeature, Operation, Step
-
-Value = str | float | None
-"""Of an event: text, or a number; booleans are 0 and 1, moments seconds since 1970."""
+from drivetrain.core.windows import OnlineFeature, Operation, Step, Value
 
 _SINGLE = Struct("<f")
 _DECIMALS = 1e6
@@ -75,7 +72,7 @@ def _take(step: Step, stack: list[Value], columns: Mapping[str, Value], windows:
         return
     last = stack.pop()
     if step.do in _OF_ONE:
-        stack.append(None if last is None else _OF_ONE[step.do](last))  # type: ignore[arg-type] - numbers, as in the SQL
+        stack.append(None if last is None else _OF_ONE[step.do](last))  # type: ignore[arg-type]  # numbers, as in SQL
         return
     first = stack.pop()
     if step.do == "coalesce":
@@ -85,4 +82,4 @@ def _take(step: Step, stack: list[Value], columns: Mapping[str, Value], windows:
     elif step.do == "/":
         stack.append(float(first) / float(last) if last else None)
     else:
-        stack.append(float(_OF_TWO[step.do](first, last)))  # type: ignore[arg-type] - texts are only compared
+        stack.append(float(_OF_TWO[step.do](first, last)))  # type: ignore[arg-type]  # texts are compared only

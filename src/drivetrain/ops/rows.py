@@ -65,9 +65,9 @@ def coder(field: InputField) -> Coder | None:
         codes = {text: float(code) for code, text in enumerate(field.categories)}
         return lambda text: codes.get(text, UNKNOWN)
     if field.type is ColumnType.DATE:
-        return lambda day: (day - _FIRST_DAY).days * 86400.0
+        return seconds_of_day
     if field.type is ColumnType.TIMESTAMP:
-        return _seconds
+        return seconds_of
     return None
 
 
@@ -103,6 +103,12 @@ class RowPacker:
         return packed.tobytes()
 
 
-def _seconds(moment: datetime) -> float:
+def seconds_of_day(day: date) -> float:
+    """Seconds since 1970 at the first moment of a day."""
+    return (day - _FIRST_DAY).days * 86400.0
+
+
+def seconds_of(moment: datetime) -> float:
+    """Seconds since 1970; a moment without a zone is in UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return ((aware - _FIRST_MOMENT) // _MICROSECOND) / 1e6

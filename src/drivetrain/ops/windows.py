@@ -11,25 +11,16 @@ import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.windows import Aggregate, Window, WindowPlan
-from drivetrain.ops.expressions import Value, evaluate
+from drivetrain.core.windows import Aggregate, Event, Value, Window, WindowPlan
+from drivetrain.ops.expressions import evaluate
 
 _SWEEP = 10_000
-"""Idle keys are looked for when so many events, or as many as there are keys, came since the last look."""
+"""Idle keys are looked for when so many events, or as many as there were keys, came since the last look."""
 _NEVER = -(2**62)
 _ROW, _MOMENT = -1, -2
 """What a window aggregates when it is no column: the event itself, or its moment."""
-
-
-class Event(NamedTuple):
-    """A named event at a moment (microseconds since 1970, UTC); ``values`` in the order of the plan's columns."""
-
-    name: str
-    at: int
-    values: tuple[Value, ...]
 
 
 class Series:
@@ -59,9 +50,8 @@ class Series:
             del self.times[:old]
             del self.values[:old]
 
-    def within(self, start: int, end: int) -> array[float]:
-        """The values from ``start`` on and before ``end``."""
-        return self.values[bisect_left(self.times, start) : bisect_left(self.times, end)]
+
+_EMPTY = Series("d")
 
 
 class _Shelf:
@@ -86,7 +76,7 @@ class _Shelf:
         if self._value < 0:
             return event.at / 1e6 if self._value == _MOMENT else 1.0
         value = event.values[self._value]
-        return value if value is None or isinstance(value, float) and not self._hashed else hash(value)
+        return value if value is None or (isinstance(value, float) and not self._hashed) else hash(value)
 
     def add(self, event: Event, floor: int) -> None:
         value = self.value(event)
@@ -97,6 +87,11 @@ class _Shelf:
                 series = self.series[key] = Series("q" if self._hashed else "d")
             series.add(event.at, value)
             series.forget(floor)
+
+    def past(self, event: Event) -> tuple[Series, int, float | None]:
+        """The series of the event's key, how much of it lies before the event, and what the event itself brings."""
+        series = self.series.get(self.key(event), _EMPTY)
+        return series, bisect_left(series.times, event.at), self.value(event)
 
     def sweep(self, floor: int) -> None:
         for key in [key for key, series in self.series.items() if series.times[-1] < floor]:
@@ -110,15 +105,15 @@ class WindowState:
         self.plan = plan
         self.newest = _NEVER
         shelves: dict[tuple[object, ...], _Shelf] = {}
-        self._windows: list[tuple[Window, _Shelf]] = []
-        for window in plan.windows:
-            kept = (window.key, window.value, window.where, window.aggregate == "distinct")
-            self._windows.append((window, shelves.setdefault(kept, _Shelf(plan, window))))
+        kept = [(window.key, window.value, window.where, window.aggregate == "distinct") for window in plan.windows]
+        for key, window in zip(kept, plan.windows, strict=True):
+            shelves.setdefault(key, _Shelf(plan, window))
         self._shelves = list(shelves.values())
+        self._windows = [(window, list(shelves).index(key)) for key, window in zip(kept, plan.windows, strict=True)]
         self._names: dict[object, Series] = {}
         self._key = _Shelf(plan, plan.windows[0]).key
         self._columns = [column.name for column in plan.columns]
-        self._since_sweep = 0
+        self._since_sweep, self._sweep_at = 0, _SWEEP
 
     @property
     def floor(self) -> int:
@@ -150,30 +145,21 @@ class WindowState:
         self._sweep(floor)
         return True
 
-    def check(self, event: Event) -> None:
+    def check(self, event: Event, where: str) -> None:
         """Raise InvalidInput when an event comes so late that its windows are no longer kept whole."""
         if event.at < self.newest - self.plan.late_micros:
             late = (self.newest - event.at) / 3.6e9
             raise InvalidInput(
                 "event_late",
                 f"the event lies {late:,.1f} hours before the newest one; its windows are no longer kept",
-                where=self.plan.time,
+                where=where,
                 hint="send events in their order; `late_hours` of the online table says how late one may be",
             )
 
     def features(self, event: Event) -> list[Value]:
         """The features of an event, in the order of the plan, from the events that are known now."""
-        found: dict[int, tuple[Series | None, float | None]] = {}
-        windows: list[float | None] = []
-        for window, shelf in self._windows:
-            at = id(shelf)
-            if at not in found:
-                found[at] = shelf.series.get(shelf.key(event)), shelf.value(event)
-            series, own = found[at]
-            values = series.within(event.at - window.micros, event.at) if series else array("d")
-            if window.itself and own is not None:
-                values.append(own)
-            windows.append(_AGGREGATES[window.aggregate](values))
+        past = [shelf.past(event) for shelf in self._shelves]
+        windows = [_windowed(window, event.at, *past[shelf]) for window, shelf in self._windows]
         columns: dict[str, Value] = dict(zip(self._columns, event.values, strict=True))
         columns[self.plan.time] = event.at / 1e6
         return [evaluate(feature, columns, windows) for feature in self.plan.features]
@@ -184,12 +170,23 @@ class WindowState:
 
     def _sweep(self, floor: int) -> None:
         self._since_sweep += 1
-        if self._since_sweep >= max(_SWEEP, len(self._names)):
-            self._since_sweep = 0
+        if self._since_sweep >= self._sweep_at:
             for shelf in self._shelves:
                 shelf.sweep(floor)
             for key in [key for key, series in self._names.items() if series.times[-1] < floor]:
                 del self._names[key]
+            self._since_sweep, self._sweep_at = 0, max(_SWEEP, len(self._names))
+
+
+def _windowed(window: Window, at: int, series: Series, end: int, own: float | None) -> float | None:
+    start = bisect_left(series.times, at - window.micros)
+    itself = window.itself and own is not None
+    if window.aggregate == "count":
+        return float(end - start + itself)
+    values = series.values[start:end]
+    if itself:
+        values.append(own)  # type: ignore[arg-type]  # it is not None
+    return _AGGREGATES[window.aggregate](values)
 
 
 def _mean(values: array[float]) -> float | None:
@@ -209,7 +206,6 @@ def _deviation(values: array[float]) -> float | None:
 
 
 _AGGREGATES: Mapping[Aggregate, Callable[[array[float]], float | None]] = {
-    "count": lambda values: float(len(values)),
     "distinct": lambda values: float(len(set(values))),
     "sum": lambda values: math.fsum(values) if values else None,
     "avg": _mean,

@@ -11,7 +11,7 @@ from typing import cast
 
 from drivetrain.core.errors import InvalidInput, Refused, examples
 from drivetrain.core.project import FeatureTable
-from drivetrain.core.schema import Column, ColumnType, Schema
+from drivetrain.core.schema import ColumnType, Schema
 from drivetrain.core.windows import Aggregate, OnlineFeature, Operation, Step, Window, WindowPlan
 from drivetrain.prepare.session import Session, quoted
 from drivetrain.prepare.spine import Spine

@@ -92,6 +92,7 @@ class RowBatch(NamedTuple):
 
     def read(self, form: RowForm) -> Rows:
         """The rows as one release wants them; raises InvalidInput that names the column, and the row if it is one."""
+        form.check_columns()
         given = self._given(form)
         columns = [_column(field, given.get(field.name), self.batch.num_rows) for field in form.signature.inputs]
         packed = pack(form.signature, pa.RecordBatch.from_arrays(columns, names=form.signature.names))

@@ -25,12 +25,20 @@ BLOCK = 1024
 
 
 class Contender:
-    """A release that can answer. ``slot`` is its number in the worker's pulse."""
+    """A release that can answer. ``slot`` is its number in the worker's pulse, ``form`` how it reads rows."""
 
-    def __init__(self, release: LoadedRelease, log: PredictionLog, ids: PredictionIds, pulse: Pulse, slot: int) -> None:
+    def __init__(
+        self,
+        release: LoadedRelease,
+        log: PredictionLog,
+        ids: PredictionIds,
+        pulse: Pulse,
+        slot: int,
+        form: RowForm | None = None,
+    ) -> None:
         self.release = release
         self.name = str(release.ref)
-        self.form = RowForm(release.signature)
+        self.form = form or RowForm(release.signature)
         self.threshold = release.threshold
         self.width = len(release.signature.inputs)
         self.processes = release.processes

@@ -100,6 +100,7 @@ def metadata(service: str, champion: Contender) -> ModelMetadata:
 
 def read_tensors(request: InferenceRequest, form: RowForm) -> Rows:
     """The rows in the tensors of a request; raises InvalidInput that names the tensor and the place."""
+    form.check_columns()
     tensors = _by_name(request, form)
     count = _rows(request.inputs[0])
     whole = _is_packed(tensors, form)

@@ -102,17 +102,19 @@ class _Named(Request):
         """Find the reasons in a thread of their own, then answer."""
         loop = asyncio.get_running_loop()
         try:
-            reasons = await loop.run_in_executor(self.endpoint.explainer, self._reasons, scored)
+            contender, rows = self._scored_rows(scored)
+            reasons = await loop.run_in_executor(self.endpoint.explainer, _reasons, contender, rows)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
             self.exchange.answer(failure(error))
             return
         self.exchange.answer(predicted(scored, map(Prediction, scored.ids, scored.scores, scored.decisions, reasons)))
 
-    def _reasons(self, scored: Scored) -> list[tuple[Reason, ...]]:
+    def _scored_rows(self, scored: Scored) -> tuple[Contender, NDArray[np.float64]]:
+        """Who answered, and the rows [n, F] as it reads them."""
         assert self.lineup is not None
         contender = next(each for each in self.lineup.contenders if each.name == scored.release)
-        packed = np.frombuffer(self.read(RowForm(contender.release.signature)).packed).reshape(len(scored.ids), -1)
-        return [_explain(contender, row) for row in packed]
+        rows = self.rows if contender is self.lineup.champion.contender else self.read(contender.form)
+        return contender, np.frombuffer(rows.packed).reshape(len(scored.ids), -1)
 
 
 def predicted(scored: Scored, predictions: Iterable[Prediction]) -> Answer:
@@ -134,6 +136,10 @@ def failure(error: Exception, *, inference: bool = False) -> Answer:
 
 
 _ENCODE = msgspec.json.Encoder().encode
+
+
+def _reasons(contender: Contender, rows: NDArray[np.float64]) -> list[tuple[Reason, ...]]:
+    return [_explain(contender, row) for row in rows]
 
 
 def _explain(contender: Contender, row: NDArray[np.float64]) -> tuple[Reason, ...]:

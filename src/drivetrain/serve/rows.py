@@ -106,6 +106,9 @@ class RowForm:
                 raise _not_an_integer(values[at], f"{where}.{self.signature.inputs[at].name}")
         return row
 
+    def check_columns(self) -> None:
+        """Raise InvalidInput when this model takes no rows as columns or tensors."""
+
     def column(self, at: int, values: Sequence[object], where: str) -> Matrix:
         """The values of input number ``at``, packed [n]; raises InvalidInput that names the place in ``where``."""
         try:

@@ -36,12 +36,14 @@ from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease, load
 from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.pulse import Pulse
+from drivetrain.serve.rows import RowForm
 from drivetrain.serve.scoring import Request, Scoring, too_late
 from drivetrain.serve.settings import ServiceSettings
 from drivetrain.serve.shadow import Shadow
 from drivetrain.serve.shares import Slice
 from drivetrain.serve.slots import Slots
 from drivetrain.serve.trial import Trial
+from drivetrain.serve.windows import Forms
 from drivetrain.store.catalog import Catalog, now
 from drivetrain.store.segments import LabelLog, PairLog, PredictionLog
 
@@ -76,6 +78,7 @@ class Service:
         self._pulse = pulse
         self._slots = slots
         self._ids = PredictionIds()
+        self._forms = Forms(catalog, self.journal)
         self._contenders: dict[Ref, Contender] = {}
         self._scorings: dict[Ref, Scoring] = {}
         self._looked_at = 0
@@ -197,7 +200,8 @@ class Service:
         for ref in deployment.releases:
             if ref not in self._contenders:
                 self._slots.check(ref)
-                self._add(await loop.run_in_executor(None, load, self.catalog, ref))
+                release = await loop.run_in_executor(None, load, self.catalog, ref)
+                self._add(release, await loop.run_in_executor(None, self._forms.form, release.signature))
         before, self.lineup = self.lineup or self._resting, self._line_up(deployment)
         self._resting = None
         self.reason = ""
@@ -306,13 +310,14 @@ class Service:
             self.lineup.close()
         for contender in self._contenders.values():
             contender.close()
+        self._forms.close()
         self.labels.close()
 
-    def _add(self, release: LoadedRelease) -> None:
+    def _add(self, release: LoadedRelease, form: RowForm) -> None:
         log = PredictionLog(self.journal, release.ref, release.signature, durability=self.settings.durability)
         for name in self.callers.names:  # a caller that is known from the start needs no segment of its own
             log.caller(name)
-        contender = Contender(release, log, self._ids, self._pulse, self._slots.number(release.ref))
+        contender = Contender(release, log, self._ids, self._pulse, self._slots.number(release.ref), form)
         self._contenders[release.ref] = contender
         queue = Calls if contender.processes else Scoring
         self._scorings[release.ref] = queue(contender, self.settings, self.counts, self.crowd)

@@ -24,6 +24,7 @@ from drivetrain.core.schema import ColumnType
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.locks import alone
 from drivetrain.store.segments import (
+    ENTITY_BYTES,
     KINDS,
     Kind,
     LabelRecord,
@@ -142,7 +143,7 @@ def _label_rows(labels: tuple[LabelRecord, ...]) -> pa.Table:
 
 def _prediction_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Table:
     signature = header.signature or Signature((), "", "")
-    entity = records["entity"]
+    entity, events = _parted(signature, records["entity"])
     return pa.table(
         {
             "prediction_id": _text(records["id"]),
@@ -150,6 +151,7 @@ def _prediction_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Tab
             "release": pa.repeat(pa.scalar(header.release), len(records)),
             "caller": pa.array(header.callers, pa.string()).take(pa.array(records["caller"].astype(np.int32))),
             "entity": pc.if_else(pa.array(entity == b""), pa.scalar(None, pa.string()), _text(entity)),
+            **events,
             "score": pa.array(records["score"]),
             "decision": pa.array(records["decision"]),
             _INPUTS: unpack(signature, records["row"]),
@@ -170,6 +172,15 @@ def _pair_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Table:
             "champion_decision": pa.array(records["champion_decision"]),
         }
     )
+
+
+def _parted(signature: Signature, entity: NDArray[np.bytes_]) -> tuple[NDArray[np.bytes_], dict[str, pa.Array]]:
+    """The entities; where the model has windows also the column ``event``, JSON, which stands behind them."""
+    if signature.windows is None:
+        return entity, {}
+    parts = [both.partition(b"\n") for both in entity.tolist()]
+    names = np.array([name for name, _, _ in parts], dtype=f"S{ENTITY_BYTES}")
+    return names, {"event": pa.array([event for _, _, event in parts], pa.binary()).cast(pa.string())}
 
 
 def _text(values: NDArray[np.bytes_]) -> pa.Array:

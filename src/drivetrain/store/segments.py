@@ -41,6 +41,8 @@ Durability = Literal["process", "power", "buffered"]
 KINDS: tuple[Kind, ...] = ("predictions", "labels", "pairs")
 ID_BYTES = 32
 ENTITY_BYTES = 64
+EVENT_BYTES = 256
+"""Of the event behind the name of the entity, where a model has windows."""
 SEGMENT_BYTES = 64 * 1024 * 1024
 _OPENING = "open.lock"
 _ROLLED = "rolled-"
@@ -82,17 +84,21 @@ class Segment:
     closed: bool
 
 
-def record_type(inputs: int) -> np.dtype[np.void]:
-    """One prediction of a model with that many inputs: ids and text as bytes, time in microseconds since 1970 (UTC)."""
+def record_type(signature: Signature) -> np.dtype[np.void]:
+    """One prediction of a model: ids and text as bytes, time in microseconds since 1970 (UTC).
+
+    Where the model has windows, the event stands behind the entity as a line of JSON.
+    """
     fields = [
         ("id", f"S{ID_BYTES}"), ("at", "<i8"), ("score", "<f8"), ("decision", "?"), ("caller", "<u2"),
-        ("entity", f"S{ENTITY_BYTES}"), ("row", "<f8", (inputs,)),
+        ("entity", f"S{_entity_bytes(signature)}"), ("row", "<f8", (len(signature.inputs),)),
     ]  # fmt: skip
     return np.dtype(fields)
 
 
-_ONE = struct.Struct(f"<{ID_BYTES}sqd?H{ENTITY_BYTES}s")
-"""A record of ``record_type`` up to its row."""
+def _entity_bytes(signature: Signature) -> int:
+    return ENTITY_BYTES if signature.windows is None else ENTITY_BYTES + 1 + EVENT_BYTES
+
 
 PAIR = np.dtype(
     [
@@ -119,7 +125,8 @@ class PredictionLog:
         self._signature = signature
         self._callers: dict[str, int] = {}
         self._log = _Log(folder, "predictions", durability=durability, size=size)
-        self.dtype = record_type(len(signature.inputs))
+        self.dtype = record_type(signature)
+        self._one = struct.Struct(f"<{ID_BYTES}sqd?H{_entity_bytes(signature)}s").pack  # a record up to its row
 
     def caller(self, name: str) -> int:
         """The index under which records name this caller."""
@@ -140,7 +147,7 @@ class PredictionLog:
 
         Raises Transient when the disk refuses it.
         """
-        self._log.append(_ONE.pack(name, at, *said, caller, entity) + row, self._header)
+        self._log.append(self._one(name, at, *said, caller, entity) + row, self._header)
 
     def flush(self) -> None:
         """Write what is buffered; raises Transient when the disk refuses it."""
@@ -213,7 +220,7 @@ def read_header(path: Path) -> tuple[SegmentHeader, int] | None:
 
 def read_predictions(path: Path, header: SegmentHeader, offset: int) -> NDArray[np.void]:
     """The whole predictions or pairs from ``offset`` on. One that is torn, or empty after a power cut, ends them."""
-    dtype = PAIR if header.kind == "pairs" else record_type(len(header.signature.inputs) if header.signature else 0)
+    dtype = PAIR if header.kind == "pairs" else record_type(header.signature or Signature((), "", ""))
     content = _from(path, offset)
     records = np.frombuffer(content, dtype=dtype, count=len(content) // dtype.itemsize)
     empty = np.flatnonzero(records["id"] == b"")

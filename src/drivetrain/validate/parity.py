@@ -12,6 +12,7 @@ from drivetrain.ops.leaks import levels, single_auc
 from drivetrain.ops.metrics import Labels, Numbers
 from drivetrain.validate.evidence import BATCH, Evidence, score_in_batches
 from drivetrain.validate.gates import Finding, exact
+from drivetrain.validate.replayed import differing, replay
 from drivetrain.validate.served import ServedPath, json_array, json_rows
 
 _ALONE = 500
@@ -22,7 +23,8 @@ def parity(evidence: Evidence) -> Finding:
     """The largest difference between the served path and what the trained pipeline answered (``expected.npy``).
 
     Every row that has an expected answer goes the served path, from JSON on, in batches, and the first ones also one
-    row a call. A failure names the worst row and the input that the difference comes from.
+    row a call. A failure names the worst row and the input that the difference comes from. The windows of a model that
+    has some are computed from the events of the source, and must be what the feature table holds.
     """
     expected, limit = _expected(evidence), evidence.spec.parity
     served = serve(evidence, len(expected))
@@ -34,7 +36,10 @@ def parity(evidence: Evidence) -> Finding:
     if most > limit:
         detail = f"{_worst(evidence, served, apart)}; {_cause(evidence, served, apart > limit)}"
     measured = exact("largest difference", most, len(expected))
-    verdict: Verdict = "pass" if most <= limit else "fail"
+    wrong_window = differing(evidence.content.signature, served.packed, evidence.packed[: len(expected)])
+    if evidence.content.signature.windows is not None:
+        detail = f"{detail}; {wrong_window or 'every window, event by event, is what the SQL says'}"
+    verdict: Verdict = "pass" if most <= limit and not wrong_window else "fail"
     return Finding((GateResult("parity", verdict, measured, f"at most {limit:g}", detail),))
 
 
@@ -49,6 +54,10 @@ class Served:
 
 def serve(evidence: Evidence, rows: int) -> Served:
     """The first ``rows`` test rows on the served path."""
+    if evidence.content.signature.windows is not None:
+        packed = replay(evidence, rows)
+        alone = np.concatenate([evidence.scorer.score(row[None]) for row in packed[:_ALONE]])
+        return Served(packed, score_in_batches(evidence.scorer, packed), alone)
     path = ServedPath(evidence.content.signature, evidence.scorer)
     sent = json_rows(evidence.test.inputs.slice(0, rows))
     packed = np.concatenate([path.pack(json_array(sent[at : at + BATCH])) for at in range(0, rows, BATCH)])
