@@ -77,9 +77,10 @@ def title(paths: list[str], spec: type[BaseModel]) -> str:
 
 
 def section(titles: dict[type[BaseModel], str], spec: type[BaseModel]) -> str:
-    """One section: its heading, what it is for, its keys."""
+    """One section: its heading, what it is for, its keys; first those that have to be there."""
     lines = [f"## {titles[spec]}", "", about(spec), "", "| key | type | default | meaning |", "|---|---|---|---|"]
-    lines += [row(titles, name, field) for name, field in spec.model_fields.items() if name != "kind"]
+    fields = sorted(spec.model_fields.items(), key=lambda named: not named[1].is_required())
+    lines += [row(titles, name, field) for name, field in fields if name != "kind"]
     return "\n".join(lines) + "\n"
 
 

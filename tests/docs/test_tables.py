@@ -37,3 +37,10 @@ def test_the_gates_on_the_page_are_the_gates_there_are():
 
     shown = {name for row in cells("docs/rooms/validate.md")[1:] for name in re.findall(r"`(\w+)`", row[0])}
     assert shown == set(names("gates"))
+
+
+@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")))
+def test_every_row_stands_in_a_table(page):
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    tables = re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE)
+    assert [table for table in tables if not re.match(r"\|.*\n\|[|: -]+\n", table)] == []

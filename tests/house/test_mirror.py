@@ -20,6 +20,7 @@ THROUGH = {
     "engine/test_packs.py": ("cli/packs", "core/pack"),
     "cli/test_sources.py": ("engine/sources",),
     "cli/test_outlets.py": ("engine/outlets",),
+    "core/sources/test_databases.py": ("core/sources/queried",),
     "core/test_transitions.py": ("core/rollout",),
     "engine/test_project.py": ("engine/identity", "engine/project_file"),
     "store/test_catalog.py": ("core/artifacts", "core/lineage", "core/roles"),

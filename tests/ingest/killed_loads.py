@@ -18,7 +18,7 @@ from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest import ingest
 from drivetrain.store.catalog import Catalog
 
-home, said, moments = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+home, said, dataset, moments = Path(sys.argv[1]), sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
 spec = TypeAdapter(SourceSpec).validate_json(said)
 moments["before the table"] = ["drivetrain.ingest.ingest", "_commit"]
 places = {name: (importlib.import_module(module), attribute) for name, (module, attribute) in moments.items()}
@@ -35,7 +35,7 @@ def load(moment):
         setattr(owner, last, dies)
     with Catalog(home) as catalog:
         try:
-            return ingest.ingest(spec, "things", catalog, secrets=KnownSecrets({}, home)).rows
+            return ingest.ingest(spec, dataset, catalog, secrets=KnownSecrets({}, home)).rows
         except InvalidInput as error:
             assert error.code == "no_rows", error
             return 0
@@ -53,10 +53,10 @@ for line in sys.stdin:  # a child for each load: what is imported is there alrea
 class Loads:
     """Loads one after the other. A moment is the name of a function, which kills the process that calls it."""
 
-    def __init__(self, home, spec, **moments):
+    def __init__(self, home, spec, dataset="things", **moments):
         """``moments``: module and dotted name of the function, by what the moment is called (words with _)."""
         places = {name.replace("_", " "): place for name, place in moments.items()}
-        command = [sys.executable, "-c", SCRIPT, str(home), spec.model_dump_json(), json.dumps(places)]
+        command = [sys.executable, "-c", SCRIPT, str(home), spec.model_dump_json(), dataset, json.dumps(places)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -69,12 +69,12 @@ class Loads:
         return int(self._process.stdout.readline())
 
     def finish(self):
-        """The rows of the table; None when the load was killed."""
-        said = int(self._process.stdout.readline())
-        if said == -signal.SIGKILL:
-            return None
-        assert self._process.stdout.readline() == "0\n"
-        return said
+        """The rows of the table; None when the load was killed, be it with its last breath."""
+        rows = ended = int(self._process.stdout.readline())
+        if ended >= 0:
+            ended = int(self._process.stdout.readline())
+        assert ended in (0, -signal.SIGKILL)
+        return rows if ended == 0 else None
 
     def run(self, moment=""):
         self.start(moment)

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from abc import ABC, abstractmethod
 from collections import deque
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,7 @@ from threading import Lock, Thread
 from urllib.parse import parse_qs, urlsplit
 
 
-class Taker:
+class Taker(ABC):
     """Subclasses say what they ``answer``; ``faults`` are met one a request, None is a healthy one."""
 
     def __init__(self):
@@ -24,9 +25,9 @@ class Taker:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    @abstractmethod
     def answer(self, request):
         """Status, body and headers for a Request."""
-        raise NotImplementedError
 
     def serve(self, request):
         with self._lock:

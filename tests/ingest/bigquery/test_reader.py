@@ -243,7 +243,7 @@ def _large(method, path):
         ({"query": "SELECT 1", "as_of": "2026-01-01T00:00:00Z", **WHOLE}, "FOR SYSTEM_TIME"),
         ({"table": "a.b", "endpoint": "http://x", **WHOLE}, "allow_http"),
         ({"table": "a.b", "token": {"env": "T"}, "service_account": {"env": "K"}, **WHOLE}, "one of them"),
-        ({"table": "a.b", "cursor": "c", "columns": ["d"]}, "leaves out"),
+        ({"table": "a.b", "cursor": "c", "columns": ["d"]}, "`columns` leaves the `cursor`"),
     ],
 )
 def test_options_that_do_not_fit(options, complaint):

@@ -3,13 +3,12 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 
 import psycopg
 import pytest
+from tests.ingest.killed_loads import Loads
 from tests.ingest.replication.conftest import cdc_source
 
 from drivetrain.ingest.ingest import ingest
@@ -17,40 +16,6 @@ from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table
 
 ACCOUNTS = "CREATE TABLE accounts (id bigint PRIMARY KEY, balance bigint NOT NULL, note text)"
-
-SCRIPT = """
-import os, signal, sys
-from pathlib import Path
-from tests.ingest.replication.conftest import cdc_source
-from drivetrain.ingest import ingest
-from drivetrain.ingest.replication import reader
-from drivetrain.store.catalog import Catalog
-
-def before(owner, name):
-    def dies(*_):
-        os.kill(os.getpid(), signal.SIGKILL)
-    setattr(owner, name, dies)
-
-moments = {
-    "before the slot": (reader.Slots, "keep"),
-    "before the table": (ingest, "_commit"),
-    "before the server forgets": (reader.Slots, "advance"),
-}
-
-def load(moment):
-    if moment:
-        before(*moments[moment])
-    with Catalog(Path(sys.argv[1])) as catalog:
-        return ingest.ingest(cdc_source(sys.argv[2], "accounts"), "accounts", catalog).rows
-
-for line in sys.stdin:  # a child for each load: what is imported is there already
-    child = os.fork()
-    if not child:
-        print(load(line.strip()), flush=True)
-        os._exit(0)
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
 
 
 class Writers:
@@ -136,41 +101,13 @@ def test_loads_while_others_write(pg, tmp_path):
     assert dataset_of(tmp_path) == table_of(pg)
 
 
-class Loads:
-    """Loads one after the other, each in a process of its own."""
-
-    def __init__(self, home, url):
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(home), url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-
-    def start(self, moment=""):
-        self._process.stdin.write(f"{moment}\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def finish(self):
-        """The rows of the table; None when the load was killed."""
-        said = self._process.stdout.readline()
-        if int(said) == -signal.SIGKILL:
-            return None
-        ended = int(self._process.stdout.readline())
-        return int(said) if ended == 0 else None
-
-    def run(self, moment=""):
-        self.start(moment)
-        return self.finish()
-
-    def close(self):
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait()
-
-
 @pytest.fixture
 def loads(pg, tmp_path):
-    found = Loads(tmp_path, pg.url)
+    found = Loads(
+        tmp_path, cdc_source(pg.url, "accounts"), "accounts",
+        before_the_slot=["drivetrain.ingest.replication.reader", "Slots.keep"],
+        before_the_server_forgets=["drivetrain.ingest.replication.reader", "Slots.advance"],
+    )  # fmt: skip
     yield found
     found.close()
 

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from drivetrain.core.contract import Contract
-from drivetrain.core.spec import Spec
+from drivetrain.core.spec import Spec, ZoneName
 
 LogFormat = Literal["web", "syslog", "json", "logfmt", "pattern"]
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {name!r}; UTC and Europe/Berlin are some") from None
-    return name
 
 
 class Sessions(Spec):
@@ -38,9 +29,7 @@ class LogsSource(Spec):
     format: LogFormat = Field(description="`web`: common or combined; `syslog`: RFC 3164 or 5424; `json`: one a line.")
     pattern: str | None = Field(None, description="Of `pattern`: a regular expression with pieces as `%{IP:client}`.")
     starts: str | None = Field(None, description="A record of several lines begins where this expression matches.")
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        "UTC", description="Of the times of `syslog` that tell none."
-    )
+    time_zone: ZoneName = Field("UTC", description="Of the times of `syslog` that tell none.")
     sessions: Sessions | None = None
     contract: Contract = Contract()
 
