@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from drivetrain.access.keys import create_signer
-from drivetrain.access.reviews import decide, is_accepted
+from drivetrain.access.reviews import decide, verdict_on
 from drivetrain.core.artifacts import Endorsement, Review
 from drivetrain.core.changes import SourceChange
 from drivetrain.core.errors import Forbidden, Refused
@@ -29,12 +29,12 @@ def accepted(alex):
 
 
 def test_what_was_accepted_is(alex, accepted):
-    assert is_accepted(accepted, {"alex": alex.actor})
-    assert not is_accepted(REVIEW, {"alex": alex.actor})
+    assert verdict_on(accepted, {"alex": alex.actor}) == "accept"
+    assert verdict_on(REVIEW, {"alex": alex.actor}) is None
 
 
 def test_what_was_rejected_is_not(alex):
-    assert not is_accepted(decide(REVIEW, "mia", "reject", said_by(alex), alex), {"alex": alex.actor})
+    assert verdict_on(decide(REVIEW, "mia", "reject", said_by(alex), alex), {"alex": alex.actor}) == "reject"
 
 
 @pytest.mark.parametrize(
@@ -47,23 +47,23 @@ def test_what_was_rejected_is_not(alex):
     ],
 )
 def test_another_change_is_not_accepted_with_it(alex, accepted, other):
-    assert not is_accepted(replace(accepted, **other), {"alex": alex.actor})
+    assert verdict_on(replace(accepted, **other), {"alex": alex.actor}) is None
 
 
 def test_a_note_is_no_part_of_what_is_agreed_to(alex, accepted):
     noted = replace(accepted.changes[0], note="such as 1.5")
-    assert is_accepted(replace(accepted, changes=(noted,)), {"alex": alex.actor})
+    assert verdict_on(replace(accepted, changes=(noted,)), {"alex": alex.actor}) == "accept"
 
 
 def test_a_rejection_that_is_said_to_be_an_acceptance_is_none(alex):
     rejected = decide(REVIEW, "mia", "reject", said_by(alex), alex)
     forged = replace(rejected, decision=replace(rejected.decision, verdict="accept"))
-    assert not is_accepted(forged, {"alex": alex.actor})
+    assert verdict_on(forged, {"alex": alex.actor}) == "reject"
 
 
 def test_whoever_left_or_changed_the_role_is_believed_no_longer(alex, accepted):
-    assert not is_accepted(accepted, {})
-    assert not is_accepted(accepted, {"alex": replace(alex.actor, role=Role.ML_ENGINEER)})
+    assert verdict_on(accepted, {}) is None
+    assert verdict_on(accepted, {"alex": replace(alex.actor, role=Role.ML_ENGINEER)}) is None
 
 
 def test_who_asked_may_not_decide_and_nobody_decides_twice(alex, accepted):

@@ -95,6 +95,7 @@ def test_a_rejected_change_goes_on_being_refused_with_the_reason(changed, run):
     error = said(run("ingest", "--json", code=5))["error"]
     assert "rejected by alex" in error["message"]
     assert "the score is a leak" in error["message"]
+    assert "rejected by alex" in run("ingest", "--accept-schema", code=5).stderr, "who loads may not agree instead"
     assert "rejected by alex" not in run("contracts", "list").stdout
     (done,) = said(run("contracts", "list", "--all", "--json"))
     assert done["state"] == "rejected"

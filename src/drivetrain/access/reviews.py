@@ -40,20 +40,17 @@ def decide(review: Review, asked_by: str, verdict: ReviewVerdict, said: Endorsem
     return replace(review, decision=Decision(verdict, said, envelope))
 
 
-def is_accepted(review: Review, actors: Mapping[str, Actor]) -> bool:
-    """Whether somebody who may, by ``actors`` as they are now, signed that this very change may come in."""
+def verdict_on(review: Review, actors: Mapping[str, Actor]) -> ReviewVerdict | None:
+    """What somebody who may, by ``actors`` as they are now, signed about this very change; None: nobody did."""
     if review.decision is None:
-        return False
+        return None
     try:
         statement, actor = unseal(review.decision.envelope.encode(), REVIEW, str(review.ref), actors)
     except DrivetrainError:
-        return False
+        return None
     said = statement.predicate
-    return (
-        statement.subject == subjects(_content(review))
-        and (said.review, said.verdict) == (review.ref, "accept")
-        and actor.role in roles_for("review")
-    )
+    is_meant = statement.subject == subjects(_content(review)) and said.review == review.ref
+    return said.verdict if is_meant and actor.role in roles_for("review") else None
 
 
 def _content(review: Review) -> dict[str, bytes]:

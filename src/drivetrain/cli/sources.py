@@ -15,6 +15,7 @@ from rich.markup import escape
 from drivetrain.cli.exits import ALARMED
 from drivetrain.cli.options import Door, command
 from drivetrain.cli.output import out, plain, print_json, print_table
+from drivetrain.core.errors import examples
 
 if TYPE_CHECKING:
     from drivetrain.engine.sources import SourceState
@@ -65,7 +66,8 @@ def check_sources(door: Door, names: tuple[str, ...]) -> None:
     if door.json:
         print_json([{"source": one.name, "due": one.due, "alarms": one.alarms} for one in found])
     elif not _print_alarms(found):
-        out.print("[green]✓[/] every source is as expected")
+        never = examples(one.name for one in found if one.loaded_at is None)
+        out.print(f"[green]✓[/] every source is as expected{never and f'; not loaded yet: {never}'}")
     if any(one.alarms for one in found):
         sys.exit(ALARMED)
 

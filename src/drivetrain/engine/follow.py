@@ -14,7 +14,7 @@ from drivetrain.core.errors import InvalidInput, NotFound, Transient, examples
 from drivetrain.core.events import Progress
 from drivetrain.core.loads import SourceAlarm
 from drivetrain.core.refs import Ref
-from drivetrain.engine.reviews import accepted
+from drivetrain.engine.reviews import verdicts
 from drivetrain.engine.run import run_stages
 from drivetrain.engine.stages import Context, Options, Stage, open_context, stages_until
 from drivetrain.ingest.ingest import ingest_from
@@ -127,8 +127,8 @@ def _stage(project: Project, source: str, reader: Reader) -> Stage:
 
     def make(context: Context, progress: Progress) -> Dataset:
         spec, accept = project.spec.sources[source], context.options.accept_schema
-        agreed = accepted(context.catalog, source)
-        return ingest_from(reader, spec, source, context.catalog, progress, accept_schema=accept, agreed=agreed)
+        decided = verdicts(context.catalog, source)
+        return ingest_from(reader, spec, source, context.catalog, progress, accept_schema=accept, verdicts=decided)
 
     (stage,) = stages_until(project.spec, "ingest", source)
     return replace(stage, make=make)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from drivetrain.access.actors import FILE as ACTORS
 from drivetrain.access.actors import read_actors
-from drivetrain.access.reviews import decide, is_accepted
+from drivetrain.access.reviews import decide, verdict_on
 from drivetrain.core.artifacts import Dataset, Endorsement, Review, ReviewVerdict
 from drivetrain.core.changes import SourceChange
 from drivetrain.core.errors import NotFound, Refused, examples
@@ -50,11 +50,12 @@ class Accepted:
     by_hand: tuple[SourceChange, ...]
 
 
-def accepted(catalog: Catalog, source: str) -> frozenset[str]:
-    """The digests of the source's reviews that somebody who may has accepted, signed and checked."""
+def verdicts(catalog: Catalog, source: str) -> dict[str, ReviewVerdict]:
+    """What somebody who may has decided, signed and checked, by the digests of the source's reviews."""
     file = catalog.home / ACTORS
     actors = read_actors(file) if file.exists() else {}
-    return frozenset(one.digest for one in catalog.newest(Review, source, _NEWEST) if is_accepted(one, actors))
+    found = ((one.digest, verdict_on(one, actors)) for one in catalog.newest(Review, source, _NEWEST))
+    return {digest: verdict for digest, verdict in found if verdict is not None}
 
 
 def ask(refused: ChangeRefused, catalog: Catalog, actor: str) -> ChangeRefused:

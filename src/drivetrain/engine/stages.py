@@ -28,7 +28,7 @@ from drivetrain.core.project import GatesSpec, ProjectSpec
 from drivetrain.core.refs import Kind
 from drivetrain.core.settings import Settings
 from drivetrain.core.spec import Spec
-from drivetrain.engine.reviews import accepted
+from drivetrain.engine.reviews import verdicts
 from drivetrain.ingest.fingerprint import fingerprint
 from drivetrain.store.catalog import Catalog
 from drivetrain.train.code_files import read_code
@@ -152,7 +152,7 @@ def _ingest_stage(source: str) -> Stage:
         spec, options = context.spec.sources[source], context.options
         dataset = ingest(
             spec, source, context.catalog, progress, accept_schema=options.accept_schema,
-            agreed=accepted(context.catalog, source), secrets=context.secrets,
+            verdicts=verdicts(context.catalog, source), secrets=context.secrets,
         )  # fmt: skip
         return replay(spec, source, context.catalog, progress) if options.replay else dataset
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from drivetrain.core.artifacts import Review
+from drivetrain.core.artifacts import Review, ReviewVerdict
 from drivetrain.core.changes import ChangeKind, SourceChange
 from drivetrain.core.contract import Contract
 from drivetrain.core.digest import digest_of
@@ -14,6 +15,8 @@ from drivetrain.core.loads import SourceAlarm
 from drivetrain.core.refs import Ref
 from drivetrain.ingest.readership import readership
 from drivetrain.store.catalog import Catalog
+
+NO_VERDICTS: Mapping[str, ReviewVerdict] = MappingProxyType({})
 
 
 class ChangeRefused(Refused):
@@ -26,10 +29,10 @@ class ChangeRefused(Refused):
 
 @dataclass(frozen=True)
 class Consent:
-    """What was agreed to before the load: everything (by who loads), and the reviews of these digests."""
+    """What was decided before the load: everything (agreed to by who loads), and reviews, by their digests."""
 
     everything: bool
-    reviews: frozenset[str]
+    verdicts: Mapping[str, ReviewVerdict]
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,10 @@ def agree(
     if not waiting:
         return ()
     digest = digest_of(owner.name, owner.digest, [change.facts for change in waiting])
-    if digest in consent.reviews:
+    verdict = consent.verdicts.get(digest)
+    if verdict == "accept":
         return (str(_review(digest, waiting, owner, ()).ref),)
-    if consent.everything and contract.changes.review == "optional":
+    if consent.everything and contract.changes.review == "optional" and verdict is None:
         return ()
     gone = tuple(change.column for change in waiting if change.column and change.kind != "new")
     readers = readership(catalog, owner.name, gone)

@@ -6,13 +6,14 @@ the pin of the quarantine. Only the second one counts, so a kill at any moment n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from drivetrain.connect.place import place_of
-from drivetrain.core.artifacts import Dataset
+from drivetrain.core.artifacts import Dataset, ReviewVerdict
 from drivetrain.core.credentials import NoSecrets, Secrets
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import InvalidInput, NotFound, Refused
@@ -22,7 +23,7 @@ from drivetrain.core.schema import Column, Schema
 from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest.admission import admit, check_freshness
 from drivetrain.ingest.columns import Columns
-from drivetrain.ingest.consent import Consent, Owner, agree, told
+from drivetrain.ingest.consent import NO_VERDICTS, Consent, Owner, agree, told
 from drivetrain.ingest.destination import Destination, Standing
 from drivetrain.ingest.evolution import Evolution, Held, evolve
 from drivetrain.ingest.expectation import past_loads, unusual_volume
@@ -44,22 +45,22 @@ def ingest(
     progress: Progress = silent,
     *,
     accept_schema: bool = False,
-    agreed: frozenset[str] = frozenset(),
+    verdicts: Mapping[str, ReviewVerdict] = NO_VERDICTS,
     secrets: Secrets | None = None,
 ) -> Dataset:
     """Load what is new at the source; gives the same Dataset again when nothing is.
 
     When the contract's row rules changed, the rows that stand in the table are judged again too, and bad ones move to
-    quarantine. ``accept_schema`` agrees to whatever changed at the source, ``agreed`` to the changes of the reviews of
-    these digests: a new column is missing in older rows, a dropped one in newer rows, a retyped one takes the type
-    that holds both.
+    quarantine. ``accept_schema`` agrees to whatever changed at the source, unless the contract asks for a second person
+    or one said no; ``verdicts`` are what was decided, by the digests of reviews: a new column is missing in older
+    rows, a dropped one in newer rows, a retyped one takes the type that holds both.
 
     Raises NotFound and InvalidInput for a source that is not there or not readable, ChangeRefused when the source
     changed and nobody agreed, Refused when the contract or an already loaded file is broken, Transient when trying
     again may help; then nothing was changed.
     """
     with opened(spec, place_of(catalog, secrets or NoSecrets())) as reader:
-        return ingest_from(reader, spec, name, catalog, progress, accept_schema=accept_schema, agreed=agreed)
+        return ingest_from(reader, spec, name, catalog, progress, accept_schema=accept_schema, verdicts=verdicts)
 
 
 def ingest_from(
@@ -70,12 +71,12 @@ def ingest_from(
     progress: Progress = silent,
     *,
     accept_schema: bool = False,
-    agreed: frozenset[str] = frozenset(),
+    verdicts: Mapping[str, ReviewVerdict] = NO_VERDICTS,
 ) -> Dataset:
     """``ingest`` with a reader that is open already, and stays so."""
     with _held(catalog, name):
         target, work = Destination(catalog, name), catalog.work_path("ingest", digest_of(name))
-        load = _Load(name, spec, target, work, Consent(accept_schema, agreed))
+        load = _Load(name, spec, target, work, Consent(accept_schema, verdicts))
         if load.target.exists:
             reader.commit(load.target.standing.reader)  # again: the process may have ended right after the commit
         evolution: Evolution | None = None

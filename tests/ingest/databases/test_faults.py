@@ -80,7 +80,23 @@ def test_an_unknown_table_with_a_near_match(base, open_sql):
 
 
 def test_an_unknown_schema(pg, open_sql):
-    failing(open_sql(pg.url, table="nowhere.words", cursor="id"), NotFound, "sql_table_unknown")
+    pg.run(WORDS)
+    error = failing(open_sql(pg.url, table="nowhere.words", cursor="id"), NotFound, "sql_table_unknown")
+    assert "'public.words'" in error.hint
+
+
+def test_a_table_of_another_schema_is_named_with_it(pg, open_sql):
+    pg.run("CREATE SCHEMA IF NOT EXISTS shop", "CREATE TABLE shop.parcels (id integer)")
+    error = failing(open_sql(pg.url, table="parcels", cursor="id"), NotFound, "sql_table_unknown")
+    pg.run("DROP SCHEMA shop CASCADE")
+    assert error.hint == "did you mean 'shop.parcels'?"
+
+
+@pytest.mark.parametrize("kind", ["pg", "lite"])
+def test_a_database_without_tables_is_said_to_be_so(kind, request, open_sql):
+    base = request.getfixturevalue(kind)
+    error = failing(open_sql(base.url, table="words", cursor="id"), NotFound, "sql_table_unknown")
+    assert "there is none that this user may see" in error.hint
 
 
 @pytest.mark.parametrize("option", [{"cursor": "idd"}, {"cursor": "id", "columns": ["id", "wrod"]}, {"key": ("ids",)}])

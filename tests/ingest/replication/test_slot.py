@@ -1,7 +1,10 @@
 """What stands at the server: slots that are made, moved, dropped, lost; and what is said when something is wrong."""
 
+import re
+
 import pytest
 from pydantic import ValidationError
+from tests.house.conftest import ROOT
 from tests.ingest.databases.conftest import read
 from tests.ingest.databases.test_reader import inserted
 from tests.ingest.replication.conftest import LOGICAL, WORDS, cdc_source
@@ -221,6 +224,20 @@ def test_users_who_may_not(pg, open_cdc, place):
     pg.run("GRANT SELECT ON words TO keeper")
     assert reading().rows == [(1, "one")]
     pg.run("DROP OWNED BY keeper", "DROP ROLE keeper")
+
+
+def test_what_the_page_asks_of_the_administrator_is_enough(pg, place):
+    """As it stands there, for a user who has nothing else."""
+    page = (ROOT / "docs" / "sources" / "cdc.md").read_text()
+    statements = re.search(r"```sql\n(ALTER SYSTEM.*?)```", page, re.DOTALL)[1].strip().splitlines()
+    pg.run(
+        "CREATE SCHEMA sales", "CREATE TABLE sales.orders (order_id integer PRIMARY KEY)", "CREATE ROLE reader LOGIN"
+    )
+    pg.run("INSERT INTO sales.orders VALUES (1)", *statements)
+    spec = cdc_source(pg.url.replace("postgres@", "reader@"), table="sales.orders", key=("order_id",))
+    with opened(spec, place) as source:
+        assert read(source).rows == [(1,)]
+    pg.run("DROP SCHEMA sales CASCADE", "DROP OWNED BY reader", "DROP ROLE reader")
 
 
 def test_a_writer_who_does_not_end(pg, open_cdc, replicating_server, replicating_database):

@@ -118,7 +118,7 @@ def _error(fault: Fault, said: str, where: str) -> DrivetrainError:
             hint = "correct the database in `url`, or let the user into it"
             return NotFound("sql_database_unknown", said, where=where, hint=hint)
         case Fault.PERMISSION:
-            hint = "ask the database's administrator for GRANT SELECT"
+            hint = "ask the database's administrator for GRANT SELECT on the table, and in PostgreSQL USAGE ON SCHEMA"
             return Forbidden("sql_permission_denied", said, where=where, hint=hint)
         case Fault.TIMEOUT:
             hint = "make an index on `cursor`, read less, or raise `timeout_seconds`"
@@ -132,7 +132,7 @@ def _error(fault: Fault, said: str, where: str) -> DrivetrainError:
         case Fault.PASSING:
             return Transient("sql_unavailable", said, where=where, hint=_TRY_AGAIN)
         case Fault.STATEMENT:
-            hint = "run the query in a client of the database and correct it"
+            hint = "correct `query`, or the condition in `deleted`; a client of the database shows where it fails"
             return InvalidInput("sql_invalid", said, where=where, hint=hint)
 
 

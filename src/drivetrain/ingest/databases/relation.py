@@ -33,6 +33,7 @@ _MYSQL = {
     **dict.fromkeys((7, 12), Kind.TIMESTAMP),
 }
 _TINY, _INT_DIGITS = 1, 18
+_SYSTEM = {"information_schema", "mysql", "performance_schema", "sys"}
 # SQLite's values have types, its columns only wishes: the wish is declared, what is no number travels as text.
 _SQLITE = (
     ("BOOL", ColumnType.BOOLEAN),
@@ -189,16 +190,26 @@ def _wishes(look: Look, spec: SqlSource) -> dict[str, ColumnType]:
 
 
 def _require_table(look: Look, table: str) -> None:
+    """Raises NotFound when it is not there, with names that are: of its schema, else of all."""
     schema, _, name = table.rpartition(".")
     inspector = sa.inspect(look.connection)
+    names = _tables(inspector, schema)
+    if table in names:
+        return
+    others = () if names else [one for one in inspector.get_schema_names() if one not in _SYSTEM]
+    known = [*names, *(one for other in others for one in _tables(inspector, other))]
+    namesakes = [one for one in known if one.rpartition(".")[2] == name]
+    hint = _near(table, known, namesakes) if known else "there is none that this user may see; correct `url` or rights"
+    raise NotFound("sql_table_unknown", f"there is no table {table!r}", where=table, hint=hint)
+
+
+def _tables(inspector: sa.Inspector, schema: str) -> list[str]:
     names = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
-    if name not in names:
-        near = _near(table, [f"{schema}.{known}" if schema else known for known in names])
-        raise NotFound("sql_table_unknown", f"there is no table {table!r}", where="the database", hint=near)
+    return [f"{schema}.{name}" if schema else name for name in names]
 
 
-def _near(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, 3, 0.5)
+def _near(name: str, names: Sequence[str], namesakes: Sequence[str] = ()) -> str:
+    near = namesakes or difflib.get_close_matches(name, names, 3, 0.5)
     return f"did you mean {' or '.join(repr(one) for one in near)}?" if near else f"there are: {examples(names, 20)}"
 
 
