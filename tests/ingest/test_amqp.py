@@ -238,6 +238,12 @@ def test_a_login_that_is_refused_says_which_setting_and_not_the_password(queue, 
         assert caught.value.code == "amqp_forbidden"
 
 
+def test_tls_against_a_port_without_it(broker, queue, make):
+    with pytest.raises(InvalidInput, match="amqp_setting") as caught:
+        make(tls=ClientTls()).discover()
+    assert "speaks without TLS" in caught.value.hint
+
+
 def test_tls(broker, queue, make, tmp_path):
     shutil.copytree(broker.folder / "tls", tmp_path / "tls")
     broker.send(queue, *numbered([1]))

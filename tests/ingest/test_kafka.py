@@ -380,8 +380,9 @@ def test_a_login_that_is_refused_says_which_setting_and_not_the_password(tmp_pat
 
 
 def test_settings_that_cannot_be(make, tmp_path):
-    with pytest.raises(InvalidInput, match="settings cannot be used"):
+    with pytest.raises(InvalidInput, match="kafka_setting") as caught:
         make(tls={"ca": "nowhere.pem"}).discover()
+    assert "nowhere.pem" in caught.value.message, "the file is named"
     with pytest.raises(NotFound, match="no topic 'other'") as caught:
         make(topics=["other"]).discover()
     assert "correct `topics`" in caught.value.hint

@@ -331,6 +331,7 @@ def test_tls(tmp_path, opened):
                 opened(source(broker, tls=ClientTls(ca=file))).discover()
             assert caught.value.code == "mqtt_setting"
             assert "tls" in caught.value.hint
+            assert file != "nowhere.pem" or file in caught.value.message
 
 
 def test_a_broker_that_promises_nothing_is_refused(tmp_path, opened):

@@ -1,6 +1,7 @@
 """The contract of a Reader, kept by a stream of each retention; and what is particular to NATS, on a real server."""
 
 import json
+import socket
 import threading
 from io import BytesIO
 
@@ -366,6 +367,28 @@ def test_tls(tmp_path, stream, make):
         with pytest.raises((InvalidInput, Transient)) as caught:  # as TLS 1.3 has it: an alert, or a lost connection
             make(servers=[server.address], tls=ClientTls(ca="tls/ca.pem"), timeout_seconds=0.1).discover()
         assert "`tls" in caught.value.hint
+
+
+def test_with_tls_nothing_is_said_in_the_clear_to_a_server_without(make):
+    """Whoever stands in between could say that it has none, and hear the login."""
+    heard = []
+
+    def listen(door):
+        with door.accept()[0] as line:
+            line.sendall(b'INFO {"server_id":"x","version":"2.10.0","max_payload":1048576}\r\n')
+            line.settimeout(5)
+            heard.append(line.recv(1 << 16))
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        listener = threading.Thread(target=listen, args=(door,))
+        listener.start()
+        address = f"127.0.0.1:{door.getsockname()[1]}"
+        login = {"user": "ada", "password": SecretRef(env="NATS_PASSWORD"), "timeout_seconds": 0.1}
+        with pytest.raises((InvalidInput, Transient), match=r"encrypted|answer") as caught:
+            make(servers=[address], tls=ClientTls(), **login).discover()
+        listener.join()
+    assert "tls" in caught.value.hint
+    assert heard[0].startswith(b"\x16\x03"), "a TLS handshake"
 
 
 def test_settings_that_cannot_be():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from drivetrain.connect.place import Place
-from drivetrain.connect.tls import client_context
+from drivetrain.connect.tls import client_context, not_encrypted
 from drivetrain.core.connections import AmqpBroker
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, MissingExtra, NotFound, Transient
 
@@ -139,8 +139,7 @@ class Line:
                 hint = "the queue is another's alone, or of a sort that cannot be read this way"
                 return InvalidInput("amqp_setting", f"the broker does not take it: {said}", where=where, hint=hint)
             case ssl.SSLError():
-                hint = "name the authority of its certificate in `tls.ca`, and in `broker` the host it is made out to"
-                what = f"no encrypted connection: {error.reason or type(error).__name__}"
+                what, hint = not_encrypted(error, "broker")
                 return InvalidInput("amqp_setting", what, where=where, hint=hint)
         hint = "see whether the broker runs, and `broker` and `tls` are right; then run the same command again"
         return Transient("amqp_unreachable", f"the broker does not answer: {said}", where=where, hint=hint)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivetrain.connect.place import Place
-from drivetrain.core.connections import KafkaBrokers
+from drivetrain.connect.tls import client_context
+from drivetrain.core.connections import ClientTls, KafkaBrokers
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, Transient
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def settings(brokers: KafkaBrokers, place: Place) -> dict[str, str | int]:
-    """How the client library finds the brokers and logs in. Raises NotFound for a credential that is not there."""
+    """How the client library finds the brokers and logs in.
+
+    Raises NotFound for a credential that is not there, InvalidInput for authorities that cannot be read.
+    """
     found: dict[str, str | int] = {"bootstrap.servers": ",".join(brokers.brokers), "log_level": 0}
     found |= {"reconnect.backoff.max.ms": 2_000, "client.id": "drivetrain"}
     found["security.protocol"] = ("SASL_" if brokers.sasl else "") + ("SSL" if brokers.tls else "PLAINTEXT")
@@ -22,6 +26,7 @@ def settings(brokers: KafkaBrokers, place: Place) -> dict[str, str | int]:
         login = (brokers.sasl.mechanism, brokers.sasl.user, place.secrets.get(brokers.sasl.password))
         found |= dict(zip(("sasl.mechanism", "sasl.username", "sasl.password"), login, strict=True))
     if brokers.tls is not None and brokers.tls.ca is not None:
+        client_context(ClientTls(ca=brokers.tls.ca), place.home, "kafka_setting", f"kafka {', '.join(brokers.brokers)}")
         found["ssl.ca.location"] = str(place.home / brokers.tls.ca)
     return found
 
@@ -66,5 +71,5 @@ class Faults:
     def silent(self, what: str) -> Transient:
         """The error for what did not come."""
         said = f" ({self.complaint.str()})" if self.complaint else ""
-        hint = "see whether the brokers run and `brokers` is right, then run the same command again"
+        hint = "see whether the brokers run, and `brokers` and `tls` are right, then run the same command again"
         return Transient("kafka_unreachable", f"the brokers do not answer: {what}{said}", where=self.where, hint=hint)

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from drivetrain.connect.place import Place
-from drivetrain.connect.tls import client_context
+from drivetrain.connect.tls import client_context, not_encrypted
 from drivetrain.core.connections import MqttBroker
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, MissingExtra, Refused, Transient
 
@@ -126,10 +126,9 @@ class Line:
     def failure(self, cause: OSError | str) -> DrivetrainError:
         """The error for what the system or the broker says."""
         if isinstance(cause, ssl.SSLError):
-            hint = "name the authority of its certificate in `tls.ca`, and in `broker` the host that it is made out to"
-            what = cause.reason or type(cause).__name__
-            return InvalidInput("mqtt_setting", f"no encrypted connection: {what}", where=self.where, hint=hint)
-        hint = "see whether the broker runs and `broker` is right, then run the same command again"
+            what, hint = not_encrypted(cause, "broker")
+            return InvalidInput("mqtt_setting", what, where=self.where, hint=hint)
+        hint = "see whether the broker runs, and `broker` and `tls` are right, then run the same command again"
         return Transient("mqtt_unreachable", f"the broker does not answer: {cause}", where=self.where, hint=hint)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from drivetrain.connect.place import Place
-from drivetrain.connect.tls import client_context
+from drivetrain.connect.tls import client_context, not_encrypted
 from drivetrain.core.connections import NatsServers
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, MissingExtra, Transient
 
@@ -80,11 +80,9 @@ class Connection:
         self._loop.close()
 
     def _connect(self, spec: NatsServers, login: _Login) -> None:
-        from nats.aio.client import Client
-
         for left, (host, port) in reversed(list(enumerate(reversed(spec.addresses)))):
             url = f"{'tls' if spec.tls else 'nats'}://{f'[{host}]' if ':' in host else host}:{port}"
-            self._client, self._complaint = Client(), self._loop.create_future()
+            self._client, self._complaint = _client(encrypted=spec.tls is not None), self._loop.create_future()
             try:
                 self._run(self._dial(url, login), ANSWER_SECONDS + 1)
                 return
@@ -175,8 +173,7 @@ class Connection:
     def _failure(self, error: Exception) -> DrivetrainError:
         said = str(error).lower()
         if isinstance(error, ssl.SSLError) or "secure connection" in said:
-            hint = "name the authority of the certificate in `tls.ca`, and in `servers` the host that it is made out to"
-            what = f"no encrypted connection: {getattr(error, 'reason', None) or error}"
+            what, hint = not_encrypted(error, "servers")
             return InvalidInput("nats_setting", what, where=self.where, hint=hint)
         if "authorization" in said or "authentication" in said:
             hint = "correct `user`, or the credential that `password` or `token` names"
@@ -187,6 +184,19 @@ class Connection:
         hint = "see whether the servers run with JetStream, and `servers` and `tls` are right; then run it again"
         what = f"the servers do not answer: {error or type(error).__name__}"
         return Transient("nats_unreachable", what, where=self.where, hint=hint)
+
+
+def _client(*, encrypted: bool) -> Client:
+    from nats.aio.client import Client
+
+    class Encrypted(Client):
+        """Whatever a server says of itself: the library would go on in the clear, login and all."""
+
+        async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+            info["tls_required"] = True
+            await super()._process_info(info, initial_connection)
+
+    return Encrypted() if encrypted else Client()
 
 
 def _is_status(answer: Msg) -> bool:

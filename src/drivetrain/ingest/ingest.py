@@ -205,7 +205,8 @@ def _check_standing(load: _Load, staging: Staging) -> None:
     """Nothing is new: there must be rows, and the newest must still be fresh."""
     rows, freshness = load.target.rows(), load.spec.contract.freshness
     if rows is None:
-        raise InvalidInput("no_rows", "there is not one row", where=load.where, hint="look into the files of `path`")
+        hint = f"`drivetrain sources test {load.name}` shows what is there; load again when it has rows"
+        raise InvalidInput("no_rows", "there is not one row", where=load.where, hint=hint)
     if freshness is not None:
         check_freshness(staging.sql, [rows], load.target.schema(), freshness, load.where)
 
