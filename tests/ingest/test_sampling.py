@@ -2,10 +2,12 @@
 
 import pyarrow as pa
 import pytest
+from tests.servers.rest import rest_service
+from tests.servers.rest_sources import rest_source
 
 from drivetrain.core.contract import ColumnRule, Contract
 from drivetrain.core.credentials import NoSecrets
-from drivetrain.core.errors import NotFound, Refused
+from drivetrain.core.errors import Forbidden, NotFound, Refused
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest import reading
@@ -32,6 +34,17 @@ def test_a_source_that_is_not_there_says_so(project):
     with pytest.raises(NotFound) as caught:
         ask(SPEC, "people", project.catalog, NoSecrets())
     assert caught.value.hint
+
+
+def test_a_service_that_gives_new_rows_only_is_asked_too(project):
+    """Its loads do not begin with a question, so a wrong token would be found by none but a load."""
+    with rest_service() as service:
+        service.rows = [{"id": 1, "at": "2026-01-01T00:00:00Z"}]
+        spec = rest_source(service, "since", incremental={"param": "updated_after", "field": "at"})
+        assert ask(spec, "things", project.catalog, NoSecrets()).portions == 1
+        service.accepts = lambda headers, query: False
+        with pytest.raises(Forbidden, match="credentials_refused"):
+            ask(spec, "things", project.catalog, NoSecrets())
 
 
 def test_types_are_the_contracts_or_what_the_values_look_like(project):

@@ -100,6 +100,7 @@ def test_a_service_that_is_down_is_told_after_the_deadline(service, tmp_path):
     finally:
         service.start()
     assert caught.value.code == "web_unreachable"
+    assert "Connection refused" in caught.value.message
     assert caught.value.where == f"{service.url}/all"
 
 
@@ -119,6 +120,13 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tls_service, tmp_path)
     assert len(read(rest_source(service, "all", ca="ca.pem"), tmp_path)[0]) == 2
     with pytest.raises(InvalidInput, match="no certificates"):
         read(rest_source(service, "all", ca="missing.pem"), tmp_path)
+
+
+def test_https_where_there_is_none_is_final(service, tmp_path):
+    spec = rest_source(service, "all", deadline_seconds=30)
+    with pytest.raises(InvalidInput, match="without TLS") as caught:
+        read(spec.model_copy(update={"url": spec.url.replace("http:", "https:")}), tmp_path)
+    assert "http://" in caught.value.hint
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "http://user:pw@host/x", "http://host/x?q=1", "host/x", "http://"])

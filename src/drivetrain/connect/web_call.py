@@ -22,7 +22,7 @@ from drivetrain.core.errors import InvalidInput, Transient
 
 _PASSING = {408, 425, 429}
 _PART = 64 * 1024
-_LATER = "run the same command again later; is the service well?"
+_LATER = "see whether the address is right and the service well; then run the same command again"
 
 
 @dataclass(frozen=True)
@@ -158,10 +158,15 @@ def _fault(error: HTTPError, where: str) -> InvalidInput | Transient:
             where=where,
             hint="give the PEM file of its authority as `ca`",
         )
+    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+        hint = "write `http://`, or name the port for TLS"
+        return InvalidInput("web_refused", "the service speaks without TLS there", where=where, hint=hint)
     name = type(error).__name__
     if name in {"IncompleteRead", "ProtocolError", "InvalidChunkLength", "DecodeError"}:
         return Transient("web_cut_off", f"the answer did not come whole ({name})", where=where, hint=_LATER)
-    return Transient("web_unreachable", f"the service does not answer ({name})", where=where, hint=_LATER)
+    source = error.__cause__ or cause
+    said = source.strerror if isinstance(source, OSError) and source.strerror else name
+    return Transient("web_unreachable", f"the service does not answer ({said})", where=where, hint=_LATER)
 
 
 def _seconds(said: str) -> float | None:

@@ -86,6 +86,15 @@ class Waiter(Protocol):
         ...
 
 
+@runtime_checkable
+class Tried(Protocol):
+    """A Reader whose ``discover`` asks the source nothing, as every load begins with it: this is for who looks."""
+
+    def try_out(self) -> None:
+        """Ask once, as a first load would. Raises what reading raises."""
+        ...
+
+
 class ReaderClass(Protocol):
     """What an entry point of the group ``drivetrain.readers`` names."""
 

@@ -58,6 +58,11 @@ class RestReader:
             self._ahead = {ask: self._page(ask, is_first=True)}
         return (Portion(self._name, self._total(self._ahead[ask])),)
 
+    def try_out(self) -> None:
+        """Ask for the first page, if ``discover`` did not. Raises as ``read`` does."""
+        if not self._ahead:
+            self._page(self._first(""), is_first=True)
+
     def read(self, cursor: str) -> Iterator[Batch | Position]:
         """The rows that ``seen_rows`` takes for new, and a Position at the end.
 

@@ -19,7 +19,7 @@ from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest.columns import Columns
 from drivetrain.ingest.destination import Destination
 from drivetrain.ingest.evolution import evolve
-from drivetrain.ingest.reading import Batch, Portion, Reader, Waiter, opened
+from drivetrain.ingest.reading import Batch, Portion, Reader, Tried, Waiter, opened
 from drivetrain.ingest.rules import check_columns
 from drivetrain.ingest.staging import Staging
 from drivetrain.store.catalog import Catalog
@@ -68,6 +68,8 @@ def ask(spec: SourceSpec, name: str, catalog: Catalog, secrets: Secrets) -> Answ
     begun = time.perf_counter()
     with opened(spec, place_of(catalog, secrets)) as reader:
         portions = reader.discover()
+        if isinstance(reader, Tried):
+            reader.try_out()
     size = sum(portion.size for portion in portions)
     return Answer(name, spec.kind, len(portions), size, portions[:_SHOWN], time.perf_counter() - begun)
 
