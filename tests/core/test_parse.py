@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.parse import json_schema, parse_project
+from drivetrain.core.task import Task
 
 GOOD = """\
 project: credit
@@ -31,7 +32,7 @@ def test_small_project_gets_defaults():
     spec = parse_project(GOOD)
     assert spec.service_name == "credit"
     assert spec.features.split.by == "stratum"
-    assert spec.model.candidates[0].learner == "logistic"
+    assert spec.features.task is Task.YES_NO
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,30 @@ def test_schema_knows_every_section():
     properties = json_schema()["properties"]
     assert isinstance(properties, dict)
     assert {"sources", "features", "model", "gates", "service", "monitor"} <= set(properties)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("model: {metric: rmse}", "`model.metric`: rmse does not measure `yes_no`; choose one of roc_auc"),
+        ("gates: {macro_f1: {min: 0.5}}", "`gates.macro_f1` does not belong to the task `yes_no`"),
+        ("gates: {slices: {metric: r2}}", "`gates.slices.metric`: r2 does not measure"),
+        ("model: {decision: {kind: rejection, share: 0.1}}", "rejection does not belong to the task `yes_no`"),
+        ("model: {decision: {kind: hand_over, wrong: 1, person: 2}}", "no row would ever go to a person"),
+    ],
+)
+def test_what_belongs_to_another_task_is_told(line, words):
+    assert words in refusal(GOOD + line + "\n")
+
+
+def test_other_tasks_take_what_is_theirs():
+    classes = GOOD.replace("  label: late", "  label: late\n  task: classes")
+    spec = parse_project(classes + "model: {metric: macro_f1, decision: {kind: hand_over, wrong: 5, person: 1}}\n")
+    assert spec.model.metric == "macro_f1"
+    numbers = GOOD.replace("  label: late", "  label: late\n  task: number")
+    spec = parse_project(
+        numbers + "model: {decision: {kind: limit, value: 30, when: below}}\ngates: {r2: {min: 0.5}}\n"
+    )
+    assert spec.model.decision.when == "below"
+    with pytest.raises(InvalidInput, match=r"`model.code` answers yes or no"):
+        parse_project(numbers + "model: {code: 'a.py:b'}\n")

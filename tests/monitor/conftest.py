@@ -8,7 +8,15 @@ import pytest
 
 from drivetrain.core.artifacts import Deployment, Endorsement, Estimate, Model, Release, Report, TrafficShare
 from drivetrain.core.digest import digest_of
-from drivetrain.core.model import DecisionRule, Environment, InputField, Reference, Signature, TrainingSummary
+from drivetrain.core.model import (
+    DecisionRule,
+    Distribution,
+    Environment,
+    InputField,
+    Reference,
+    Signature,
+    TrainingSummary,
+)
 from drivetrain.core.project import MonitorSpec
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.schema import ColumnType
@@ -19,6 +27,8 @@ from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import write_folder
 from drivetrain.store.models import ModelContent
 from drivetrain.store.segments import LabelLog, LabelRecord, PredictionLog
+
+LABELS = Distribution("label", (0.5,), (1, 1), 0)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = 86400.0
@@ -71,7 +81,9 @@ def _model_content():
         distribution(field.name, column, cut)
         for field, column, cut in zip(SIGNATURE.inputs, inputs.T, cuts, strict=True)
     )
-    reference = Reference(len(score), spread, distribution("score", score, cut_points(score)), float(score.mean()))
+    reference = Reference(
+        len(score), spread, distribution("score", score, cut_points(score)), LABELS, float(score.mean())
+    )
     return ModelContent(
         graph=b"not run here",
         expected=np.zeros(1),

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drivetrain.core.model import InputField, Reference, Signature
+from drivetrain.core.model import Distribution, InputField, Reference, Signature
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.canary import BLOCK, CanaryJudge, Pairs
 from drivetrain.ops.drift import code_cuts, cut_points, distribution
+
+LABELS = Distribution("label", (0.5,), (1, 1), 0)
 
 PAGE = Path(__file__).parents[2] / "docs/rooms/ops.md"
 CITIES = ("Bern", "Basel", "Chur", "Thun", "Sion", "Biel", "Olten", "Vevey")
@@ -64,7 +66,7 @@ def _reference():
         distribution(field.name, column, code_cuts(len(field.categories)) if field.categories else cut_points(column))
         for field, column in zip(FIELDS, rows.T, strict=True)
     ]
-    return Reference(20_000, tuple(spreads), distribution("score", scores, cut_points(scores)), 1 / 6)
+    return Reference(20_000, tuple(spreads), distribution("score", scores, cut_points(scores)), LABELS, 1 / 6)
 
 
 REFERENCE = _reference()

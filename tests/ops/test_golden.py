@@ -14,6 +14,8 @@ from drivetrain.ops.drift import code_cuts, cut_points, distribution
 from drivetrain.ops.golden import golden_rows
 from drivetrain.testing.graphs import SIGNATURE, TYPICAL, draw, logistic_model
 
+LABELS = Distribution("label", (0.5,), (1, 1), 0)
+
 DAY = 86400.0
 REFERENCE = logistic_model().reference
 SCORE = Distribution("score", (0.5,), (1, 1), 0)
@@ -52,7 +54,7 @@ def test_every_value_is_one_that_the_type_and_the_range_allow(
     made: tuple[InputField, Distribution], count: int, seed: int
 ):
     field, spread = made
-    rows = golden_rows(Signature((field,), "id", "y"), Reference(1, (spread,), SCORE, 0.5), count, seed)
+    rows = golden_rows(Signature((field,), "id", "y"), Reference(1, (spread,), SCORE, LABELS, 0.5), count, seed)
     assert rows.shape == (count, 1)
     values = rows[~np.isnan(rows)]
     assert field.nullable or len(values) == count
@@ -97,16 +99,20 @@ def test_the_rows_are_the_same_everywhere():
     """Held against what was computed when this was written: another machine or NumPy must give the same bytes."""
     field = InputField("n", ColumnType.NUMBER, True, low=-3.0, high=7.5, typical=1.25)
     spread = Distribution("n", (0.1, 2.0, 4.0), (5, 10, 20, 5), 4)
-    rows = golden_rows(Signature((field, field), "id", "y"), Reference(44, (spread, spread), SCORE, 0.5))
+    rows = golden_rows(Signature((field, field), "id", "y"), Reference(44, (spread, spread), SCORE, LABELS, 0.5))
     assert digest_bytes(rows.tobytes())[:16] == "13193ba2142829c4"
     assert (rows[5:, 0] != rows[5:, 1]).any(), "columns are drawn by themselves"
-    other = golden_rows(Signature((field, field), "id", "y"), Reference(44, (spread, spread), SCORE, 0.5), seed=1)
+    other = golden_rows(
+        Signature((field, field), "id", "y"), Reference(44, (spread, spread), SCORE, LABELS, 0.5), seed=1
+    )
     assert other.tobytes() != rows.tobytes()
 
 
 def test_a_column_that_training_never_saw_filled_is_typical_or_missing():
     field = InputField("n", ColumnType.NUMBER, True)
-    rows = golden_rows(Signature((field,), "id", "y"), Reference(9, (Distribution("n", (), (0,), 9),), SCORE, 0.5))
+    rows = golden_rows(
+        Signature((field,), "id", "y"), Reference(9, (Distribution("n", (), (0,), 9),), SCORE, LABELS, 0.5)
+    )
     assert np.isnan(rows[5:]).all()
     assert rows[:3].tolist() == [[0.0], [0.0], [0.0]]
 
@@ -114,7 +120,7 @@ def test_a_column_that_training_never_saw_filled_is_typical_or_missing():
 def test_the_widest_range_does_not_overflow():
     field = InputField("n", ColumnType.NUMBER, False, low=-1.7e308, high=1.7e308)
     rows = golden_rows(
-        Signature((field,), "id", "y"), Reference(9, (Distribution("n", (0.0,), (4, 5), 0),), SCORE, 0.5)
+        Signature((field,), "id", "y"), Reference(9, (Distribution("n", (0.0,), (4, 5), 0),), SCORE, LABELS, 0.5)
     )
     assert np.isfinite(rows).all()
 

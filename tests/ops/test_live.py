@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.model import Reference
+from drivetrain.core.model import Distribution, Reference
 from drivetrain.ops import drift
 from drivetrain.ops.live import LiveCounts
+
+LABELS = Distribution("label", (0.5,), (1, 1), 0)
 
 VALUES = st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([0.0, 0.5, 1.0, -1.0, float("nan")]))
 BLOCKS = st.lists(
@@ -28,7 +30,7 @@ def _reference(columns=3, rows=5000):
         drift.distribution(f"x{at}", column, cut) for at, (column, cut) in enumerate(zip(values, cuts, strict=True))
     )
     score = generator.beta(1, 5, rows)
-    return Reference(rows, inputs, drift.distribution("out of fold", score, drift.cut_points(score)), 0.2)
+    return Reference(rows, inputs, drift.distribution("out of fold", score, drift.cut_points(score)), LABELS, 0.2)
 
 
 REFERENCE = _reference()

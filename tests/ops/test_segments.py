@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivetrain.core.model import UNKNOWN, InputField, Reference, Signature
+from drivetrain.core.model import UNKNOWN, Distribution, InputField, Reference, Signature
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.drift import code_cuts, cut_points, distribution
 from drivetrain.ops.segments import MOST_TEXTS, Segmenter
+
+LABELS = Distribution("label", (0.5,), (1, 1), 0)
 
 LETTERS = tuple(chr(ord("a") + at) for at in range(26))
 FIELDS = {
@@ -47,7 +49,7 @@ def _segmenter(*names, sample=None):
         cuts = code_cuts(len(field.categories)) if text else cut_points(sample[field.name])
         spreads.append(distribution(field.name, sample[field.name], cuts))
     score = distribution("score", np.array([0.1, 0.9]), (0.5,))
-    return Segmenter(Signature(fields, "id", "label"), Reference(8000, tuple(spreads), score, 0.5))
+    return Segmenter(Signature(fields, "id", "label"), Reference(8000, tuple(spreads), score, LABELS, 0.5))
 
 
 def _segments(segmenter, *rows):
@@ -127,6 +129,8 @@ def test_every_row_has_one_segment_of_each_input_alone_and_in_a_block(rows):
 
 
 def test_a_model_without_inputs_has_no_segments():
-    none = Segmenter(Signature((), "id", "label"), Reference(1, (), distribution("score", np.array([0.5]), ()), 0.5))
+    none = Segmenter(
+        Signature((), "id", "label"), Reference(1, (), distribution("score", np.array([0.5]), ()), LABELS, 0.5)
+    )
     assert none.names == ()
     assert none.codes(np.empty((3, 0))).shape == (3, 0)

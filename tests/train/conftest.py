@@ -5,6 +5,8 @@ import pytest
 from drivetrain.core.artifacts import Features
 from drivetrain.core.digest import digest_bytes
 from drivetrain.core.schema import Column, Schema
+from drivetrain.core.task import Task
+from drivetrain.ops.truth import classes_of
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Commit, Table, column_type
 
@@ -21,8 +23,8 @@ def catalog(tmp_path):
 def make_features(catalog):
     """Writes a feature table as prepare leaves it: entity, label, split, inputs."""
 
-    def make(columns: dict, label, test_share: float = 0.25, name: str = "cases") -> Features:
-        label = np.asarray(label, dtype=bool)
+    def make(columns, label, test_share=0.25, name="cases", task=Task.YES_NO) -> Features:
+        label = np.asarray(label, dtype=bool if task is Task.YES_NO else None)
         rows = len(label)
         split = np.where(np.arange(rows) % 100 < 100 * test_share, "test", "train")
         table = pa.table(
@@ -37,7 +39,8 @@ def make_features(catalog):
         digest = digest_bytes(b"".join(batch.serialize().to_pybytes() for batch in table.to_batches()))
         version = Table(catalog.table_path("features", name)).overwrite(table, Commit("", digest, rows))
         schema = Schema(tuple(Column(field.name, column_type(field.type), True) for field in inputs))
-        return Features(name, version, digest, "entity", "label", None, schema, (), (), ())
+        kinds = classes_of(pa.chunked_array([label[split == "train"]])) if task is Task.CLASSES else ()
+        return Features(name, version, digest, "entity", "label", None, schema, (), (), (), task, kinds)
 
     return make
 

@@ -4,13 +4,14 @@ import pytest
 from drivetrain.train.candidates import Entrant
 from drivetrain.train.choice import Judge, choose
 from drivetrain.train.folds import plan_folds
+from drivetrain.train.learner import Sample
 from drivetrain.train.learners.logistic import Logistic
 from drivetrain.train.memo import Judged
 from drivetrain.train.race import Trial
 
 CHANCE = np.random.default_rng(0)
 LABEL = CHANCE.random(6_000) < 0.3
-JUDGE = Judge(LABEL, plan_folds(LABEL, seed=0), "roc_auc")
+JUDGE = Judge(Sample(np.zeros((6_000, 1)), LABEL), plan_folds(LABEL, seed=0), "roc_auc")
 
 
 def trial(number: int, name: str, margins, *, complete: bool = True) -> Trial:

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivetrain.core.errors import InvalidInput
+from drivetrain.core.task import Task
 from drivetrain.train.folds import FEWEST, hold_back, plan_folds
+from drivetrain.train.learner import Sample
 
 
 def labels(rows: int, positives: int):
@@ -48,7 +50,7 @@ def test_the_seed_decides():
 
 def test_rows_to_stop_on_are_apart_and_of_both_classes():
     label = labels(60, FEWEST)
-    fit, stop = hold_back(label, seed=0)
+    fit, stop = hold_back(Sample(np.zeros((60, 1)), label), seed=0)
     assert sorted([*fit, *stop]) == list(range(60))
     assert label[stop].sum() == 2
 
@@ -57,3 +59,26 @@ def test_rows_to_stop_on_are_apart_and_of_both_classes():
 def test_too_few_cases_of_a_class_are_refused(positives):
     with pytest.raises(InvalidInput):
         plan_folds(labels(200, positives), seed=0)
+
+
+def test_rare_classes_share_a_stratum_and_common_ones_stand_in_every_fold():
+    label = np.concatenate([np.repeat([0, 1], 100), np.arange(2, 14)])
+    plan = plan_folds(label, 0, Task.CLASSES)
+    assert all({0, 1} <= set(label[fold.held]) for fold in plan.folds)
+    assert all((label[fold.held] > 1).any() for fold in plan.folds)
+
+
+def test_numbers_are_spread_alike_over_the_folds():
+    label = np.exp(np.random.default_rng(0).normal(0, 2, 500))
+    plan = plan_folds(label, 0, Task.NUMBER)
+    medians = [np.median(label[fold.held]) for fold in plan.folds]
+    assert max(medians) < 2 * min(medians)
+
+
+@pytest.mark.parametrize(
+    ("task", "label"),
+    [(Task.CLASSES, np.concatenate([np.zeros(90), np.arange(1, 10)]).astype(int)), (Task.NUMBER, np.arange(19.0))],
+)
+def test_too_few_cases_of_other_tasks_are_refused(task, label):
+    with pytest.raises(InvalidInput, match="too few cases"):
+        plan_folds(label, 0, task)

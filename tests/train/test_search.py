@@ -7,6 +7,7 @@ import pytest
 
 from drivetrain.core.model import Signature
 from drivetrain.core.project import Budget
+from drivetrain.core.task import Task
 from drivetrain.testing.learners import make_sample
 from drivetrain.train.candidates import Entrant
 from drivetrain.train.folds import plan_folds
@@ -42,6 +43,7 @@ class Toy:
     penalty: float = 0.0
     fits: int = 0
     start: ClassVar = {"knob": 0.0}
+    tasks = frozenset({Task.YES_NO})
 
     def parameters(self):
         return ("knob",)

@@ -50,7 +50,7 @@ def test_a_blend_adds_log_odds_by_weight_and_is_calibrated():
     other = Logistic().fit(SAMPLE, FIELDS, {"C": 0.01, "knots": 4}, seed=0)
     blend = Trained(((one, 0.3), (other, 0.7)), Sigmoid(1.2, -0.4))
     expected = probability(1.2 * (0.3 * one.margin(SAMPLE.x) + 0.7 * other.margin(SAMPLE.x)) - 0.4)
-    assert np.allclose(blend.score(SAMPLE.x), expected, atol=1e-12, rtol=0)
+    assert np.allclose(blend.answer(SAMPLE.x), expected, atol=1e-12, rtol=0)
     assert np.allclose(Scorer(blend.to_onnx(7)).score(SAMPLE.x), expected, atol=1e-12, rtol=0)
     assert blend.size.operations == one.size.operations + other.size.operations
 

@@ -17,6 +17,7 @@ from drivetrain.core.loads import Loaded
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.schema import Schema
+from drivetrain.core.task import Task
 from drivetrain.core.windows import WindowPlan
 
 Verdict = Literal["pass", "fail"]
@@ -67,17 +68,18 @@ class Dataset(Displayed):
 
 @dataclass(frozen=True)
 class SplitPart:
-    """One part of a split: ``train`` or ``test``, its rows and how many of them carry a true label."""
+    """One part of a split: ``train`` or ``test``, its rows and, of yes or no, how many of them carry a true label."""
 
     part: Literal["train", "test"]
     rows: int
-    positives: int
+    positives: int | None
 
 
 @dataclass(frozen=True)
 class Features(Displayed):
     """A version of a feature table: entity, label, time if there is one, input columns, and the column ``split``.
 
+    ``classes`` are the texts of the label in the training part, commonest first, where the task is ``classes``;
     ``windows`` says which of the inputs a server computes from events.
     """
 
@@ -92,6 +94,8 @@ class Features(Displayed):
     parts: tuple[SplitPart, ...]
     sql: tuple[FileDigest, ...]
     parents: tuple[Ref, ...]
+    task: Task = Task.YES_NO
+    classes: tuple[str, ...] = ()
     windows: WindowPlan | None = None
 
     @property

@@ -2,11 +2,13 @@
 
 The files of a model folder:
 
-- ``model.onnx``: one input ``row`` (float64 [n, F], columns in signature order), one output ``score`` (float [n], the
-  calibrated probability that the target is true); or, for a model that is a person's code, ``entry.json`` (the function
-  and its limits) and ``code/`` (its files);
+- ``model.onnx``: one input ``row`` (float64 [n, F], columns in signature order), one output ``score``: the calibrated
+  probability that the target is true (float [n]), the calibrated probability of each class (float [n, K]), or the
+  estimated number (float [n]), as the task of the signature says; or, for a model that is a person's code,
+  ``entry.json`` (the function and its limits) and ``code/`` (its files);
 - ``expected.npy`` (float64): what the trained pipeline itself answers for the first rows of the test part, against
   which the served path is held;
+- ``interval.json``: where the task is a number, how far from the estimate the truth lies;
 - ``signature.json``, ``reference.json``, ``decision.json``, ``training.json``, ``environment.json``: the classes below.
 """
 
@@ -17,6 +19,7 @@ from typing import Literal
 
 from drivetrain.core.artifacts import Estimate
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Task
 from drivetrain.core.windows import WindowPlan
 
 UNKNOWN = -1.0
@@ -42,8 +45,21 @@ class InputField:
 
 
 @dataclass(frozen=True)
+class OutputField:
+    """One thing that is said of a row beside score and decision, kept as float64: a number, or a text by its index."""
+
+    name: str
+    type: ColumnType
+    categories: tuple[str, ...] = ()
+
+
+CLASS, LOW, HIGH = "class", "low", "high"
+"""Names of outputs: the likeliest class; the ends of the interval around a number."""
+
+
+@dataclass(frozen=True)
 class Signature:
-    """What a model takes and what its score is the probability of.
+    """What a model takes, and what it says of the target. ``classes``, commonest first, are those of the task.
 
     With ``windows`` some inputs are computed from the events that a server has seen; a caller sends events then.
     """
@@ -51,12 +67,23 @@ class Signature:
     inputs: tuple[InputField, ...]
     entity: str
     target: str
+    task: Task = Task.YES_NO
+    classes: tuple[str, ...] = ()
     windows: WindowPlan | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The input names, in the order in which a row is packed."""
         return tuple(field.name for field in self.inputs)
+
+    @property
+    def outputs(self) -> tuple[OutputField, ...]:
+        """What is said of a row beside score and decision."""
+        if self.task is Task.CLASSES:
+            return (OutputField(CLASS, ColumnType.TEXT, self.classes),)
+        if self.task is Task.NUMBER:
+            return (OutputField(LOW, ColumnType.NUMBER), OutputField(HIGH, ColumnType.NUMBER))
+        return ()
 
 
 @dataclass(frozen=True)
@@ -74,26 +101,49 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Reference:
-    """What the model learned from: the spread of every input, of the out-of-fold score, and the rate of the label."""
+    """What the model learned from: the spread of every input, of the label, and of what is said out of fold.
+
+    The label is 0 or 1, the index of a class, or a number; ``label_mean`` is its mean, of classes the share of the
+    commonest. ``outputs`` are those of the signature.
+    """
 
     rows: int
     inputs: tuple[Distribution, ...]
     score: Distribution
-    label_rate: float
+    label: Distribution
+    label_mean: float
+    outputs: tuple[Distribution, ...] = ()
 
 
 @dataclass(frozen=True)
 class DecisionRule:
     """Turns a score into a decision: true when score >= threshold. Separate from the score, so it changes alone.
 
-    ``kind`` says what the threshold was made from: a cost matrix, an alert capacity, or a given number.
+    ``kind`` says what the threshold was made from: a cost matrix, an alert capacity, a given number; of classes the
+    share of rows that a person may get instead, or what a wrong answer and a person cost; or nothing, so that it is
+    always true. With ``below`` the decision is true when score <= threshold.
     """
 
-    kind: Literal["cost", "capacity", "threshold"]
+    kind: Literal["cost", "capacity", "threshold", "rejection", "hand_over", "limit", "none"]
     threshold: float
     false_positive: float | None = None
     false_negative: float | None = None
     capacity: float | None = None
+    below: bool = False
+
+
+@dataclass(frozen=True)
+class Interval:
+    """How far from an estimate the truth lies, found on rows that were not learned from (split-conformal).
+
+    ``low`` and ``high`` are what to add to an estimate at each of ``knots`` (rising; a line between two) so that the
+    share ``coverage`` of the truths lies between.
+    """
+
+    coverage: float
+    knots: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
 
 
 @dataclass(frozen=True)

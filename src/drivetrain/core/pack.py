@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from drivetrain.core.project import Metric
 from drivetrain.core.spec import Spec
+from drivetrain.core.task import Metric
 
 
 class Measured(Spec):

@@ -13,6 +13,8 @@ from drivetrain.core.outlets import OutletSpec
 from drivetrain.core.service import ServiceSpec
 from drivetrain.core.sources import SourceSpec
 from drivetrain.core.spec import Name, Share, Spec
+from drivetrain.core.task import METRICS, Metric, Task
+from drivetrain.core.task_rules import check_task
 
 # --- prepare ----------------------------------------------------------------------------------------------------
 
@@ -70,7 +72,11 @@ class FeaturesSpec(Spec):
 
     spine: str = Field(description="SQL file that gives one row per case: entity, label and, if there is one, time.")
     entity: str = Field(description="Column of the spine that names a case.")
-    label: str = Field(description="Column of the spine with the outcome, true or false.")
+    label: str = Field(description="Column of the spine with the outcome: true or false, a text, or a number.")
+    task: Task = Field(
+        Task.YES_NO,
+        description="What the label is: `yes_no` true or false, `classes` one of several texts, `number` an amount.",
+    )
     time: str | None = Field(None, description="Column of the spine with the moment of the prediction.")
     tables: dict[Name, FeatureTable]
     split: Split = Split()
@@ -85,7 +91,7 @@ class FeaturesSpec(Spec):
 
 # --- train ------------------------------------------------------------------------------------------------------
 
-Metric = Literal["roc_auc", "average_precision", "log_loss"]
+_FIRST = ", ".join(f"`{metrics[0]}` for `{task}`" for task, metrics in METRICS.items())
 
 
 class Candidate(Spec):
@@ -127,13 +133,45 @@ class CapacityDecision(Spec):
 
 
 class ThresholdDecision(Spec):
-    """A threshold that somebody decided."""
+    """A threshold that somebody decided: of a probability, or of classes for the probability of the likeliest."""
 
     kind: Literal["threshold"]
     value: Share
 
 
-DecisionSpec = Annotated[CostDecision | CapacityDecision | ThresholdDecision, Field(discriminator="kind")]
+class RejectionDecision(Spec):
+    """Of classes: the least sure rows, this share of them, are decided false and go to a person."""
+
+    kind: Literal["rejection"]
+    share: Annotated[float, Field(gt=0, lt=1)]
+
+
+class HandOverDecision(Spec):
+    """Of classes: a row is decided false, and goes to a person, where that costs less than the errors it avoids."""
+
+    kind: Literal["hand_over"]
+    wrong: Annotated[float, Field(gt=0)] = Field(description="What a wrong class costs.")
+    person: Annotated[float, Field(gt=0)] = Field(description="What it costs that a person looks.")
+
+    @model_validator(mode="after")
+    def _worth_it(self) -> Self:
+        if self.person >= self.wrong:
+            raise ValueError("`person` costs as much as `wrong`: no row would ever go to a person")
+        return self
+
+
+class LimitDecision(Spec):
+    """Of numbers: true at and above this value, or at and below it."""
+
+    kind: Literal["limit"]
+    value: float
+    when: Literal["above", "below"] = "above"
+
+
+DecisionSpec = Annotated[
+    CostDecision | CapacityDecision | ThresholdDecision | RejectionDecision | HandOverDecision | LimitDecision,
+    Field(discriminator="kind"),
+]
 
 
 class CodeLimits(Spec):
@@ -156,20 +194,26 @@ class ModelSpec(Spec):
     )
     files: tuple[str, ...] = Field((), description="Paths and globs of what `code` reads and imports; it gets a copy.")
     limits: CodeLimits = Field(CodeLimits(), description="What `code` may take.")
-    candidates: tuple[Candidate, ...] = (
-        Candidate(learner="logistic"),
-        Candidate(learner="random_forest"),
-        Candidate(learner="hist_gradient_boosting"),
-        Candidate(learner="xgboost"),
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="When not given: `logistic` (of numbers `linear`), `random_forest`, `hist_gradient_boosting`, "
+        "`xgboost`.",
     )
-    metric: Metric = Field("roc_auc", description="What the search improves.")
+    metric: Metric | None = Field(None, description=f"What the search improves; {_FIRST} when not given.")
     budget: Budget = Budget(trials=40)
     seed: int = 0
-    calibration: Literal["auto", "none", "sigmoid"] = Field("auto", description="`auto` keeps what is better.")
+    calibration: Literal["auto", "none", "sigmoid"] = Field(
+        "auto", description="`auto` keeps what is better. Of classes the sigmoid becomes a temperature."
+    )
     blend_min_gain: Annotated[float, Field(ge=0)] = Field(
         0.001, description="Gain in the metric that a blend must bring over the best single model."
     )
-    decision: DecisionSpec = ThresholdDecision(kind="threshold", value=0.5)
+    decision: DecisionSpec | None = Field(
+        None, description="When a row is decided true; of a probability from 0.5 on, else always, when not given."
+    )
+    coverage: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        0.9, description="Of numbers: the share of truths that lie within the interval around an estimate."
+    )
     tracking: str = Field("sqlite", description="`sqlite`, `off`, or the address of an MLflow server.")
 
     @model_validator(mode="after")
@@ -199,8 +243,14 @@ class Bound(Spec):
         return self
 
 
+GateMetric = Annotated[Metric | None, Field(description=f"{_FIRST} when not given.")]
+
+
 class BaselineGate(Spec):
-    """The model beats always answering the base rate: the interval of the difference in log loss lies above this."""
+    """The model beats always answering the same: the interval of the gain over that lies above this.
+
+    The same is the base rate, or of classes that of each, by log loss; of numbers the mean, by RMSE.
+    """
 
     min_gain: float = 0.0
 
@@ -208,7 +258,7 @@ class BaselineGate(Spec):
 class ChampionGate(Spec):
     """Against the release that serves now: the whole interval of the difference must lie above -tolerance."""
 
-    metric: Metric = "roc_auc"
+    metric: GateMetric = None
     tolerance: Annotated[float, Field(ge=0)] = 0.002
 
 
@@ -224,7 +274,7 @@ class FairnessGate(Spec):
 class SliceGate(Spec):
     """The weakest slice, found by itself: its metric is at most ``max_drop`` below the whole."""
 
-    metric: Metric = "roc_auc"
+    metric: GateMetric = None
     max_drop: Annotated[float, Field(ge=0)] = 0.15
     min_rows: Annotated[int, Field(ge=20)] = 300
 
@@ -235,7 +285,7 @@ class RobustnessGate(Spec):
     A fault touches ``share`` of the rows in one column at a time; no fault may make a score that is not a number.
     """
 
-    metric: Metric = "roc_auc"
+    metric: GateMetric = None
     max_drop: Annotated[float, Field(ge=0)] = 0.05
     share: Annotated[float, Field(gt=0, le=1)] = 0.2
 
@@ -267,6 +317,12 @@ class GatesSpec(Spec):
     roc_auc: Bound | None = None
     average_precision: Bound | None = None
     log_loss: Bound | None = None
+    accuracy: Bound | None = Field(None, description="Of classes: the share of rows whose likeliest class is true.")
+    macro_f1: Bound | None = Field(None, description="Of classes: the mean over them of F1.")
+    r2: Bound | None = Field(None, description="Of numbers: the share of their variance that is explained.")
+    rmse: Bound | None = Field(None, description="Of numbers: the root of the mean squared error, in their unit.")
+    mae: Bound | None = Field(None, description="Of numbers: the mean absolute error, in their unit.")
+    coverage: Bound | None = Field(None, description="Of numbers: the share of truths that lie in their interval.")
     cost: Bound | None = Field(None, description="Average cost of a decision, under the cost matrix of the decision.")
     baseline: BaselineGate | None = BaselineGate()
     champion: ChampionGate | None = ChampionGate()
@@ -300,7 +356,9 @@ class MonitorSpec(Spec):
         5000, description="How many of the newest predictions, and of the newest labelled ones, are judged."
     )
     min_rows: Annotated[int, Field(ge=1)] = Field(200, description="Fewer predictions than this are not judged.")
-    metric: Metric = Field("roc_auc", description="What is watched where labels have arrived.")
+    metric: Metric | None = Field(
+        None, description=f"What is watched where labels have arrived; {_FIRST} when not given."
+    )
     max_drop: Annotated[float, Field(ge=0)] = Field(
         0.05, description="How much worse than in the release's report the metric may be."
     )
@@ -326,6 +384,11 @@ class ProjectSpec(Spec):
     service: ServiceSpec = ServiceSpec()
     outlets: dict[Name, OutletSpec] = Field(default_factory=dict)
     monitor: MonitorSpec = MonitorSpec()
+
+    @model_validator(mode="after")
+    def _fits_its_task(self) -> Self:
+        check_task(self)
+        return self
 
     @property
     def service_name(self) -> str:

@@ -308,7 +308,7 @@ def _sql_paths(spec: ProjectSpec) -> tuple[str, ...]:
 def _learner_paths(spec: ProjectSpec) -> tuple[str, ...]:
     if spec.model.code is not None:
         return _files_of([spec.model.code])
-    return _files_of(candidate.learner for candidate in spec.model.candidates)
+    return _files_of(candidate.learner for candidate in spec.model.candidates or ())
 
 
 def _gate_paths(spec: ProjectSpec) -> tuple[str, ...]:

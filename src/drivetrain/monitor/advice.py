@@ -25,14 +25,14 @@ def advise(
         )
     inputs = sorted((column for column in columns[:-1] if column.drift.alarm), key=lambda column: -column.drift.psi)
     what = [
-        *([_fall(spec, performance)] if performance.alarm else []),
+        *([_fall(performance)] if performance.alarm else []),
         *_changes(inputs),
         *([_score_alone(columns[-1])] if columns[-1].drift.alarm and not inputs else []),
     ]
     if not what:
-        labels = _labels_say(spec, performance)
+        labels = _labels_say(performance)
         return "steady", f"nothing to do: inputs and score look as they did in training{labels}."
-    return "drifted", f"{', '.join(what)}: {_cure(spec, inputs, performance)}."
+    return "drifted", f"{', '.join(what)}: {_cure(inputs, performance)}."
 
 
 def _changes(inputs: Sequence[Comparison]) -> list[str]:
@@ -54,32 +54,32 @@ def _change(column: Comparison) -> str:
     return f"{drift.name} moved (PSI {drift.psi:.2f})"
 
 
-def _fall(spec: MonitorSpec, performance: Performance) -> str:
-    now, was = performance.estimate(spec.metric), performance.was(spec.metric)
-    return f"{spec.metric} went from {_short(was)} in the release's report to {_short(now)}"
+def _fall(performance: Performance) -> str:
+    now, was = performance.estimate(performance.metric), performance.was(performance.metric)
+    return f"{performance.metric} went from {_short(was)} in the release's report to {_short(now)}"
 
 
 def _went_missing(column: Comparison) -> bool:
     return column.drift.missing_now - column.drift.missing_before > _MANY
 
 
-def _cure(spec: MonitorSpec, inputs: Sequence[Comparison], performance: Performance) -> str:
+def _cure(inputs: Sequence[Comparison], performance: Performance) -> str:
     if any(_went_missing(column) or column.unseen > _MANY for column in inputs):
         return "look for a fault at the source first; if the change is real, `drivetrain run` retrains on newer data"
     if performance.alarm:
         return "`drivetrain run` retrains on newer data"
     if performance.judged:
-        holds = f"{spec.metric} still holds at {_short(performance.estimate(spec.metric))}"
+        holds = f"{performance.metric} still holds at {_short(performance.estimate(performance.metric))}"
         return f"{holds}, so find out why, and if the change is here to stay, `drivetrain run` retrains on newer data"
     return "find out why, and if the change is real, `drivetrain run` retrains on newer data"
 
 
-def _labels_say(spec: MonitorSpec, performance: Performance) -> str:
+def _labels_say(performance: Performance) -> str:
     if performance.judged:
-        return f", and {spec.metric} is {_short(performance.estimate(spec.metric))}"
+        return f", and {performance.metric} is {_short(performance.estimate(performance.metric))}"
     if performance.rows == 0:
         return "; send outcomes to POST /v1/labels and `drivetrain monitor` measures performance too"
-    return f"; {performance.rows:,} labels are not enough yet to judge {spec.metric}"
+    return f"; {performance.rows:,} labels are not enough yet to judge {performance.metric}"
 
 
 def _short(estimate: Estimate | None) -> str:

@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from drivetrain.core.digest import canonical_json
-from drivetrain.core.project import Metric
 from drivetrain.core.refs import Ref
+from drivetrain.core.task import Metric
 from drivetrain.monitor.columns import Comparison
 from drivetrain.monitor.performance import Performance
 from drivetrain.monitor.timeline import Stretch

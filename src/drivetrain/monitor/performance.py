@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import get_args
 
 from drivetrain.core.artifacts import Estimate, Report
 from drivetrain.core.model import DecisionRule
-from drivetrain.core.project import Metric, MonitorSpec
+from drivetrain.core.project import MonitorSpec
+from drivetrain.core.task import METRICS, Metric, Task, metric_of
 from drivetrain.monitor.traffic import Traffic
 from drivetrain.ops.intervals import bootstrap, bootstrap_mean
 from drivetrain.ops.metrics import costs, higher_is_better
@@ -19,13 +19,14 @@ LABEL_RATE = "label_rate"
 
 @dataclass(frozen=True)
 class Performance:
-    """``now`` on the labelled predictions (the watched metric first), ``before`` in the release's report.
+    """``now`` on the labelled predictions (``metric``, which is watched, first), ``before`` in the release's report.
 
     ``judged`` is whether the watched metric could be held against the report; ``trained_rate`` is the share of true
     labels in training; ``labelled_flagged`` and ``labelled_others`` are the shares, 0 to 1, of true and of false
     decisions in the period whose label has arrived.
     """
 
+    metric: Metric
     rows: int
     now: tuple[Estimate, ...]
     before: tuple[Estimate, ...]
@@ -52,18 +53,20 @@ def measure_performance(
     It is an alarm when the metric is more than ``max_drop`` worse than in the report and the report's value lies
     outside its interval now. Fewer than ``min_rows`` labels, or labels of one class, are not judged.
     """
+    metric = metric_of(spec.metric, content.signature.task)
     labelled = traffic.labelled().newest(spec.window_rows)
-    now = tuple(_estimates(spec.metric, content.decision, labelled))
+    now = tuple(_estimates(metric, content.decision, labelled))
     before = report.metrics if report else ()
-    watched, was = _named(now, spec.metric), _named(before, spec.metric)
+    watched, was = _named(now, metric), _named(before, metric)
     judged = watched is not None and was is not None and len(labelled) >= spec.min_rows
     return Performance(
+        metric=metric,
         rows=len(labelled),
         now=now,
         before=before,
-        trained_rate=content.reference.label_rate,
+        trained_rate=content.reference.label_mean,
         judged=judged,
-        alarm=judged and _is_worse(spec, was, watched),
+        alarm=judged and _is_worse(metric, spec.max_drop, was, watched),
         labelled_flagged=_labelled_share(traffic, True),
         labelled_others=_labelled_share(traffic, False),
     )
@@ -74,7 +77,7 @@ def _estimates(first: Metric, decision: DecisionRule, labelled: Traffic) -> Iter
         return
     label = labelled.label == 1
     both = bool(label.any() and not label.all())
-    for metric in sorted(get_args(Metric), key=lambda name: name != first):
+    for metric in sorted(METRICS[Task.YES_NO], key=lambda name: name != first):
         if both or metric == "log_loss":
             yield bootstrap(metric, label, labelled.score)
     if decision.false_positive is not None and decision.false_negative is not None:
@@ -83,12 +86,12 @@ def _estimates(first: Metric, decision: DecisionRule, labelled: Traffic) -> Iter
     yield bootstrap_mean(LABEL_RATE, labelled.label)
 
 
-def _is_worse(spec: MonitorSpec, was: Estimate | None, now: Estimate | None) -> bool:
+def _is_worse(metric: Metric, most: float, was: Estimate | None, now: Estimate | None) -> bool:
     if was is None or now is None:
         return False
-    if higher_is_better(spec.metric):
-        return was.value - now.value > spec.max_drop and now.high < was.value
-    return now.value - was.value > spec.max_drop and now.low > was.value
+    if higher_is_better(metric):
+        return was.value - now.value > most and now.high < was.value
+    return now.value - was.value > most and now.low > was.value
 
 
 def _labelled_share(traffic: Traffic, decision: bool) -> float:

@@ -49,6 +49,21 @@ def capacity_threshold(score: Numbers, share: float) -> float:
     return float(thresholds[np.flatnonzero(flagged <= capacity)[-1]])
 
 
+def hand_over_threshold(right: Labels, score: Numbers, wrong: float, person: float) -> float:
+    """The threshold of least total cost where answers below it go to a person for ``person`` each.
+
+    ``right`` says which answers [n] would be right; a wrong one that is given costs ``wrong``. Of equally cheap
+    thresholds the one nearest to ``1 - person / wrong``, which is the best for calibrated scores (Chow 1970).
+    """
+    check_cases(right, score)
+    order = np.argsort(-score, kind="stable")
+    thresholds, given = _cuts(score[order])
+    errors = np.append(0.0, np.cumsum(~right[order], dtype=np.float64))[given]
+    cost = errors * wrong + (len(score) - given) * person
+    cheapest = thresholds[np.isclose(cost, cost.min(), rtol=1e-12, atol=0.0)]
+    return float(cheapest[np.abs(cheapest - (1.0 - person / wrong)).argmin()])
+
+
 def _cuts(falling: Numbers) -> tuple[Numbers, NDArray[np.intp]]:
     """Every threshold that decides differently on scores sorted from high to low, and how many each flags.
 

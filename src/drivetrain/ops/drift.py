@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import Distribution
+from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Numbers
 
 _SPARSE = 5.0
@@ -41,6 +42,13 @@ def cut_points(values: Numbers, bins: int = 20) -> tuple[float, ...]:
 def code_cuts(categories: int) -> tuple[float, ...]:
     """Cuts that give each of the codes 0, 1, ... and, below them, the code of unknown text (-1) a bin of its own."""
     return tuple(code - 0.5 for code in range(categories))
+
+
+def label_cuts(task: Task, classes: int, label: Numbers) -> tuple[float, ...]:
+    """Cuts for the spread of a label: no and yes apart, each class by itself, or numbers by equal count."""
+    if task is Task.NUMBER:
+        return cut_points(label)
+    return (0.5,) if task is Task.YES_NO else code_cuts(classes)
 
 
 def distribution(name: str, values: Numbers, cuts: Sequence[float]) -> Distribution:

@@ -14,29 +14,29 @@ from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import Estimate
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.project import Metric
-from drivetrain.ops.metrics import Labels, Numbers, Weighed, higher_is_better, weigh
+from drivetrain.core.task import Metric
+from drivetrain.ops.metrics import Numbers, Truth, Weighed, higher_is_better, weigh
 
 
-def bootstrap(metric: Metric, label: Labels, score: Numbers, *, seed: int = 0, rounds: int = 300) -> Estimate:
-    """The metric of scores [n] against labels [n] and its interval. Raises InvalidInput as the metric does."""
-    return bootstrap_weighed(metric, weigh(metric, label, score), len(label), seed=seed, rounds=rounds)
+def bootstrap(metric: Metric, truth: Truth, answer: Numbers, *, seed: int = 0, rounds: int = 300) -> Estimate:
+    """The metric of answers ([n], or [n, K] of classes) and its interval. Raises InvalidInput as the metric does."""
+    return bootstrap_weighed(metric, weigh(metric, truth, answer), len(truth), seed=seed, rounds=rounds)
 
 
 def bootstrap_difference(
-    metric: Metric, label: Labels, score: Numbers, other: Numbers, *, seed: int = 0, rounds: int = 300
+    metric: Metric, truth: Truth, answer: Numbers, other: Numbers, *, seed: int = 0, rounds: int = 300
 ) -> Estimate:
-    """How much better ``score`` is than ``other`` on the same cases: positive is better, whatever the metric.
+    """How much better ``answer`` is than ``other`` on the same cases: positive is better, whatever the metric.
 
     Paired: each round draws one set of cases for both. Raises InvalidInput as the metric does.
     """
     sign = 1.0 if higher_is_better(metric) else -1.0
-    ours, theirs = weigh(metric, label, score), weigh(metric, label, other)
+    ours, theirs = weigh(metric, truth, answer), weigh(metric, truth, other)
 
     def gain(weights: Numbers) -> float:
         return sign * (ours(weights) - theirs(weights))
 
-    return bootstrap_weighed(f"{metric} gain", gain, len(label), seed=seed, rounds=rounds)
+    return bootstrap_weighed(f"{metric} gain", gain, len(truth), seed=seed, rounds=rounds)
 
 
 def bootstrap_mean(name: str, values: Numbers, *, seed: int = 0, rounds: int = 300) -> Estimate:

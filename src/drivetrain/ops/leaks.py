@@ -82,6 +82,15 @@ def value_auc(label: Bools, column: Levels, test: Bools) -> float:
     return _auc(label[judged], ranks) if len(rates) > 1 else 0.5
 
 
+def explained(label: Floats, column: Levels) -> float:
+    """The share of a number's variance that a line through one column explains, where the column has a value."""
+    known = column.present
+    if known.sum() < MIN_CLASS or len(column.values) < 2 or label[known].std() == 0:
+        return 0.0
+    values = column.values[column.codes[known]]
+    return float(np.corrcoef(label[known], values)[0, 1] ** 2)
+
+
 def missing_auc(label: Bools, column: Levels) -> float:
     """The ROC AUC [0.5, 1] of knowing only whether the value is missing."""
     return _either_way(label, column.present.astype(np.int64))

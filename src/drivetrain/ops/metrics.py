@@ -1,7 +1,8 @@
 """How good scores are: ROC AUC, average precision, log loss, cost, and the curves behind them.
 
-Every function takes ``label`` (bool [n]) and ``score`` (float64 [n], the probability that the label is true) and raises
-InvalidInput when the metric is not defined for them: no rows, scores that are not numbers, only one class.
+Functions take ``label`` (bool [n]) and ``score`` (float64 [n], the probability that the label is true) and raise
+InvalidInput when the metric is not defined for them: no rows, scores that are not numbers, only one class. ``weigh``
+and ``measure`` know every task: for classes see ``class_metrics``, for numbers ``number_metrics``.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.errors import InvalidInput
+from drivetrain.ops.class_metrics import weigh_classes
+from drivetrain.ops.number_metrics import weigh_numbers
 
 if TYPE_CHECKING:  # the server explains with these, and a third of its start would be the project file's parser
-    from drivetrain.core.project import Metric
+    from drivetrain.core.task import Metric
 
 Labels = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
+Truth = NDArray[np.bool_] | NDArray[np.int64] | NDArray[np.float64]
+"""What came true of [n] cases: yes or no, the index of a class (-1 for one that the model does not know), a number."""
 Weighed = Callable[[Numbers], float]
 """A metric of fixed cases as a function of how often each case counts ([n]); NaN where it is not defined."""
 
@@ -39,14 +44,14 @@ class Curve:
         return len(self.x)
 
 
-def measure(metric: Metric, label: Labels, score: Numbers) -> float:
+def measure(metric: Metric, truth: Truth, answer: Numbers) -> float:
     """The metric of that name."""
-    return weigh(metric, label, score)(np.ones(len(score)))
+    return weigh(metric, truth, answer)(np.ones(len(answer)))
 
 
 def higher_is_better(metric: Metric) -> bool:
     """Whether a higher value of the metric is a better one."""
-    return metric != "log_loss"
+    return metric not in ("log_loss", "rmse", "mae")
 
 
 def roc_auc(label: Labels, score: Numbers) -> float:
@@ -84,8 +89,16 @@ def precision_recall_curve(label: Labels, score: Numbers) -> Curve:
     return Curve(true / true[-1], precision, thresholds)
 
 
-def weigh(metric: Metric, label: Labels, score: Numbers) -> Weighed:
+def weigh(metric: Metric, truth: Truth, answer: Numbers) -> Weighed:
     """The metric of these cases, sorted once, for any weights of the cases: what a bootstrap calls in its loop."""
+    if answer.ndim == 2:
+        return weigh_classes(metric, truth.astype(np.int64), answer)
+    if metric in ("rmse", "mae", "r2"):
+        return weigh_numbers(metric, truth.astype(np.float64), answer)
+    return _weigh_scores(metric, truth.astype(np.bool_), answer)
+
+
+def _weigh_scores(metric: Metric, label: Labels, score: Numbers) -> Weighed:
     if metric == "log_loss":
         check_cases(label, score)
         return _weighed_mean(case_log_loss(label, score))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivetrain.core.project import Metric
+from drivetrain.core.task import Metric
 from drivetrain.ops.metrics import Labels, Numbers, average_precision, case_log_loss
 
 _LEAST_ERROR = 1e-6

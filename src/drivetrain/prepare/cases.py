@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,11 @@ from numpy.typing import NDArray
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.project import Split
 from drivetrain.core.schema import Column, ColumnType, Schema
+from drivetrain.core.task import Task
 from drivetrain.core.windows import WindowPlan
 from drivetrain.ops.leaks import Levels, levels
+from drivetrain.ops.metrics import Truth
+from drivetrain.ops.truth import classes_of, truth_of
 from drivetrain.prepare.session import Session, quoted
 from drivetrain.prepare.spine import CASE, CASES, GROUP, TIME_TYPES, Spine
 from drivetrain.prepare.split import SplitRows
@@ -37,17 +41,19 @@ class PreparedCases:
     files: Mapping[str, str]
     windows: WindowPlan | None = None
 
-    @property
-    def label(self) -> NDArray[np.bool_]:
-        """The label, bool [n]."""
-        return np.asarray(self.table.column(self.spine.label).to_numpy(), dtype=np.bool_)
+    @cached_property
+    def label(self) -> Truth:
+        """The label [n]: bool, the index of a class among all classes, or float64."""
+        column = self.table.column(self.spine.label)
+        classes = classes_of(column) if self.spine.task is Task.CLASSES else ()
+        return truth_of(self.spine.task, classes, column)
 
     def split_rows(self, spec: Split) -> SplitRows:
         """What the split looks at. Raises InvalidInput when a split by time has no time."""
         if spec.by == "group":
-            return SplitRows(self.label, group=self.codes(GROUP))
+            return SplitRows(self.label, self.spine.task, group=self.codes(GROUP))
         if spec.by != "time":
-            return SplitRows(self.label)
+            return SplitRows(self.label, self.spine.task)
         column = self.spine.group or self.spine.time
         if column is None or column.type not in TIME_TYPES:
             raise InvalidInput(
@@ -56,7 +62,9 @@ class PreparedCases:
                 where="features.split",
                 hint="select it in the spine and name it under `features.time` or `features.split.column`",
             )
-        return SplitRows(self.label, time=self.micros(GROUP if self.spine.group else column.name).astype(np.int64))
+        return SplitRows(
+            self.label, self.spine.task, time=self.micros(GROUP if self.spine.group else column.name).astype(np.int64)
+        )
 
     def micros(self, name: str) -> NDArray[np.float64]:
         """A date or timestamp column as microseconds since 1970 in UTC, float64 [n]; NaN where missing."""

@@ -14,8 +14,10 @@ from drivetrain.core.errors import InvalidInput, Refused, examples
 from drivetrain.core.project import LeakRules
 from drivetrain.core.project import Split as SplitSpec
 from drivetrain.core.schema import Column, ColumnType
+from drivetrain.core.task import Task
 from drivetrain.ops import leaks
 from drivetrain.ops.leaks import Levels
+from drivetrain.ops.truth import halved
 from drivetrain.prepare.cases import PreparedCases
 from drivetrain.prepare.spine import GROUP
 
@@ -23,6 +25,7 @@ _FILLED_AFTER = 30
 """Rows, all of the rarer class, from which on a field that is filled only there counts as filled afterwards."""
 _UNLIKELY = -9.0
 """ln P below which a column meets the label's mean too closely: 1 in 8,000."""
+_ALL = 1.0 - 1e-9
 _IDENTIFIERS = 50
 _UNKNOWN_THEN = "take it out of the SQL: it is not known when the prediction is made"
 _IDENTIFIER = "take it out of the SQL: what a row is called says nothing about the next one"
@@ -44,7 +47,7 @@ class Leak:
 
 @dataclass(frozen=True)
 class _Column:
-    """An input under examination: its levels, and all there is to hold it against."""
+    """An input under examination: its levels, and all there is to hold it against; ``label`` is yes or no."""
 
     cases: PreparedCases
     column: Column
@@ -52,6 +55,10 @@ class _Column:
     label: NDArray[np.bool_]
     test: NDArray[np.bool_]
     rules: LeakRules
+
+    @property
+    def task(self) -> Task:
+        return self.cases.spine.task
 
     def leak(self, code: str, found: str, cure: str) -> Leak:
         return Leak(code, self.column.name, self.cases.files[self.column.name], found, cure)
@@ -63,7 +70,7 @@ def refuse_leaks(cases: PreparedCases, test: NDArray[np.bool_], rules: LeakRules
     Columns in ``rules.allow`` are not judged; raises InvalidInput when one of them does not exist.
     """
     _check_allowed(cases, rules, split)
-    label = cases.label
+    label = halved(cases.spine.task, cases.label)
     columns = {column.name: cases.levels(column) for column in cases.inputs.columns}
     found = [
         leak
@@ -88,6 +95,8 @@ def _first(column: _Column) -> Iterator[Leak]:
 
 
 def _copy(at: _Column) -> Leak | None:
+    if at.task is Task.NUMBER:
+        return _copied_number(at)
     auc = max(leaks.single_auc(at.label, at.levels), leaks.value_auc(at.label, at.levels, at.test))
     if auc == 1.0:
         return at.leak(
@@ -99,11 +108,27 @@ def _copy(at: _Column) -> Leak | None:
     return None
 
 
+def _copied_number(at: _Column) -> Leak | None:
+    explained = leaks.explained(at.cases.label.astype(np.float64), at.levels)
+    if explained > _ALL:
+        return at.leak(
+            "leak_target_copy", "is the label in another unit: a line through it meets every case", _UNKNOWN_THEN
+        )
+    if explained > at.rules.max_single_auc:
+        found = (
+            f"alone explains {explained:.4f} of the label's variance, above max_single_auc {at.rules.max_single_auc}"
+        )
+        return at.leak("leak_single_column", found, _UNKNOWN_THEN)
+    return None
+
+
 def _missing(at: _Column) -> Leak | None:
     auc = leaks.missing_auc(at.label, at.levels)
     if auc > at.rules.max_single_auc:
         found = f"gives the label away by being missing or not: ROC AUC {auc:.4f}"
         return at.leak("leak_missingness", found, _UNKNOWN_THEN)
+    if at.task is not Task.YES_NO:
+        return None
     for word, rows in (("filled", at.levels.present), ("missing", ~at.levels.present)):
         count = leaks.one_class_rows(at.label, rows)
         if count >= _FILLED_AFTER:
@@ -114,7 +139,7 @@ def _missing(at: _Column) -> Leak | None:
 
 
 def _target_mean(at: _Column) -> Leak | None:
-    if at.column.type is not ColumnType.NUMBER:
+    if at.column.type is not ColumnType.NUMBER or at.task is not Task.YES_NO:
         return None
     chance = leaks.mean_encoded(at.label, at.levels)
     if chance > _UNLIKELY:
@@ -196,7 +221,7 @@ def _groups(cases: PreparedCases, test: NDArray[np.bool_], rules: LeakRules, spl
 def _duplicates(
     cases: PreparedCases, columns: tuple[Levels, ...], test: NDArray[np.bool_], rules: LeakRules
 ) -> Iterator[Leak]:
-    twins = leaks.duplicate_rows(cases.label, columns, test)
+    twins = leaks.duplicate_rows(halved(cases.spine.task, cases.label), columns, test)
     if twins.share <= rules.max_duplicates:
         return
     entity = cases.table.column(cases.spine.entity.name)

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from drivetrain.core.artifacts import Dataset, Features, SplitPart
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.project import FeaturesSpec
+from drivetrain.core.task import Task
+from drivetrain.ops.metrics import Truth
+from drivetrain.ops.truth import classes_of
 from drivetrain.prepare.cases import PreparedCases, gather
 from drivetrain.prepare.leaks import refuse_leaks
 from drivetrain.prepare.session import Session
@@ -33,9 +36,10 @@ def prepare(
 ) -> Features:
     """Make the feature table ``name`` from the datasets, by the names that the SQL reads, at exactly their versions.
 
-    The Delta table in area ``features`` holds entity, time if there is one, label (boolean), the column ``split`` and
-    the inputs, in the order of entity and time. The same rows from the same SQL and versions make no new version.
-    Raises InvalidInput or NotFound for what a person got wrong, Refused for leaks and for SQL that cannot be repeated.
+    The Delta table in area ``features`` holds entity, time if there is one, label (boolean, text or double), the column
+    ``split`` and the inputs, in the order of entity and time. The same rows from the same SQL and versions make no new
+    version. Raises InvalidInput or NotFound for what a person got wrong, Refused for leaks and for SQL that cannot be
+    repeated.
     """
     steps = len(spec.tables) + 4
     files = [read_sql(catalog.home, path) for path in (spec.spine, *(table.sql for table in spec.tables.values()))]
@@ -47,8 +51,8 @@ def prepare(
         cases = _cases(session, spec, files, progress)
         parents = tuple(datasets[source].ref for source in sorted(session.read))
     test = part(spec.split, cases.split_rows(spec.split))
-    parts = _parts(cases.label, test)
-    progress(steps - 2, steps, ", ".join(f"{p.part} {p.rows:,} rows ({p.positives / p.rows:.2%} true)" for p in parts))
+    parts = _parts(spec.task, cases.label, test)
+    progress(steps - 2, steps, ", ".join(_told(part) for part in parts))
     refuse_leaks(cases, test, spec.leaks, spec.split)
     progress(steps - 1, steps, f"no leak in {len(cases.inputs.columns)} columns")
     sql = tuple(file.digest for file in {file.path: file for file in files}.values())
@@ -65,6 +69,8 @@ def prepare(
         parts=parts,
         sql=sql,
         parents=parents,
+        task=spec.task,
+        classes=_classes(cases, test),
         windows=cases.windows,
     )
 
@@ -81,11 +87,25 @@ def _cases(session: Session, spec: FeaturesSpec, files: list[SqlFile], progress:
     return gather(session, spine, tuple(joined))
 
 
-def _parts(label: NDArray[np.bool_], test: NDArray[np.bool_]) -> tuple[SplitPart, ...]:
+def _parts(task: Task, label: Truth, test: NDArray[np.bool_]) -> tuple[SplitPart, ...]:
+    def positives(rows: NDArray[np.bool_]) -> int | None:
+        return int(label[rows].sum()) if task is Task.YES_NO else None
+
     return (
-        SplitPart("train", int((~test).sum()), int(label[~test].sum())),
-        SplitPart("test", int(test.sum()), int(label[test].sum())),
+        SplitPart("train", int((~test).sum()), positives(~test)),
+        SplitPart("test", int(test.sum()), positives(test)),
     )
+
+
+def _told(part: SplitPart) -> str:
+    true = "" if part.positives is None else f" ({part.positives / part.rows:.2%} true)"
+    return f"{part.part} {part.rows:,} rows{true}"
+
+
+def _classes(cases: PreparedCases, test: NDArray[np.bool_]) -> tuple[str, ...]:
+    if cases.spine.task is not Task.CLASSES:
+        return ()
+    return classes_of(cases.table.column(cases.spine.label).filter(pa.array(~test)))
 
 
 def _rows(cases: PreparedCases, test: NDArray[np.bool_]) -> pa.Table:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.project import FeaturesSpec
 from drivetrain.core.schema import Column, ColumnType, Schema
+from drivetrain.core.task import Task
 from drivetrain.prepare.session import Session, quoted
 from drivetrain.prepare.sql import SqlFile
 
@@ -16,14 +17,16 @@ CASE = "_case"
 GROUP = "_group"
 ENTITY_TYPES = (ColumnType.INTEGER, ColumnType.TEXT)
 TIME_TYPES = (ColumnType.DATE, ColumnType.TIMESTAMP)
+MOST_CLASSES = 1000
+_SQL_TYPES = {Task.YES_NO: "BOOLEAN", Task.CLASSES: "VARCHAR", Task.NUMBER: "DOUBLE"}
 
 
 @dataclass(frozen=True)
 class Spine:
     """The checked columns of the spine. ``group`` is the column that the split names, if it names one.
 
-    The rows lie in CASES: CASE (0, 1, ... in the order of entity and time), entity, time and label (boolean) by their
-    own names, and the split's column as GROUP.
+    The rows lie in CASES: CASE (0, 1, ... in the order of entity and time), entity, time and label (boolean, text or
+    double, as the task says) by their own names, and the split's column as GROUP.
     """
 
     file: SqlFile
@@ -32,6 +35,7 @@ class Spine:
     time: Column | None
     group: Column | None
     rows: int
+    task: Task
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,7 +52,7 @@ def make_spine(session: Session, file: SqlFile, spec: FeaturesSpec) -> Spine:
     """Run the spine's SQL and check it; the cases then lie in CASES.
 
     Raises InvalidInput that names the column and shows rows: missing columns, other columns than those, a label that is
-    not true or false in every row, an entity that is null or repeated.
+    not what the task says in every row, an entity that is null or repeated.
     """
     schema = session.make(file, "_spine")
     entity = pick(schema, spec.entity, "features.entity", file, ENTITY_TYPES)
@@ -57,10 +61,11 @@ def make_spine(session: Session, file: SqlFile, spec: FeaturesSpec) -> Spine:
     group = (
         pick(schema, spec.split.column, "features.split.column", file, tuple(ColumnType)) if spec.split.column else None
     )
-    spine = Spine(file, entity, label.name, time, group, session.count("SELECT count(*) FROM _spine"))
+    spine = Spine(file, entity, label.name, time, group, session.count("SELECT count(*) FROM _spine"), spec.task)
     _refuse_others(spine, schema)
     _check_rows(session, spine)
-    _check_label(session, spine, label)
+    _CHECKS[spec.task](session, spine, label)
+    _refuse_constant(session, spine)
     _make_cases(session, spine)
     return spine
 
@@ -129,7 +134,7 @@ def _check_rows(session: Session, spine: Spine) -> None:
         )
 
 
-def _check_label(session: Session, spine: Spine, label: Column) -> None:
+def _check_yes_no(session: Session, spine: Spine, label: Column) -> None:
     number = label.type in (ColumnType.INTEGER, ColumnType.NUMBER)
     name = quoted(label.name)
     bad = "false" if label.type is ColumnType.BOOLEAN else f"{name} NOT IN (0, 1)" if number else "true"
@@ -140,22 +145,63 @@ def _check_label(session: Session, spine: Spine, label: Column) -> None:
             "label_not_binary",
             f"column {label.name!r} is {label.type} and holds {held}; a label is true or false, or 0 or 1",
             where=spine.file.path,
-            hint=f"say what is true: {name} = ... AS {name}",
+            hint=f"say what is true: {name} = ... AS {name}; or set `features.task` to `classes` or `number`",
         )
-    kinds = session.ask(f"SELECT DISTINCT CAST({name} AS BOOLEAN) FROM _spine")
+
+
+def _check_classes(session: Session, spine: Spine, label: Column) -> None:
+    name = quoted(label.name)
+    classes = session.count(f"SELECT count(DISTINCT CAST({name} AS VARCHAR)) FROM _spine")
+    if classes > MOST_CLASSES:
+        raise InvalidInput(
+            "label_classes",
+            f"column {label.name!r} holds {classes:,} different texts; at most {MOST_CLASSES:,} classes can be learned",
+            where=spine.file.path,
+            hint="join rare ones: CASE WHEN ... THEN 'other' END; or set `features.task` to `number`",
+        )
+
+
+def _check_number(session: Session, spine: Spine, label: Column) -> None:
+    name = quoted(label.name)
+    if label.type not in (ColumnType.INTEGER, ColumnType.NUMBER):
+        raise InvalidInput(
+            "label_not_number",
+            f"column {label.name!r} is {label.type}; `features.task: number` needs an integer or a number",
+            where=spine.file.path,
+            hint=f"cast it: CAST({name} AS DOUBLE) AS {name}",
+        )
+    infinite = session.count(f"SELECT count(*) FROM _spine WHERE NOT isfinite(CAST({name} AS DOUBLE))")
+    if infinite:
+        raise InvalidInput(
+            "label_not_number",
+            f"column {label.name!r} is infinite or not a number in {infinite:,} rows",
+            where=spine.file.path,
+            hint=f"leave them out: WHERE isfinite({name})",
+        )
+
+
+_CHECKS = {Task.YES_NO: _check_yes_no, Task.CLASSES: _check_classes, Task.NUMBER: _check_number}
+
+
+def _refuse_constant(session: Session, spine: Spine) -> None:
+    kinds = session.ask(f"SELECT DISTINCT {_label(spine)} FROM _spine LIMIT 2")
     if len(kinds) == 1:
         raise InvalidInput(
             "label_constant",
-            f"column {label.name!r} is {str(kinds[0][0]).lower()} in every row, so there is nothing to learn",
+            f"column {spine.label!r} is {str(kinds[0][0]).lower()} in every row, so there is nothing to learn",
             where=spine.file.path,
             hint="check how the SQL makes it, and its WHERE",
         )
 
 
+def _label(spine: Spine) -> str:
+    return f"CAST({quoted(spine.label)} AS {_SQL_TYPES[spine.task]})"
+
+
 def _make_cases(session: Session, spine: Spine) -> None:
     columns = [quoted(column.name) for column in (spine.entity, spine.time) if column]
     order = ", ".join(columns)
-    label = f"CAST({quoted(spine.label)} AS BOOLEAN) AS {quoted(spine.label)}"
+    label = f"{_label(spine)} AS {quoted(spine.label)}"
     group = [f"{quoted(spine.group.name)} AS {GROUP}"] if spine.group else []
     session.run(
         f"CREATE TEMP TABLE {CASES} AS SELECT row_number() OVER (ORDER BY {order}) - 1 AS {CASE}, "

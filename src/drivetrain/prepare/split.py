@@ -11,15 +11,20 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.project import Split as SplitSpec
+from drivetrain.core.task import Task
+from drivetrain.ops.metrics import Truth
+from drivetrain.ops.truth import strata
 
 _WHERE = "features.split"
+_KINDS = {Task.YES_NO: "both classes", Task.CLASSES: "two classes", Task.NUMBER: "two values"}
 
 
 @dataclass(frozen=True)
 class SplitRows:
-    """What a split may look at: label bool [n]; time (microseconds) and group (codes in sorted order) int64 [n]."""
+    """What a split may look at: label [n]; time (microseconds) and group (codes in sorted order) int64 [n]."""
 
-    label: NDArray[np.bool_]
+    label: Truth
+    task: Task = Task.YES_NO
     time: NDArray[np.int64] | None = None
     group: NDArray[np.int64] | None = None
 
@@ -46,7 +51,10 @@ class ChanceSplit:
 
 @dataclass(frozen=True)
 class StratumSplit:
-    """By lot within each class of the label: ``train_test_split(..., stratify=label)`` over the row numbers."""
+    """By lot within each class, or each tenth of the numbers, of the label: ``train_test_split(..., stratify=...)``.
+
+    Classes with a single row share a stratum.
+    """
 
     test: float
     seed: int
@@ -117,8 +125,9 @@ def part(spec: SplitSpec, rows: SplitRows) -> NDArray[np.bool_]:
     test = split_of(spec).test_rows(rows)
     for name, side in (("training", ~test), ("test", test)):
         if len(np.unique(rows.label[side])) < 2:
+            kinds = _KINDS[rows.task]
             raise _impossible(
-                f"the {name} part, {int(side.sum()):,} of {len(test):,} rows, does not hold both classes of the label",
+                f"the {name} part, {int(side.sum()):,} of {len(test):,} rows, does not hold {kinds} of the label",
                 "change `test` or `seed`, split by stratum, or bring more data",
             )
     return test
@@ -126,10 +135,9 @@ def part(spec: SplitSpec, rows: SplitRows) -> NDArray[np.bool_]:
 
 def _by_lot(rows: SplitRows, share: float, seed: int, *, stratify: bool) -> NDArray[np.bool_]:
     numbers = np.arange(len(rows.label))
+    groups = strata(rows.task, rows.label, 2) if stratify else None
     try:
-        _, test = train_test_split(
-            numbers, test_size=share, stratify=rows.label if stratify else None, random_state=seed
-        )
+        _, test = train_test_split(numbers, test_size=share, stratify=groups, random_state=seed)
     except ValueError as error:
         raise _impossible(str(error), "change `test`, or bring more data") from None
     return _mask(len(numbers), test)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
-from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import Features
+from drivetrain.ops.metrics import Truth
+from drivetrain.ops.truth import truth_of
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table
 
@@ -20,11 +20,11 @@ Part = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class Cases:
-    """The rows of one part, in table order: entity, inputs (one column each) and label (bool [n])."""
+    """The rows of one part, in table order: entity, inputs (one column each) and label ([n], as the task has it)."""
 
     entity: pa.ChunkedArray
     inputs: pa.Table
-    label: NDArray[np.bool_]
+    label: Truth
 
     def __len__(self) -> int:
         return len(self.label)
@@ -37,5 +37,5 @@ def read_cases(catalog: Catalog, features: Features, part: Part) -> Cases:
     return Cases(
         entity=rows.column(features.entity),
         inputs=rows.select(list(features.inputs.names)),
-        label=np.asarray(rows.column(features.label).to_numpy(zero_copy_only=False), dtype=np.bool_),
+        label=truth_of(features.task, features.classes, rows.column(features.label)),
     )

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from drivetrain.core.arrays import from_npy, to_npy
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.model import DecisionRule, Environment, Reference, Signature, TrainingSummary
+from drivetrain.core.model import DecisionRule, Environment, Interval, Reference, Signature, TrainingSummary
 from drivetrain.core.sessions import GRAPH_ERRORS, open_session
+from drivetrain.ops.saying import Saying
 from drivetrain.store.code_models import CODE, CodeEntry, CodeScorer, ModelCode
 from drivetrain.store.folders import read_folder
 
@@ -25,14 +26,15 @@ T = TypeVar("T")
 GRAPH = "model.onnx"
 ENTRY = "entry.json"
 EXPECTED = "expected.npy"
+INTERVAL = "interval.json"
 
 
 @dataclass(frozen=True)
 class ModelContent:
-    """Everything in a Model folder. ``graph`` is the ONNX graph: input ``row`` float64 [n, F], output ``score`` [n].
+    """Everything in a Model folder. ``graph`` is the ONNX graph, see ``core.model``; of ``code`` it is empty.
 
-    A model that is ``code`` has an empty graph. ``expected`` [m] is what the trained pipeline answers for the first m
-    rows of the test part, in table order.
+    ``expected`` ([m], or [m, K] of classes) is what the trained pipeline answers for the first m rows of the test part,
+    in table order. ``interval`` is that of a number.
     """
 
     graph: bytes
@@ -43,6 +45,12 @@ class ModelContent:
     training: TrainingSummary
     environment: Environment
     code: ModelCode | None = None
+    interval: Interval | None = None
+
+    @property
+    def saying(self) -> Saying:
+        """How its answers are put."""
+        return Saying(self.signature, self.decision, self.interval)
 
     def files(self) -> dict[str, bytes]:
         """The files of the folder; the same content gives the same bytes."""
@@ -54,6 +62,7 @@ class ModelContent:
             "decision.json": _json(self.decision),
             "training.json": _json(self.training),
             "environment.json": _json(self.environment),
+            **({} if self.interval is None else {INTERVAL: _json(self.interval)}),
         }
 
 
@@ -74,6 +83,7 @@ def model_from(files: dict[str, bytes], where: str) -> ModelContent:
         training=_read(files, "training.json", TrainingSummary, where),
         environment=_read(files, "environment.json", Environment, where),
         code=code,
+        interval=_read(files, INTERVAL, Interval, where) if INTERVAL in files else None,
     )
 
 
@@ -96,7 +106,7 @@ class ModelScorer(Protocol):
         ...
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability for each packed row: [n, F] -> [n]. Raises InvalidInput or Transient."""
+        """What the model answers to packed rows: [n, F] -> [n], or [n, K]. Raises InvalidInput or Transient."""
         ...
 
     def close(self) -> None:
@@ -126,12 +136,13 @@ class Scorer:
         self._session = open_session(graph, GRAPH)
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability for each packed row: [n, F] -> [n]. Raises InvalidInput when the graph does not run."""
+        """See ``ModelScorer``. Raises InvalidInput when the graph does not run."""
         try:
             (scores,) = self._session.run(["score"], {"row": rows})
         except GRAPH_ERRORS as error:
             raise InvalidInput("graph_failed", f"the model graph does not run: {error}", where=GRAPH) from error
-        return np.asarray(scores, dtype=np.float64).reshape(-1)
+        answer = np.asarray(scores, dtype=np.float64)
+        return answer if answer.ndim == 2 and answer.shape[1] > 1 else answer.reshape(-1)
 
     def close(self) -> None:
         """Nothing to let go of: a graph holds memory only."""

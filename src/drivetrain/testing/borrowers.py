@@ -20,6 +20,7 @@ from drivetrain.core.digest import digest_of
 from drivetrain.core.model import (
     CandidateScore,
     DecisionRule,
+    Distribution,
     Environment,
     InputField,
     Reference,
@@ -137,11 +138,12 @@ def content_of(test: Numbers, train: Numbers) -> ModelContent:
     ]
     spreads = tuple(distribution(one.name, train[:, at], cuts[at]) for at, one in enumerate(SIGNATURE.inputs))
     estimate = Estimate("roc_auc", 0.8, 0.79, 0.81, len(train))
+    label = Distribution(SIGNATURE.target, (0.5,), (73, 27), 0)
     return ModelContent(
         graph=graph_of(),
         expected=probability(test),
         signature=SIGNATURE,
-        reference=Reference(len(train), spreads, distribution("score", score, cut_points(score)), 0.27),
+        reference=Reference(len(train), spreads, distribution("score", score, cut_points(score)), label, 0.27),
         decision=DecisionRule("cost", 0.25, false_positive=1.0, false_negative=3.0),
         training=TrainingSummary(
             metric="roc_auc", seed=0, protocol="5-fold cross-validation", why="It is the truth.", calibration="none",

@@ -17,6 +17,7 @@ from onnx import TensorProto, helper
 
 from drivetrain.core.model import (
     DecisionRule,
+    Distribution,
     Environment,
     InputField,
     Reference,
@@ -124,11 +125,12 @@ def model_of(graph: bytes, signature: Signature = SIGNATURE, rows: Numbers | Non
     ]
     spread = tuple(map(distribution, signature.names, rows.T, cuts))
     score = np.linspace(0.0, 1.0, len(rows))
+    label = Distribution(signature.target, (0.5,), (1, 1), 0)
     return ModelContent(
         graph=graph,
         expected=np.full(1, 0.5),
         signature=signature,
-        reference=Reference(len(rows), spread, distribution("score", score, cut_points(score)), 0.5),
+        reference=Reference(len(rows), spread, distribution("score", score, cut_points(score)), label, 0.5),
         decision=DecisionRule("threshold", 0.5),
         training=TrainingSummary("roc_auc", 0, "5-fold", (), (), "the only one", "none"),
         environment=Environment("3.11.9", ()),

@@ -7,15 +7,20 @@ class TestMine(LearnerContract):
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import optuna
 from threadpoolctl import threadpool_limits
 
 from drivetrain.core.model import InputField
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import METRICS, Task
 from drivetrain.ops.calibration import Sigmoid
-from drivetrain.ops.metrics import roc_auc
+from drivetrain.ops.links import Identity, Link, Softmax, plain_link
+from drivetrain.ops.metrics import measure
 from drivetrain.store.models import Scorer
+from drivetrain.train.fitting import fit
 from drivetrain.train.learner import EARLY, Fields, Fitted, Learner, Params, Sample
 from drivetrain.train.race import open_lanes
 from drivetrain.train.trained import Trained
@@ -23,7 +28,7 @@ from drivetrain.train.trained import Trained
 _YEAR = 365 * 86_400.0
 
 
-def make_sample(rows: int, seed: int = 0) -> tuple[Sample, Fields]:
+def make_sample(rows: int, seed: int = 0, task: Task = Task.YES_NO) -> tuple[Sample, Fields]:
     """Rows with every kind of column: missing, unknown, constant and wholly missing ones, and what they are called."""
     chance = np.random.default_rng(seed)
     amount = np.exp(chance.normal(0.0, 2.0, rows))
@@ -45,11 +50,23 @@ def make_sample(rows: int, seed: int = 0) -> tuple[Sample, Fields]:
         InputField("constant", ColumnType.NUMBER, False, typical=7.0),
         InputField("empty", ColumnType.NUMBER, True),
     )
-    return Sample(x, label), fields
+    noisy = odds + chance.normal(0.0, 0.5, rows)
+    if task is Task.CLASSES:
+        return Sample(x, np.digitize(noisy, [-1.0, 1.0, 2.5]).astype(np.int64), task, 4), fields
+    return Sample(x, noisy * 1000.0 if task is Task.NUMBER else label, task), fields
+
+
+_LINKS: dict[Task, Link] = {
+    Task.YES_NO: Sigmoid(0.9, -0.1),
+    Task.CLASSES: Softmax(0.9),
+    Task.NUMBER: Identity(),
+}
+_UNTAUGHT = {Task.YES_NO: 0.75, Task.CLASSES: 0.45, Task.NUMBER: 0.2}
+"""The least that a learner must reach, in the first metric of each task."""
 
 
 class LearnerContract:
-    """What every learner owes to the race and to the server."""
+    """What every learner owes to the race and to the server, for every task that it says it learns."""
 
     tolerance = 1e-6
 
@@ -57,44 +74,52 @@ class LearnerContract:
         """The learner under test."""
         raise NotImplementedError
 
+    @property
+    def tasks(self) -> Collection[Task]:
+        """What it is tried with: all that it says it learns, unless a subclass says less."""
+        return self.make().tasks
+
     def test_learns_with_the_defaults_and_from_its_start(self) -> None:
         """Both tell unseen rows apart."""
-        judged, _ = make_sample(600, seed=1)
-        for params in self._points():
-            assert roc_auc(judged.y, self._fit(params).margin(judged.x)) > 0.75, params
+        for task, params in self._points():
+            judged, _ = make_sample(600, 1, task)
+            answer = plain_link(task).apply(self._fit(task, params).margin(judged.x))
+            assert measure(METRICS[task][0], judged.y, answer) > _UNTAUGHT[task], (task, params)
 
     def test_the_export_agrees_row_by_row(self) -> None:
         """On seen rows, missing values in every column, unknown texts, and values far out of range."""
         judged = self._stressed()
-        for params in self._points():
-            trained = Trained(((self._fit(params), 1.0),), Sigmoid(0.9, -0.1))
-            scores = Scorer(trained.to_onnx(judged.shape[1])).score(judged)
-            assert np.abs(scores - trained.score(judged)).max() <= self.tolerance, params
+        for task, params in self._points():
+            trained = Trained(((self._fit(task, params), 1.0),), _LINKS[task])
+            served, expected = Scorer(self._graph(trained, task)).score(judged), trained.answer(judged)
+            gap = np.abs(served - expected) / np.maximum(1.0, np.abs(expected))
+            assert gap.max() <= self.tolerance, (task, params)
 
     def test_one_row_scores_as_in_a_batch(self) -> None:
         """The server may batch as it likes."""
         judged = self._stressed()[:40]
-        scorer = Scorer(Trained(((self._fit({}), 1.0),), Sigmoid(1.0, 0.0)).to_onnx(judged.shape[1]))
-        alone = np.concatenate([scorer.score(row[None, :]) for row in judged])
-        assert np.abs(scorer.score(judged) - alone).max() <= self.tolerance
+        for task in sorted(self.tasks):
+            scorer = Scorer(self._graph(Trained(((self._fit(task, {}), 1.0),), plain_link(task)), task))
+            together = scorer.score(judged)
+            alone = np.concatenate([scorer.score(row[None, :]) for row in judged])
+            assert (np.abs(together - alone) / np.maximum(1.0, np.abs(together))).max() <= self.tolerance
 
     def test_the_same_fit_makes_the_same_bytes(self) -> None:
         """Here, and in a thread of a race."""
-        _, fields = make_sample(1)
-        for params in self._points():
-            here = self._fit(params)
+        for task, params in self._points():
+            here = self._fit(task, params)
             with open_lanes() as lanes:
-                there = lanes.pool.submit(self._fit, params).result()
-            graphs = [Trained(((made, 1.0),), Sigmoid(1.0, 0.0)).to_onnx(len(fields)) for made in (here, there)]
-            assert graphs[0] == graphs[1], params
+                there = lanes.pool.submit(self._fit, task, params).result()
+            graphs = [self._graph(Trained(((made, 1.0),), plain_link(task)), task) for made in (here, there)]
+            assert graphs[0] == graphs[1], (task, params)
 
     def test_a_handful_of_rows_is_enough(self) -> None:
         """What a fold of the smallest allowed set leaves."""
-        sample, fields = make_sample(40)
-        for params in self._points():
+        for task, params in self._points():
+            sample, fields = make_sample(40, 0, task)
             with threadpool_limits(1):
-                fitted = self.make().fit(sample, fields, _unstopped(self.make(), params), seed=0)
-            assert np.isfinite(fitted.margin(sample.x)).all(), params
+                fitted = fit(self.make(), sample, fields, _unstopped(self.make(), params), seed=0)
+            assert np.isfinite(fitted.margin(sample.x)).all(), (task, params)
 
     def test_suggests_what_it_can_fit(self) -> None:
         """Its start lies in its own space, its names are known to it, and what it suggests settles and fits."""
@@ -107,32 +132,39 @@ class LearnerContract:
         suggested = learner.suggest(study.ask())
         known = learner.parameters()
         assert known is None or set(suggested) <= set(known)
-        assert self._fit(suggested).size.operations > 0
+        for task in sorted(self.tasks):
+            assert self._fit(task, suggested).size.operations > 0
 
     def test_stops_by_itself_and_settles(self) -> None:
         """After early stopping the rounds are known, and the settled parameters no longer ask for it."""
-        for params in self._points():
+        for task, params in self._points():
             if params.get(EARLY) is True:
-                rounds = self._fit(params).rounds
+                rounds = self._fit(task, params).rounds
                 settled = self.make().settled(params, rounds)
                 assert rounds > 0
                 assert settled.get(EARLY) is not True
-                assert self._fit(settled).rounds == rounds
+                assert self._fit(task, settled).rounds == rounds
 
-    def _points(self) -> list[Params]:
+    def _points(self) -> list[tuple[Task, Params]]:
         learner = self.make()
-        if learner.start is None:
-            return [{}]
-        return [{}, learner.suggest(optuna.trial.FixedTrial(dict(learner.start)))]
+        points: list[Params] = [{}]
+        if learner.start is not None:
+            points.append(learner.suggest(optuna.trial.FixedTrial(dict(learner.start))))
+        return [(task, params) for task in sorted(self.tasks) for params in points]
 
-    def _fit(self, params: Params) -> Fitted:
-        sample, fields = make_sample(800)
-        fit, stop = sample, None
+    @staticmethod
+    def _graph(trained: Trained, task: Task) -> bytes:
+        sample, fields = make_sample(1, 0, task)
+        return trained.to_onnx(len(fields), sample.classes)
+
+    def _fit(self, task: Task, params: Params) -> Fitted:
+        sample, fields = make_sample(800, 0, task)
+        kept, stop = sample, None
         if params.get(EARLY) is True:
             rows = np.arange(len(sample))
-            fit, stop = sample.take(rows[rows % 5 > 0]), sample.take(rows[rows % 5 == 0])
+            kept, stop = sample.take(rows[rows % 5 > 0]), sample.take(rows[rows % 5 == 0])
         with threadpool_limits(1):  # as in a race
-            return self.make().fit(fit, fields, params, seed=0, stop=stop)
+            return fit(self.make(), kept, fields, params, seed=0, stop=stop)
 
     @staticmethod
     def _stressed() -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

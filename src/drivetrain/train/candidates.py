@@ -11,7 +11,8 @@ from typing import cast
 from drivetrain.core.digest import digest_bytes
 from drivetrain.core.plugins import is_hook, load, load_hook
 from drivetrain.core.project import Candidate
-from drivetrain.train.learner import Learner, Params, check_params
+from drivetrain.core.task import Task
+from drivetrain.train.learner import Learner, Params, check_params, check_task
 from drivetrain.train.learners.hook import Hook
 
 
@@ -28,17 +29,28 @@ class Entrant:
     code: str = ""
 
 
-def entrants(candidates: Sequence[Candidate], home: Path) -> tuple[Entrant, ...]:
+_TREES = ("random_forest", "hist_gradient_boosting", "xgboost")
+DEFAULTS: dict[Task, tuple[str, ...]] = {
+    Task.YES_NO: ("logistic", *_TREES),
+    Task.CLASSES: ("logistic", *_TREES),
+    Task.NUMBER: ("linear", *_TREES),
+}
+"""Who races where the project names nobody."""
+
+
+def entrants(candidates: Sequence[Candidate] | None, task: Task, home: Path) -> tuple[Entrant, ...]:
     """The learners of all candidates; two of the same kind are told apart by a number.
 
-    Raises NotFound for an unknown name, InvalidInput for an unknown parameter or a hook that cannot be loaded.
+    Raises NotFound for an unknown name, InvalidInput for an unknown parameter, a hook that cannot be loaded, or a
+    learner that does not know the task.
     """
     seen: Counter[str] = Counter()
     found = []
-    for candidate in candidates:
+    for candidate in candidates or [Candidate(learner=name) for name in DEFAULTS[task]]:
         seen[candidate.learner] += 1
         number = f"#{seen[candidate.learner]}" if seen[candidate.learner] > 1 else ""
         found.append(_entrant(candidate, f"{candidate.learner}{number}", home))
+        check_task(found[-1].learner, candidate.learner, task)
     return tuple(found)
 
 

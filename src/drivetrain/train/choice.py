@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivetrain.core.project import Metric
-from drivetrain.ops.calibration import probability
-from drivetrain.ops.metrics import Labels, Numbers, higher_is_better, measure
+from drivetrain.core.task import Metric
+from drivetrain.ops.links import plain_link
+from drivetrain.ops.metrics import Numbers, higher_is_better, measure
 from drivetrain.train.comparison import clearly_better
 from drivetrain.train.folds import Plan
+from drivetrain.train.learner import Sample
 from drivetrain.train.race import Trial
 
 _STEPS = 10
@@ -20,26 +21,27 @@ _STEPS = 10
 
 @dataclass(frozen=True)
 class Judge:
-    """What it takes to score out-of-fold log-odds fold by fold: labels [n], the folds, the metric."""
+    """What it takes to score out-of-fold margins fold by fold: the cases, the folds, the metric."""
 
-    label: Labels
+    sample: Sample
     plan: Plan
     metric: Metric
 
     def margins(self, trial: Trial) -> Numbers:
-        """Out-of-fold log-odds of a complete trial: [repeats, n]."""
-        found = np.empty((self.plan.repeats, len(self.label)))
+        """Out-of-fold margins of a complete trial: [repeats, n], or [repeats, n, K] of classes."""
+        classes = self.sample.classes
+        found = np.empty((self.plan.repeats, len(self.sample), *([classes] if classes else [])))
         judged = trial.judged[-len(self.plan.folds) :]
         for fold, result in zip(self.plan.folds, judged, strict=True):
-            found[fold.repeat, fold.held] = result.margin
+            found[fold.repeat, fold.held] = result.margin(classes)
         return found
 
     def scores(self, margins: Numbers) -> list[float]:
         """The metric on each fold, turned so that higher is better."""
         sign = 1.0 if higher_is_better(self.metric) else -1.0
-        score = probability(margins)
+        answer = plain_link(self.sample.task).apply(margins)
         return [
-            sign * measure(self.metric, self.label[fold.held], score[fold.repeat, fold.held])
+            sign * measure(self.metric, self.sample.y[fold.held], answer[fold.repeat, fold.held])
             for fold in self.plan.folds
         ]
 
@@ -61,7 +63,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Choice:
-    """The trials of the final model and their weights, its out-of-fold log-odds [repeats, n], and why."""
+    """The trials of the final model and their weights, its out-of-fold margins [repeats, n (, K)], and why."""
 
     parts: tuple[tuple[Trial, float], ...]
     margins: Numbers
@@ -96,7 +98,7 @@ def _others(trials: Sequence[Trial], best: Trial, judge: Judge) -> list[Trial]:
 
 
 def _blend(members: Sequence[Trial], judge: Judge) -> tuple[Mapping[int, float], Numbers]:
-    """Weights in tenths of members' log-odds, found greedily with replacement (Caruana et al. 2004), and the blend."""
+    """Weights in tenths of members' margins, found greedily with replacement (Caruana et al. 2004), and the blend."""
     margins = [judge.margins(trial) for trial in members]
     picked, total = [0], margins[0]
     best_picked, best_score = [0], float(np.mean(judge.scores(total)))

@@ -9,18 +9,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from drivetrain.core.artifacts import Estimate
-from drivetrain.core.model import BlendPart, DecisionRule, Reference, TrainingSummary
-from drivetrain.core.project import CapacityDecision, CostDecision, DecisionSpec, ModelSpec
-from drivetrain.ops.calibration import Sigmoid
-from drivetrain.ops.decisions import capacity_threshold, cost_threshold
-from drivetrain.ops.drift import cut_points, distribution
-from drivetrain.ops.metrics import Labels, Numbers
+from drivetrain.core.model import BlendPart, Interval, Reference, TrainingSummary
+from drivetrain.core.project import ModelSpec
+from drivetrain.core.task import Task, metric_of
+from drivetrain.ops.conformal import fit_interval
+from drivetrain.ops.drift import code_cuts, cut_points, distribution, label_cuts
+from drivetrain.ops.links import Link
+from drivetrain.ops.metrics import Numbers
+from drivetrain.ops.saying import Said, Saying
 from drivetrain.store.models import ModelContent
 from drivetrain.train.calibrate import calibrated
 from drivetrain.train.choice import Choice, Judge, choose
+from drivetrain.train.decision import decision_of
 from drivetrain.train.environment import environment
 from drivetrain.train.estimates import candidate_scores, estimate
-from drivetrain.train.learner import Fitted
+from drivetrain.train.fitting import fit
+from drivetrain.train.learner import Fitted, Sample
 from drivetrain.train.material import Material
 from drivetrain.train.race import Trial
 from drivetrain.train.signature import input_spread
@@ -48,18 +52,19 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
 
     Out-of-fold scores alone decide: the labels of the test part are not even read. Raises Refused as the export does.
     """
-    label = material.sample.y
-    judge = Judge(label, material.plan, spec.metric)
+    sample = material.sample
+    metric = metric_of(spec.metric, sample.task)
+    judge = Judge(sample, material.plan, metric)
     choice = choose(trials, judge, spec.blend_min_gain)
-    sigmoid, calibration = calibrated(label, choice.margins, material.plan, spec.calibration)
-    scores = sigmoid.apply(choice.margins)
-    trained = _refitted(choice, sigmoid, material, spec.seed, pool)
-    standing = pool.submit(estimate, spec.metric, label, scores, spec.seed)
-    graph = trained.to_onnx(len(material.signature.inputs))
+    link, calibration = calibrated(sample, choice.margins, material.plan, spec.calibration)
+    answers = link.apply(choice.margins)
+    trained = _refitted(choice, link, material, spec.seed, pool)
+    standing = pool.submit(estimate, metric, sample.y, answers, spec.seed)
+    graph = trained.to_onnx(len(material.signature.inputs), sample.classes)
     every = max(1, len(material.sample) // _PARITY_ROWS)
     check_parity(trained, graph, np.vstack([material.sample.x[::every], material.test]), material.signature)
     summary = TrainingSummary(
-        metric=spec.metric,
+        metric=metric,
         seed=spec.seed,
         protocol=material.plan.protocol,
         candidates=candidate_scores(trials, [trial for trial, _ in choice.parts], judge, pool, spec.seed),
@@ -67,19 +72,29 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
         why=f"{choice.why}. {_cost(trained, graph)}",
         calibration=calibration,
     )
+    rule = decision_of(spec.decision, sample, answers)
+    interval = _interval(sample, answers, spec.coverage)
     content = ModelContent(
         graph=graph,
-        expected=trained.score(material.test[:EXPECTED_ROWS]),
+        expected=trained.answer(material.test[:EXPECTED_ROWS]),
         signature=material.signature,
-        reference=reference_of(material, scores),
-        decision=decision_of(spec.decision, np.tile(label, len(scores)), scores.ravel()),
+        reference=reference_of(material, Saying(material.signature, rule, interval).say(answers[0])),
+        decision=rule,
         training=summary,
         environment=environment(),
+        interval=interval,
     )
     return Finished(content, standing.result())
 
 
-def _refitted(choice: Choice, sigmoid: Sigmoid, material: Material, seed: int, pool: ThreadPoolExecutor) -> Trained:
+def _interval(sample: Sample, answers: Numbers, coverage: float) -> Interval | None:
+    """Of a number: the interval by the errors of all out-of-fold answers [repeats, n]."""
+    if sample.task is not Task.NUMBER:
+        return None
+    return fit_interval(np.tile(sample.y.astype(np.float64), len(answers)), answers.ravel(), coverage)
+
+
+def _refitted(choice: Choice, link: Link, material: Material, seed: int, pool: ThreadPoolExecutor) -> Trained:
     """Each chosen trial fitted on all training rows, with as many rounds as its folds took on average."""
 
     def refit(part: tuple[Trial, float]) -> Fitted:
@@ -88,31 +103,29 @@ def _refitted(choice: Choice, sigmoid: Sigmoid, material: Material, seed: int, p
         rounds = round(float(np.mean([judged.rounds for judged in folds])))
         learner = trial.entrant.learner
         params = learner.settled(trial.params, rounds)
-        return learner.fit(material.sample, material.signature.inputs, params, seed=seed)
+        return fit(learner, material.sample, material.signature.inputs, params, seed=seed)
 
     fitted = pool.map(refit, choice.parts)
-    return Trained(tuple((found, weight) for found, (_, weight) in zip(fitted, choice.parts, strict=True)), sigmoid)
+    return Trained(tuple((found, weight) for found, (_, weight) in zip(fitted, choice.parts, strict=True)), link)
 
 
-def reference_of(material: Material, scores: Numbers) -> Reference:
-    """What later traffic is held against: the spread of the training part, and of its scores [repeats, n]."""
-    inputs = zip(material.signature.inputs, material.sample.x.T, strict=True)
+def reference_of(material: Material, said: Said) -> Reference:
+    """What later traffic is held against: the spread of the training part, and of what is said of it out of fold."""
+    signature, sample = material.signature, material.sample
+    inputs = zip(signature.inputs, sample.x.T, strict=True)
+    outputs = zip(signature.outputs, said.outputs.T, strict=True)
+    label = sample.y.astype(np.float64)
     return Reference(
-        rows=len(material.sample),
+        rows=len(sample),
         inputs=tuple(input_spread(field, values) for field, values in inputs),
-        score=distribution("score", scores[0], cut_points(scores[0])),
-        label_rate=float(material.sample.y.mean()),
+        score=distribution("score", said.score, cut_points(said.score)),
+        label=distribution(signature.target, label, label_cuts(sample.task, sample.classes, label)),
+        label_mean=float((label == 0).mean() if sample.task is Task.CLASSES else label.mean()),
+        outputs=tuple(
+            distribution(field.name, values, code_cuts(len(field.categories)) or cut_points(values))
+            for field, values in outputs
+        ),
     )
-
-
-def decision_of(spec: DecisionSpec, label: Labels, scores: Numbers) -> DecisionRule:
-    """The rule that the spec asks for, its threshold found on labels [n] and scores [n]."""
-    if isinstance(spec, CostDecision):
-        threshold = cost_threshold(label, scores, spec.false_positive, spec.false_negative)
-        return DecisionRule("cost", threshold, spec.false_positive, spec.false_negative)
-    if isinstance(spec, CapacityDecision):
-        return DecisionRule("capacity", capacity_threshold(scores, spec.share), capacity=spec.share)
-    return DecisionRule("threshold", spec.value)
 
 
 def _cost(trained: Trained, graph: bytes) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.ops.metrics import Labels
-from drivetrain.train.learner import Rows
+from drivetrain.core.task import Task
+from drivetrain.ops.metrics import Labels, Truth
+from drivetrain.ops.truth import strata
+from drivetrain.train.learner import Rows, Sample
 
 FOLDS = 5
 FOLDS_LARGE = 3
@@ -52,30 +55,32 @@ class Plan:
         return ((self.screen,) if self.screen else ()) + self.folds
 
 
-def plan_folds(label: Labels, seed: int) -> Plan:
+def plan_folds(label: Truth, seed: int, task: Task = Task.YES_NO) -> Plan:
     """Stratified folds for labels [n]: five, three times over for small sets; three and a screen for large ones.
 
-    Raises InvalidInput when a class has fewer than ten cases.
+    Strata are the classes of the label, or tenths of a number. Raises InvalidInput when there are too few cases.
     """
-    _refuse_too_few(label)
+    _refuse_too_few(task, label)
     repeats = REPEATS if len(label) < SMALL else 1
     count = FOLDS if len(label) < LARGE else FOLDS_LARGE
+    groups = strata(task, label, FEWEST)
     splitter = RepeatedStratifiedKFold(n_splits=count, n_repeats=repeats, random_state=seed)
-    parts = splitter.split(np.zeros((len(label), 1)), label)
+    parts = splitter.split(np.zeros((len(label), 1)), groups)
     folds = tuple(Fold(fit, held, number // count) for number, (fit, held) in enumerate(parts))
-    screen = _screen(folds[0], label, seed) if len(label) >= LARGE else None
+    screen = _screen(folds[0], groups, seed) if len(label) >= LARGE else None
     return Plan(folds, screen, repeats, _protocol(count, repeats, len(label), seed))
 
 
-def hold_back(label: Labels, seed: int) -> tuple[Rows, Rows]:
-    """Rows to fit on and rows to stop on, out of labels [n]: a tenth, of small sets a fifth."""
-    share = 0.2 if len(label) < SMALL else 0.1
-    fit, stop = train_test_split(np.arange(len(label)), test_size=share, stratify=label, random_state=seed)
+def hold_back(sample: Sample, seed: int) -> tuple[Rows, Rows]:
+    """Rows to fit on and rows to stop on, out of a sample: a tenth, of small sets a fifth."""
+    share = 0.2 if len(sample) < SMALL else 0.1
+    groups = strata(sample.task, sample.y, FEWEST)
+    fit, stop = train_test_split(np.arange(len(sample)), test_size=share, stratify=groups, random_state=seed)
     return fit, stop
 
 
-def _screen(first: Fold, label: Labels, seed: int) -> Fold:
-    sample, _ = train_test_split(first.fit, train_size=SCREENED, stratify=label[first.fit], random_state=seed)
+def _screen(first: Fold, groups: NDArray[np.int64], seed: int) -> Fold:
+    sample, _ = train_test_split(first.fit, train_size=SCREENED, stratify=groups[first.fit], random_state=seed)
     return Fold(np.sort(sample), first.held, 0)
 
 
@@ -88,7 +93,22 @@ def _protocol(folds: int, repeats: int, rows: int, seed: int) -> str:
     )
 
 
-def _refuse_too_few(label: Labels) -> None:
+def _refuse_too_few(task: Task, label: Truth) -> None:
+    if task is Task.YES_NO:
+        _refuse_few_of_a_class(label.astype(np.bool_))
+        return
+    enough = int((np.bincount(label.astype(np.int64)) >= FEWEST).sum()) >= 2 if task is Task.CLASSES else True
+    if not enough or len(label) < 2 * FEWEST:
+        needed = f"two classes of at least {FEWEST} are needed" if task is Task.CLASSES else f"{2 * FEWEST} are needed"
+        raise InvalidInput(
+            "too_few_cases",
+            f"there are too few cases among {len(label):,} training rows to judge a model by: {needed}",
+            where="features",
+            hint="bring more labelled rows",
+        )
+
+
+def _refuse_few_of_a_class(label: Labels) -> None:
     true = int(label.sum())
     fewest = min(true, len(label) - true)
     if fewest == 0:

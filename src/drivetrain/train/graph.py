@@ -1,4 +1,4 @@
-"""The ONNX graph of a model: learners' subgraphs, their blend and the calibration, from ``row`` to ``score``.
+"""The ONNX graph of a model: learners' subgraphs, their blend and the link, from ``row`` to ``score``.
 
 Doubles from end to end but inside trees that were grown on float32. Nothing in the bytes depends on time or place.
 """
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from drivetrain.ops.calibration import Sigmoid
+from drivetrain.ops.links import Link, Softmax
 
 OPSET = 18
 TREE_OPSET = 3
@@ -25,7 +26,7 @@ SCORE = "score"
 
 @dataclass(frozen=True)
 class Subgraph:
-    """Nodes that turn ``row`` into the log-odds ``output`` (float64 [n, 1]), and the constants they read."""
+    """Nodes that turn ``row`` into margins, ``output`` (float64 [n, 1], or [n, K] of classes), and their constants."""
 
     nodes: tuple[NodeProto, ...]
     constants: tuple[TensorProto, ...]
@@ -34,7 +35,7 @@ class Subgraph:
 
 @dataclass(frozen=True)
 class Part:
-    """A member of a blend: its subgraph and its weight in log-odds."""
+    """A member of a blend: its subgraph and the weight of its margins."""
 
     subgraph: Subgraph
     weight: float
@@ -45,34 +46,40 @@ def constant(name: str, value: ArrayLike, dtype: type[np.generic] = np.float64) 
     return numpy_helper.from_array(np.asarray(value, dtype=dtype), name)
 
 
-def assemble(parts: Sequence[Part], calibration: Sigmoid, width: int) -> bytes:
-    """The model's bytes: ``score = sigmoid(slope * sum(weight * log-odds) + intercept)``; row [n, width], score [n]."""
+def assemble(parts: Sequence[Part], link: Link, width: int, classes: int = 0) -> bytes:
+    """The model's bytes: ``score = link(sum(weight * margin))``; row [n, width], score [n], or [n, K] of K classes."""
     nodes = [node for part in parts for node in part.subgraph.nodes]
     constants = [value for part in parts for value in part.subgraph.constants]
     for position, part in enumerate(parts):
         constants.append(constant(f"weight_{position}", part.weight))
         nodes.append(helper.make_node("Mul", [part.subgraph.output, f"weight_{position}"], [f"weighed_{position}"]))
     weighed = [f"weighed_{position}" for position in range(len(parts))]
-    nodes += [
-        helper.make_node("Sum", weighed, ["log_odds"]),
-        helper.make_node("Mul", ["log_odds", "slope"], ["steep"]),
-        helper.make_node("Add", ["steep", "intercept"], ["calibrated"]),
-        helper.make_node("Sigmoid", ["calibrated"], ["probability"]),
-        helper.make_node("Reshape", ["probability", "flat"], [SCORE]),
-    ]
-    constants += [
-        constant("slope", calibration.slope),
-        constant("intercept", calibration.intercept),
-        constant("flat", [-1], np.int64),
-    ]
+    linked = _link_nodes(link)
+    nodes += [helper.make_node("Sum", weighed, ["margin"]), *linked.nodes]
+    nodes.append(helper.make_node("Reshape", [linked.output, "shape"], [SCORE]))
+    constants += [*linked.constants, constant("shape", [-1, classes] if classes else [-1], np.int64)]
     graph = helper.make_graph(
         nodes,
         "drivetrain",
         [helper.make_tensor_value_info(ROW, TensorProto.DOUBLE, ["n", width])],
-        [helper.make_tensor_value_info(SCORE, TensorProto.DOUBLE, ["n"])],
+        [helper.make_tensor_value_info(SCORE, TensorProto.DOUBLE, ["n", classes] if classes else ["n"])],
         constants,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", TREE_OPSET)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="drivetrain")
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _link_nodes(link: Link) -> Subgraph:
+    """From ``margin`` to what is answered."""
+    steep = helper.make_node("Mul", ["margin", "slope"], ["steep"])
+    if isinstance(link, Sigmoid):
+        shifted = helper.make_node("Add", ["steep", "intercept"], ["calibrated"])
+        share = helper.make_node("Sigmoid", ["calibrated"], ["probability"])
+        constants = constant("slope", link.slope), constant("intercept", link.intercept)
+        return Subgraph((steep, shifted, share), constants, "probability")
+    if isinstance(link, Softmax):
+        shares = helper.make_node("Softmax", ["steep"], ["probability"], axis=1)
+        return Subgraph((steep, shares), (constant("slope", link.slope),), "probability")
+    return Subgraph((), (), "margin")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.model import InputField
-from drivetrain.ops.metrics import Labels, Numbers
+from drivetrain.core.task import Task
+from drivetrain.ops.metrics import Numbers, Truth
 from drivetrain.train.graph import ROW, Subgraph
 
 Fields = tuple[InputField, ...]
@@ -30,17 +31,23 @@ EARLY = "early_stopping"
 
 @dataclass(frozen=True)
 class Sample:
-    """Packed rows and their labels: x float64 [n, F] with NaN for missing, y bool [n]."""
+    """Packed rows and their labels: x float64 [n, F] with NaN for missing, y [n] as the task has it.
+
+    ``classes`` says how many classes the task has. What reaches ``Learner.fit`` has at least three, and a case of each
+    (``fitting``).
+    """
 
     x: Numbers
-    y: Labels
+    y: Truth
+    task: Task = Task.YES_NO
+    classes: int = 0
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: Rows) -> Sample:
         """These rows, in this order."""
-        return Sample(self.x[rows], self.y[rows])
+        return replace(self, x=self.x[rows], y=self.y[rows])
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,11 @@ class Fitted(Protocol):
         ...
 
     def margin(self, x: Numbers) -> Numbers:
-        """Log-odds that the target is true: [n, F] -> [n]."""
+        """What it says of rows [n, F]: log-odds that the target is true [n], classes' margins [n, K], a number [n]."""
         ...
 
     def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
-        """The same arithmetic as ONNX nodes from ``source`` (float64 [n, F]) to log-odds (float64 [n, 1])."""
+        """The same as ONNX nodes from ``source`` (float64 [n, F]) to float64 [n, 1], or [n, K] of classes."""
         ...
 
 
@@ -78,6 +85,11 @@ class Learner(Protocol):
 
     ``fit`` takes missing values (NaN) and unknown categories (code -1) in every column.
     """
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """What it can learn."""
+        ...
 
     @property
     def start(self) -> Params | None:
@@ -99,6 +111,17 @@ class Learner(Protocol):
     def fit(self, sample: Sample, fields: Fields, params: Params, *, seed: int, stop: Sample | None = None) -> Fitted:
         """Fit; ``stop`` holds rows to stop on when ``params`` asks for it. Empty params are the library's defaults."""
         ...
+
+
+def check_task(learner: Learner, name: str, task: Task) -> None:
+    """Raise InvalidInput when a learner does not know the task."""
+    if task not in learner.tasks:
+        raise InvalidInput(
+            "learner_task",
+            f"{name} does not learn `{task}`; it learns {examples(sorted(learner.tasks))}",
+            where="model.candidates",
+            hint="leave it out, or correct features.task",
+        )
 
 
 def check_params(learner: Learner, name: str, params: Params) -> None:

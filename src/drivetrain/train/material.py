@@ -28,7 +28,7 @@ class Material:
 def read_material(features: Features, catalog: Catalog, seed: int) -> Material:
     """Read a feature table version. Raises InvalidInput for labels or values that nothing can be learned from."""
     cases = read_cases(catalog, features, "train")
-    plan = plan_folds(cases.label, seed)
+    plan = plan_folds(cases.label, seed, features.task)
     signature = signature_of(features, cases)
-    sample = Sample(pack(signature, cases.inputs), cases.label)
+    sample = Sample(pack(signature, cases.inputs), cases.label, features.task, len(features.classes))
     return Material(signature, sample, plan, pack(signature, read_cases(catalog, features, "test").inputs))

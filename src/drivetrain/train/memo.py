@@ -15,16 +15,16 @@ from drivetrain.train.learner import Params
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """One candidate on one fold: log-odds (float64 bytes) of the held rows, rounds it took, seconds it took."""
+    """One candidate on one fold: margins (float64 bytes) of the held rows, rounds it took, seconds it took."""
 
     margins: bytes
     rounds: int
     seconds: float
 
-    @property
-    def margin(self) -> Numbers:
-        """The log-odds [held rows]."""
-        return np.frombuffer(self.margins, dtype=np.float64)
+    def margin(self, classes: int) -> Numbers:
+        """The margins [held rows], or [held rows, K] where there are classes."""
+        margins = np.frombuffer(self.margins, dtype=np.float64)
+        return margins.reshape(-1, classes) if classes else margins
 
 
 _JUDGED = msgspec.msgpack.Decoder(Judged)

@@ -12,15 +12,18 @@ from drivetrain.core.digest import canonical_json, digest_of
 from drivetrain.core.events import Progress
 from drivetrain.core.model import BlendPart, CandidateScore, TrainingSummary
 from drivetrain.core.project import ModelSpec
+from drivetrain.core.task import metric_of
+from drivetrain.ops.saying import Saying
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.code_models import CodeEntry, CodeScorer, ModelCode
 from drivetrain.store.folders import digests
 from drivetrain.store.models import ModelContent
 from drivetrain.store.tracking import Experiment, open_tracker
 from drivetrain.train.code_files import read_code
+from drivetrain.train.decision import decision_of
 from drivetrain.train.environment import environment
 from drivetrain.train.estimates import estimate
-from drivetrain.train.finish import EXPECTED_ROWS, Finished, decision_of, reference_of
+from drivetrain.train.finish import EXPECTED_ROWS, Finished, reference_of
 from drivetrain.train.material import Material, read_material
 
 NAME = "code"
@@ -40,15 +43,16 @@ def finish_code(spec: ModelSpec, name: str, features: Features, catalog: Catalog
         with closing(CodeScorer(code, material.signature, processes=1)) as scorer:
             scores = scorer.score(material.sample.x)[None, :]
             expected = scorer.score(material.test[:EXPECTED_ROWS])
-        found = estimate(spec.metric, material.sample.y, scores, spec.seed)
-        tracking = tracker.close({spec.metric: found.value})
-        progress(1, 1, f"{spec.metric} {found.value:.4f}")
+        found = estimate(metric_of(spec.metric, features.task), material.sample.y, scores, spec.seed)
+        tracking = tracker.close({found.name: found.value})
+        progress(1, 1, f"{found.name} {found.value:.4f}")
+    rule = decision_of(spec.decision, material.sample, scores)
     content = ModelContent(
         graph=b"",
         expected=expected,
         signature=material.signature,
-        reference=reference_of(material, scores),
-        decision=decision_of(spec.decision, material.sample.y, scores[0]),
+        reference=reference_of(material, Saying(material.signature, rule).say(scores[0])),
+        decision=rule,
         training=_summary(spec, code, material, found),
         environment=environment(_libraries(code.files)),
         code=code,
@@ -66,7 +70,7 @@ def _code_of(spec: ModelSpec, catalog: Catalog) -> ModelCode:
 def _summary(spec: ModelSpec, code: ModelCode, material: Material, found: Estimate) -> TrainingSummary:
     size = sum(len(content) for content in code.files.values())
     return TrainingSummary(
-        metric=spec.metric,
+        metric=metric_of(spec.metric, material.sample.task),
         seed=spec.seed,
         protocol=f"the code's answers for {len(material.sample):,} training rows; nothing was fitted to them here",
         candidates=(CandidateScore(NAME, found, canonical_json({"code": code.entry.function}).decode(), 1, False),),

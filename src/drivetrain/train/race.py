@@ -15,11 +15,13 @@ import numpy as np
 import optuna
 from threadpoolctl import threadpool_limits
 
-from drivetrain.core.project import Metric
-from drivetrain.ops.calibration import probability
-from drivetrain.ops.metrics import Labels, Numbers, higher_is_better, measure
+from drivetrain.core.task import Metric
+from drivetrain.ops.links import plain_link
+from drivetrain.ops.metrics import Numbers, Truth, higher_is_better, measure
+from drivetrain.ops.truth import always
 from drivetrain.train.candidates import Entrant
 from drivetrain.train.comparison import behind
+from drivetrain.train.fitting import fit as fit_learner
 from drivetrain.train.folds import Fold, hold_back
 from drivetrain.train.learner import EARLY, Params
 from drivetrain.train.material import Material
@@ -62,16 +64,17 @@ class Course:
 
     def score(self, fold: Fold, judged: Judged) -> float:
         """The metric on a fold's held rows, turned so that higher is better."""
-        return self._measured(self.material.sample.y[fold.held], probability(judged.margin))
+        sample = self.material.sample
+        return self._measured(sample.y[fold.held], plain_link(sample.task).apply(judged.margin(sample.classes)))
 
     @cached_property
     def chance(self) -> float:
-        """What always answering the base rate would score."""
-        label = self.material.sample.y
-        return self._measured(label, np.full(len(label), label.mean()))
+        """What always answering the same, the base rate or the mean, would score."""
+        sample = self.material.sample
+        return self._measured(sample.y, always(sample.task, sample.classes, sample.y, len(sample)))
 
-    def _measured(self, label: Labels, score: Numbers) -> float:
-        value = measure(self.metric, label, score)
+    def _measured(self, truth: Truth, answer: Numbers) -> float:
+        value = measure(self.metric, truth, answer)
         return value if higher_is_better(self.metric) else -value
 
     def judge(self, entrant: Entrant, params: Params, step: int) -> Judged:
@@ -83,9 +86,9 @@ class Course:
         fold = self.material.plan.steps[step]
         fit, stop = self.material.sample.take(fold.fit), None
         if params.get(EARLY) is True:
-            kept, held_back = hold_back(fit.y, self.seed)
+            kept, held_back = hold_back(fit, self.seed)
             fit, stop = fit.take(kept), fit.take(held_back)
-        fitted = entrant.learner.fit(fit, self.material.signature.inputs, params, seed=self.seed, stop=stop)
+        fitted = fit_learner(entrant.learner, fit, self.material.signature.inputs, params, seed=self.seed, stop=stop)
         margin = np.ascontiguousarray(fitted.margin(self.material.sample.x[fold.held]), dtype=np.float64)
         judged = Judged(margin.tobytes(), fitted.rounds, time.perf_counter() - begun)
         self.memo.put(entrant, params, step, judged)
@@ -124,6 +127,11 @@ class Race:
         self._seconds = seconds
         self.spent = 0.0
         self.leader: Trial | None = None
+
+    @property
+    def metric(self) -> Metric:
+        """What the race is about."""
+        return self._course.metric
 
     @property
     def steps(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,10 +25,11 @@ def signature_of(features: Features, train: Cases) -> Signature:
     """The input fields: categories by falling count, then range and typical value of what is packed."""
     columns = features.inputs.columns
     bare = tuple(_bare(column, train.inputs.column(column.name)) for column in columns)
-    packed = pack(Signature(bare, features.entity, features.label), train.inputs)
+    signature = Signature(bare, features.entity, features.label, features.task, features.classes)
+    packed = pack(signature, train.inputs)
     _refuse_infinite(bare, packed)
     fields = tuple(_measured(field, packed[:, position]) for position, field in enumerate(bare))
-    return Signature(fields, features.entity, features.label, features.windows)
+    return replace(signature, inputs=fields, windows=features.windows)
 
 
 def input_spread(field: InputField, values: Numbers) -> Distribution:

@@ -31,7 +31,7 @@ class Teller:
         best = "best" if trial is self._race.leader else "" if trial.complete else "ended early"
         self._tell(self._ended, trial, best)
         folds = self._race.folds_of(trial)
-        metrics = {self._spec.metric: _mean(self._race, trial), "seconds": trial.seconds}
+        metrics = {self._race.metric: _mean(self._race, trial), "seconds": trial.seconds}
         metrics |= {f"fold_{number}": abs(score) for number, score in enumerate(folds)}
         params = {key: str(value) for key, value in trial.params.items()} | {"origin": trial.origin}
         state = "complete" if trial.complete else "ended early"

@@ -9,13 +9,15 @@ from drivetrain.core.artifacts import Features, Model
 from drivetrain.core.digest import digest_of
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.project import ModelSpec
-from drivetrain.ops.calibration import Sigmoid
+from drivetrain.core.task import metric_of
+from drivetrain.ops.links import plain_link
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import digests, write_folder
 from drivetrain.store.tracking import Experiment, open_tracker
 from drivetrain.train.candidates import Entrant, entrants
 from drivetrain.train.environment import environment
 from drivetrain.train.finish import Finished, finish
+from drivetrain.train.fitting import fit
 from drivetrain.train.folds import hold_back
 from drivetrain.train.learners.hook import Hook
 from drivetrain.train.material import Material, read_material
@@ -41,21 +43,22 @@ def train(spec: ModelSpec, name: str, features: Features, catalog: Catalog, prog
 
 
 def _searched(spec: ModelSpec, name: str, features: Features, catalog: Catalog, progress: Progress) -> Finished:
-    racers = entrants(spec.candidates, catalog.home)
+    racers = entrants(spec.candidates, features.task, catalog.home)
+    metric = metric_of(spec.metric, features.task)
     material = read_material(features, catalog, spec.seed)
     key = digest_of(features.name, features.digest, spec.seed, environment())
     work = catalog.work_path("train", key)
-    told = {"metric": spec.metric, "seed": str(spec.seed), "protocol": material.plan.protocol}
+    told = {"metric": metric, "seed": str(spec.seed), "protocol": material.plan.protocol}
     run = Experiment(
         experiment=name, run=str(features.ref), key=digest_of(key, spec.model_dump(mode="json")), params=told
     )
     with open_tracker(spec.tracking, catalog.state, run) as tracker, open_lanes() as lanes:
         _rehearse(racers, material, spec.seed)
-        race = Race(Course(material, spec.metric, spec.seed, Memo(work)), lanes, spec.budget.seconds)
+        race = Race(Course(material, metric, spec.seed, Memo(work)), lanes, spec.budget.seconds)
         teller = Teller(spec, race, tracker, progress)
         trials = Search(racers, race, spec.budget, spec.seed).run(teller)
         finished = finish(spec, material, trials, lanes.pool)
-        tracking = tracker.close({spec.metric: finished.estimate.value})
+        tracking = tracker.close({metric: finished.estimate.value})
     shutil.rmtree(work, ignore_errors=True)
     return finished.tracked(tracking)
 
@@ -66,9 +69,9 @@ def _rehearse(racers: Sequence[Entrant], material: Material, seed: int) -> None:
         if isinstance(racer.learner, Hook):
             sample = material.sample
             while len(sample) > 2 * _REHEARSED:
-                sample = sample.take(hold_back(sample.y, seed)[1])
-            fitted = racer.learner.fit(sample, material.signature.inputs, racer.fixed, seed=seed)
-            Trained(((fitted, 1.0),), Sigmoid(1.0, 0.0)).to_onnx(len(material.signature.inputs))
+                sample = sample.take(hold_back(sample, seed)[1])
+            fitted = fit(racer.learner, sample, material.signature.inputs, racer.fixed, seed=seed)
+            Trained(((fitted, 1.0),), plain_link(sample.task)).to_onnx(len(material.signature.inputs), sample.classes)
 
 
 def _written(name: str, features: Features, finished: Finished, catalog: Catalog) -> Model:

@@ -1,4 +1,4 @@
-"""The trained pipeline: fitted parts, their weights and the calibration, here in Python and as one ONNX graph."""
+"""The trained pipeline: fitted parts, their weights and the link, here in Python and as one ONNX graph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from drivetrain.core.errors import Refused, examples
 from drivetrain.core.model import Signature
 from drivetrain.core.schema import ColumnType
-from drivetrain.ops.calibration import Sigmoid
+from drivetrain.ops.links import Link
 from drivetrain.ops.metrics import Numbers
 from drivetrain.ops.packing import UNKNOWN
 from drivetrain.store.models import Scorer
@@ -24,10 +24,10 @@ _STRESSED = 64
 
 @dataclass(frozen=True)
 class Trained:
-    """Fitted parts with their weights, and the calibration of the sum."""
+    """Fitted parts with their weights, and the link of the sum."""
 
     parts: tuple[tuple[Fitted, float], ...]
-    calibration: Sigmoid
+    link: Link
 
     @property
     def size(self) -> Size:
@@ -35,25 +35,22 @@ class Trained:
         sizes = [fitted.size for fitted, _ in self.parts]
         return Size(sum(size.operations for size in sizes), sum(size.trees for size in sizes))
 
-    def score(self, x: Numbers) -> Numbers:
-        """Packed rows [n, F] to calibrated probabilities [n]."""
-        total = np.zeros(len(x))
+    def answer(self, x: Numbers) -> Numbers:
+        """Packed rows [n, F] to what the model answers: [n], or [n, K] of classes."""
         if len(x) == 0:
-            return total  # scikit-learn refuses to predict nothing
-        for fitted, weight in self.parts:
-            total = total + weight * fitted.margin(x)
-        return self.calibration.apply(total)
+            return np.empty(0)  # scikit-learn refuses to predict nothing
+        return self.link.apply(np.sum([weight * fitted.margin(x) for fitted, weight in self.parts], axis=0))
 
-    def to_onnx(self, width: int) -> bytes:
+    def to_onnx(self, width: int, classes: int = 0) -> bytes:
         """The same as an ONNX graph for rows of that width. Raises Refused when a part cannot be exported."""
         parts = [Part(fitted.to_onnx(f"part{number}_"), weight) for number, (fitted, weight) in enumerate(self.parts)]
-        return assemble(parts, self.calibration, width)
+        return assemble(parts, self.link, width, classes)
 
 
 def check_parity(trained: Trained, graph: bytes, rows: Numbers, signature: Signature) -> None:
     """Hold the graph against the pipeline on rows [n, F] and on rows with missing and unknown values.
 
-    Raises Refused that names the features which differ when any score is apart by more than 1e-6.
+    Raises Refused that names the features which differ when any answer is apart by more than 1e-6.
     """
     if len(rows) == 0:
         return
@@ -75,8 +72,10 @@ def check_parity(trained: Trained, graph: bytes, rows: Numbers, signature: Signa
 
 
 def _gap(trained: Trained, scorer: Scorer, rows: Numbers) -> Numbers:
-    gap = np.abs(trained.score(rows) - scorer.score(rows))
-    return np.where(np.isnan(gap), np.inf, gap)
+    """The largest difference of each row [n], of a number as a share of it where it is large."""
+    ours, served = trained.answer(rows), scorer.score(rows)
+    gap = np.abs(ours - served) / np.maximum(1.0, np.abs(ours))
+    return np.asarray(np.where(np.isnan(gap), np.inf, gap).reshape(len(rows), -1).max(axis=1))
 
 
 def _stressed(rows: Numbers, signature: Signature) -> Numbers:

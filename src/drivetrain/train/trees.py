@@ -24,6 +24,7 @@ class Tree:
     """One tree, a value per node: which column to compare with which threshold, where to go, what a leaf adds.
 
     ``missing_left`` says where a missing value goes. A leaf has ``leaf`` set; its column and branches mean nothing.
+    ``value`` [nodes] is added to the sum number ``target``; a ``value`` [nodes, M] adds to each of M sums.
     """
 
     column: Integers
@@ -33,6 +34,7 @@ class Tree:
     missing_left: Labels
     leaf: Labels
     value: Numbers
+    target: int = 0
 
     @property
     def depth(self) -> int:
@@ -80,23 +82,27 @@ class Rule:
     double: bool
 
 
-def tree_node(trees: Sequence[Tree], rule: Rule, base: float, source: str, target: str) -> NodeProto:
-    """The sum of ``base`` and all trees: ``source`` [n, F], float64 if the rule is double -> ``target`` float32 [n, 1].
+def tree_node(trees: Sequence[Tree], rule: Rule, base: Numbers, source: str, target: str) -> NodeProto:
+    """The sums of ``base`` [M] and all trees: ``source`` [n, F], float64 if the rule is double -> ``target`` [n, M].
 
-    Double trees compare and add in float64 and round once, at the end. Float trees start from ``base``, which is put
-    into the first tree's leaves, because XGBoost adds in that order: not one bit differs then.
+    The sums are float32. Double trees compare and add in float64 and round once, at the end. Float trees start from
+    ``base``, which is put into the leaves of each sum's first tree, because XGBoost adds in that order: not one bit
+    differs then.
     """
-    numbers = _numbers(_based(trees, base)) if rule.double else _numbers(_based_float(trees, base))
+    threshold = np.concatenate([tree.threshold for tree in trees])
+    values = _based(trees, base, np.float64 if rule.double else np.float32)
     columns = np.concatenate([np.where(tree.leaf, 0, tree.column) for tree in trees])
     leaf = np.concatenate([tree.leaf for tree in trees])
     owner = np.repeat(np.arange(len(trees)), [len(tree.leaf) for tree in trees])
     place = np.concatenate([np.arange(len(tree.leaf)) for tree in trees])
+    width = values.shape[1]  # of each leaf: one sum of its tree's own, or all of them
+    targets = np.concatenate([_targets(tree, width) for tree in trees])
     return helper.make_node(
         "TreeEnsembleRegressor",
         [source],
         [target],
         domain="ai.onnx.ml",
-        n_targets=1,
+        n_targets=len(base),
         nodes_treeids=owner.tolist(),
         nodes_nodeids=place.tolist(),
         nodes_featureids=columns.tolist(),
@@ -104,31 +110,37 @@ def tree_node(trees: Sequence[Tree], rule: Rule, base: float, source: str, targe
         nodes_truenodeids=np.concatenate([np.where(tree.leaf, 0, tree.left) for tree in trees]).tolist(),
         nodes_falsenodeids=np.concatenate([np.where(tree.leaf, 0, tree.right) for tree in trees]).tolist(),
         nodes_missing_value_tracks_true=np.concatenate([tree.missing_left for tree in trees]).astype(int).tolist(),
-        target_treeids=owner[leaf].tolist(),
-        target_nodeids=place[leaf].tolist(),
-        target_ids=np.zeros(int(leaf.sum()), dtype=int).tolist(),
-        **_values(*numbers, leaf, double=rule.double),
+        target_treeids=np.repeat(owner[leaf], width).tolist(),
+        target_nodeids=np.repeat(place[leaf], width).tolist(),
+        target_ids=targets.ravel().tolist(),
+        **_values(np.where(leaf, 0.0, threshold), values[leaf].ravel(), double=rule.double),
     )
 
 
-def _based(trees: Sequence[Tree], base: float) -> list[tuple[Numbers, Numbers]]:
-    return [(tree.threshold, tree.value + (base if position == 0 else 0.0)) for position, tree in enumerate(trees)]
+def _based(trees: Sequence[Tree], base: Numbers, kind: type[np.float32] | type[np.float64]) -> Numbers:
+    """What the nodes add, [nodes, 1 or M], with ``base`` in the first tree of each sum, added in that precision."""
+    started: set[int] = set()
+    found = []
+    for tree in trees:
+        value = tree.value.reshape(len(tree.leaf), -1)
+        if tree.target not in started:
+            start = base if value.shape[1] > 1 else base[tree.target]
+            value = (np.asarray(start, dtype=kind) + value.astype(kind)).astype(np.float64)
+            started.add(tree.target)
+        found.append(value)
+    return np.concatenate(found)
 
 
-def _based_float(trees: Sequence[Tree], base: float) -> list[tuple[Numbers, Numbers]]:
-    first = (trees[0].threshold, (np.float32(base) + trees[0].value.astype(np.float32)).astype(np.float64))
-    return [first, *((tree.threshold, tree.value) for tree in trees[1:])]
+def _targets(tree: Tree, width: int) -> Integers:
+    """Which sum each number of each leaf is added to, [leaves, width]."""
+    leaves = int(tree.leaf.sum())
+    return np.full((leaves, 1), tree.target) if width == 1 else np.tile(np.arange(width), (leaves, 1))
 
 
-def _numbers(pairs: list[tuple[Numbers, Numbers]]) -> tuple[Numbers, Numbers]:
-    return np.concatenate([threshold for threshold, _ in pairs]), np.concatenate([value for _, value in pairs])
-
-
-def _values(threshold: Numbers, value: Numbers, leaf: Labels, *, double: bool) -> dict[str, Any]:
-    cuts = np.where(leaf, 0.0, threshold)
+def _values(cuts: Numbers, added: Numbers, *, double: bool) -> dict[str, Any]:
     if double:
         return {
             "nodes_values_as_tensor": constant("thresholds", cuts),
-            "target_weights_as_tensor": constant("leaves", value[leaf]),
+            "target_weights_as_tensor": constant("leaves", added),
         }
-    return {"nodes_values": cuts.tolist(), "target_weights": value[leaf].tolist()}
+    return {"nodes_values": cuts.tolist(), "target_weights": added.tolist()}

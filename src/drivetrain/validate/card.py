@@ -92,7 +92,7 @@ def _interval(estimate: Estimate) -> str:
 def _data(body: ReportBody, content: ModelContent) -> Iterator[Block]:
     yield Text("Data")
     rows = [
-        (part.part, part.rows, part.positives, f"{part.positives / part.rows:.2%}" if part.rows else "n/a")
+        (part.part, part.rows, part.positives or 0, f"{(part.positives or 0) / part.rows:.2%}" if part.rows else "n/a")
         for part in body.parts
     ]
     yield Table(

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import Estimate, Features, Model
 from drivetrain.core.errors import InvalidInput, examples
-from drivetrain.core.project import GatesSpec, Metric
+from drivetrain.core.project import GatesSpec
+from drivetrain.core.task import Metric, metric_of
 from drivetrain.ops.intervals import bootstrap
 from drivetrain.ops.metrics import costs
 from drivetrain.ops.packing import pack
+from drivetrain.ops.saying import decided
 from drivetrain.store.cases import Cases, read_cases
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import check_files, read_folder
@@ -78,7 +80,11 @@ class Evidence:
     @property
     def label(self) -> NDArray[np.bool_]:
         """What came true, [n]."""
-        return self.test.label
+        return self.test.label.astype(np.bool_)
+
+    def metric(self, named: Metric | None) -> Metric:
+        """The metric that a gate names, or the first of the task."""
+        return metric_of(named, self.features.task)
 
     @cached_property
     def packed(self) -> NDArray[np.float64]:
@@ -93,7 +99,7 @@ class Evidence:
     @cached_property
     def decision(self) -> NDArray[np.bool_]:
         """What the model's decision rule makes of each score, [n]."""
-        return self.score >= self.content.decision.threshold
+        return decided(self.content.decision, self.score)
 
     @cached_property
     def cost(self) -> NDArray[np.float64]:

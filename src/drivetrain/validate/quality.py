@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from drivetrain.core.artifacts import GateResult, Verdict
-from drivetrain.core.project import Bound, Metric
+from drivetrain.core.project import Bound
+from drivetrain.core.task import Metric
 from drivetrain.ops.intervals import bootstrap_difference, bootstrap_mean
 from drivetrain.ops.metrics import case_log_loss
 from drivetrain.validate.evidence import Evidence
@@ -43,7 +44,7 @@ def baseline(evidence: Evidence) -> Finding:
     Passes when the whole interval of the gain lies above ``min_gain``.
     """
     least = asked(evidence.spec.baseline).min_gain
-    rate = next(part.positives / part.rows for part in evidence.features.parts if part.part == "train")
+    rate = float(evidence.train.label.mean())
     naive = case_log_loss(evidence.label, np.full(len(evidence.label), rate))
     gain = bootstrap_mean("log_loss gain", naive - case_log_loss(evidence.label, evidence.score))
     result = GateResult(
@@ -62,10 +63,11 @@ def champion(evidence: Evidence) -> Finding:
     Passes when the whole interval of the difference lies above ``-tolerance``: when the model is surely not worse.
     """
     spec = asked(evidence.spec.champion)
-    threshold = f"at least {-spec.tolerance:g} in {spec.metric}, by the whole interval"
+    metric = evidence.metric(spec.metric)
+    threshold = f"at least {-spec.tolerance:g} in {metric}, by the whole interval"
     if evidence.champion is None:
         return Finding((GateResult("champion", "pass", None, threshold, "nothing serves yet: there is no champion"),))
-    gain = bootstrap_difference(spec.metric, evidence.label, evidence.score, evidence.champion_score)
+    gain = bootstrap_difference(metric, evidence.label, evidence.score, evidence.champion_score)
     verdict: Verdict = "pass" if gain.low >= -spec.tolerance else "fail"
     return Finding((GateResult("champion", verdict, gain, threshold, f"against {evidence.champion.ref}"),))
 

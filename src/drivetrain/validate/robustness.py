@@ -18,6 +18,7 @@ from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.model import UNKNOWN, InputField
 from drivetrain.core.project import RobustnessGate
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Metric
 from drivetrain.ops.intervals import bootstrap_difference
 from drivetrain.ops.metrics import Numbers, higher_is_better, measure
 from drivetrain.store.pages import Mark, Table
@@ -55,6 +56,7 @@ class Effect:
 def robustness(evidence: Evidence) -> Finding:
     """How far the metric of the gate falls under the worst fault, measured with and without it on the same rows."""
     spec = asked(evidence.spec.robustness)
+    metric = evidence.metric(spec.metric)
     rows = np.unique(np.linspace(0, len(evidence.label) - 1, _ROWS).astype(np.intp))
     label, clean = evidence.label[rows], evidence.score[rows]
     broken = hostile(evidence)
@@ -62,13 +64,13 @@ def robustness(evidence: Evidence) -> Finding:
     if not effects:
         raise InvalidInput("no_faults", "no column can be given a fault")
     worst = effects[0]
-    drop = replace(bootstrap_difference(spec.metric, label, clean, worst.score), name=f"{spec.metric} drop")
+    drop = replace(bootstrap_difference(metric, label, clean, worst.score), name=f"{metric} drop")
     detail = f"worst of {len(effects)} faults: {worst.fault.column} {worst.fault.name}, in {spec.share:.0%} of the rows"
     if broken:
         detail = f"the score is no probability when {examples(broken)}"
     verdict: Verdict = "pass" if drop.value <= spec.max_drop and not broken else "fail"
     result = GateResult("robustness", verdict, drop, f"at most {spec.max_drop:g}; every score a probability", detail)
-    return Finding((result,), (_table(spec, effects),))
+    return Finding((result,), (_table(spec, metric, effects),))
 
 
 def faults_of(field: InputField, position: int, spread: float) -> tuple[Fault, ...]:
@@ -105,14 +107,15 @@ def hostile(evidence: Evidence) -> list[str]:
 def _effects(evidence: Evidence, spec: RobustnessGate, rows: NDArray[np.intp]) -> Iterator[Effect]:
     packed, label, clean = evidence.packed[rows], evidence.label[rows], evidence.score[rows]
     struck = np.random.default_rng(0).random(len(rows)) < spec.share
-    before, sign = measure(spec.metric, label, clean), 1 if higher_is_better(spec.metric) else -1
+    metric = evidence.metric(spec.metric)
+    before, sign = measure(metric, label, clean), 1 if higher_is_better(metric) else -1
     for fault in _faults(evidence, packed):
         changed = fault.change(packed[struck, fault.position], np.random.default_rng(0))
         score = clean.copy()
         score[struck] = score_in_batches(evidence.scorer, _with(packed[struck], fault.position, changed))
         if not _probabilities(score):
             raise InvalidInput("no_probability", f"the score is no probability when {fault.column} {fault.name}")
-        yield Effect(fault, score, sign * (before - measure(spec.metric, label, score)))
+        yield Effect(fault, score, sign * (before - measure(metric, label, score)))
 
 
 def _faults(evidence: Evidence, packed: Numbers) -> Iterator[Fault]:
@@ -122,7 +125,7 @@ def _faults(evidence: Evidence, packed: Numbers) -> Iterator[Fault]:
         yield from faults_of(field, position, float(high - low))
 
 
-def _table(spec: RobustnessGate, effects: Sequence[Effect]) -> Table:
+def _table(spec: RobustnessGate, metric: Metric, effects: Sequence[Effect]) -> Table:
     rows = []
     for effect in effects[:_SHOWN]:
         mark = Mark("bad", "too far") if effect.drop > spec.max_drop else Mark("good", "holds")
@@ -130,7 +133,7 @@ def _table(spec: RobustnessGate, effects: Sequence[Effect]) -> Table:
     note = (
         f"The worst {len(rows)} of {len(effects)} faults, each in {spec.share:.0%} of the rows, one column at a time."
     )
-    return Table("When the data are wrong", ("column", "fault", f"fall of {spec.metric}", ""), tuple(rows), note)
+    return Table("When the data are wrong", ("column", "fault", f"fall of {metric}", ""), tuple(rows), note)
 
 
 def _probabilities(score: Numbers) -> bool:

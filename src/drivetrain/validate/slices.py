@@ -101,10 +101,12 @@ def _measured(evidence: Evidence, spec: SliceGate, parts: Sequence[Part]) -> tup
     if not parts:
         return ()
     cases = [(evidence.label[part.rows], evidence.score[part.rows]) for part in parts]
-    values = np.array([measure(spec.metric, label, score) for label, score in cases])
-    errors = np.array([standard_error(spec.metric, label, score) for label, score in cases])
+    values = np.array([measure(evidence.metric(spec.metric), label, score) for label, score in cases])
+    errors = np.array([standard_error(evidence.metric(spec.metric), label, score) for label, score in cases])
     shrunk = shrink(values, errors)
-    weakest = np.argsort(shrunk.values if higher_is_better(spec.metric) else -shrunk.values, kind="stable")
+    weakest = np.argsort(
+        shrunk.values if higher_is_better(evidence.metric(spec.metric)) else -shrunk.values, kind="stable"
+    )
     return tuple(
         Slice(parts[at], float(values[at]), float(errors[at]), float(shrunk.values[at]), float(shrunk.errors[at]))
         for at in weakest
@@ -112,10 +114,10 @@ def _measured(evidence: Evidence, spec: SliceGate, parts: Sequence[Part]) -> tup
 
 
 def _drop(evidence: Evidence, spec: SliceGate, weakest: Slice) -> Estimate:
-    sign = 1 if higher_is_better(spec.metric) else -1
-    drop = sign * (evidence.metrics[spec.metric].value - weakest.shrunk)
+    sign = 1 if higher_is_better(evidence.metric(spec.metric)) else -1
+    drop = sign * (evidence.metrics[evidence.metric(spec.metric)].value - weakest.shrunk)
     reach = _REACH * weakest.shrunk_error
-    return Estimate(f"{spec.metric} drop", drop, drop - reach, drop + reach, weakest.rows)
+    return Estimate(f"{evidence.metric(spec.metric)} drop", drop, drop - reach, drop + reach, weakest.rows)
 
 
 def _distinct(found: Sequence[Slice]) -> list[Slice]:
@@ -141,19 +143,19 @@ def _table(evidence: Evidence, spec: SliceGate, shown: Sequence[Slice]) -> Table
         mark = Mark("bad", "too weak") if drop > spec.max_drop else Mark("good", "holds")
         true = int((one.part.rows & evidence.label).sum())
         rows.append((one.part.label, one.rows, true, one.value, one.shrunk, drop, mark))
-    header = ("slice", "cases", "true cases", spec.metric, "after shrinking", "below the whole", "")
+    header = ("slice", "cases", "true cases", evidence.metric(spec.metric), "after shrinking", "below the whole", "")
     return Table("The weakest slices", header, tuple(rows), _NOTE)
 
 
 def _chart(evidence: Evidence, spec: SliceGate, shown: Sequence[Slice]) -> Chart:
-    sign = 1 if higher_is_better(spec.metric) else -1
-    whole = evidence.metrics[spec.metric].value
+    sign = 1 if higher_is_better(evidence.metric(spec.metric)) else -1
+    whole = evidence.metrics[evidence.metric(spec.metric)].value
     bars = Bars(
-        spec.metric,
+        evidence.metric(spec.metric),
         [one.part.label for one in shown],
         [one.shrunk for one in shown],
         [one.shrunk - _REACH * one.shrunk_error for one in shown],
         [one.shrunk + _REACH * one.shrunk_error for one in shown],
     )
     guides = (Guide("x", whole, "whole"), Guide("x", whole - sign * spec.max_drop, "limit"))
-    return Chart("The weakest slices", (bars,), y=spec.metric, guides=guides, sideways=True, wide=True)
+    return Chart("The weakest slices", (bars,), y=evidence.metric(spec.metric), guides=guides, sideways=True, wide=True)

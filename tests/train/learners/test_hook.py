@@ -1,17 +1,18 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
-from xgboost import XGBClassifier
+from xgboost import XGBClassifier, XGBRegressor
 
 from drivetrain.core.errors import InvalidInput, Refused
+from drivetrain.core.task import Task
 from drivetrain.ops.calibration import Sigmoid
 from drivetrain.testing.learners import LearnerContract, make_sample
 from drivetrain.train.learners.hook import Hook
@@ -22,7 +23,15 @@ def filled(*steps):
     return make_pipeline(SimpleImputer(keep_empty_features=True), *steps)
 
 
-class TestScaledRegression(LearnerContract):
+class Classifier(LearnerContract):
+    tasks = frozenset({Task.YES_NO, Task.CLASSES})
+
+
+class Regressor(LearnerContract):
+    tasks = frozenset({Task.NUMBER})
+
+
+class TestScaledRegression(Classifier):
     def make(self):
         return Hook("models.py:build", lambda: filled(StandardScaler(), LogisticRegression(max_iter=300)))
 
@@ -30,7 +39,7 @@ class TestScaledRegression(LearnerContract):
         """A straight line in a long tail learns little; what counts here is that it is exported as it is."""
 
 
-class TestNaiveBayes(LearnerContract):
+class TestNaiveBayes(Classifier):
     def make(self):
         return Hook("models.py:build", lambda: filled(GaussianNB()))
 
@@ -42,7 +51,7 @@ class TestNaiveBayes(LearnerContract):
 
 
 @pytest.mark.filterwarnings("ignore:Skipping features without any observed values")  # the imputer drops the column
-class TestFlagged(LearnerContract):
+class TestFlagged(Classifier):
     def make(self):
         steps = SimpleImputer(add_indicator=True), StandardScaler(), LogisticRegression(max_iter=300)
         return Hook("models.py:build", lambda: make_pipeline(*steps))
@@ -51,12 +60,12 @@ class TestFlagged(LearnerContract):
         """As above."""
 
 
-class TestForest(LearnerContract):
+class TestForest(Classifier):
     def make(self):
         return Hook("models.py:build", lambda: RandomForestClassifier(n_estimators=20))
 
 
-class TestHistGradientBoosting(LearnerContract):
+class TestHistGradientBoosting(Classifier):
     def make(self):
         return Hook("models.py:build", filled_boosting)
 
@@ -65,9 +74,27 @@ def filled_boosting():
     return filled(HistGradientBoostingClassifier(max_iter=20))
 
 
-class TestXGBoost(LearnerContract):
+class TestXGBoost(Classifier):
     def make(self):
         return Hook("models.py:build", lambda: XGBClassifier(n_estimators=20))
+
+
+class TestRidge(Regressor):
+    def make(self):
+        return Hook("models.py:build", lambda: filled(StandardScaler(), Ridge()))
+
+    def test_learns_with_the_defaults_and_from_its_start(self):
+        """As above."""
+
+
+class TestForestOfNumbers(Regressor):
+    def make(self):
+        return Hook("models.py:build", lambda: RandomForestRegressor(n_estimators=20))
+
+
+class TestXGBoostOfNumbers(Regressor):
+    def make(self):
+        return Hook("models.py:build", lambda: XGBRegressor(n_estimators=20))
 
 
 class Doubler(TransformerMixin, BaseEstimator):

@@ -9,20 +9,26 @@ from typing import ClassVar
 import numpy as np
 import optuna
 from onnx import TensorProto, helper
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Numbers
 from drivetrain.train.graph import ROW, Subgraph
 from drivetrain.train.learner import EARLY, Fields, Fitted, Params, Sample, Size
 from drivetrain.train.trees import Rule, Tree, size_of, tree_node
 
+_Classifier, _Regressor = HistGradientBoostingClassifier, HistGradientBoostingRegressor
+_LOGARITHMS = ("poisson", "gamma")
+"""Losses whose trees add up the logarithm of the number."""
+_SPLITTABLE = 2
 _PATIENCE = 30
 _MOST = 2000
 
 
 class HistGradientBoosting:
-    """scikit-learn's HistGradientBoostingClassifier."""
+    """scikit-learn's HistGradientBoostingClassifier, of numbers its HistGradientBoostingRegressor."""
 
+    tasks = frozenset(Task)
     start: ClassVar[Params] = {
         "learning_rate": 0.05,
         "max_leaf_nodes": 15,
@@ -34,7 +40,7 @@ class HistGradientBoosting:
     def parameters(self) -> tuple[str, ...]:
         """Parameters of the library's class that a person may fix; categories are codes here."""
         held = {"random_state", "verbose", "categorical_features", "warm_start"}
-        return tuple(sorted(set(HistGradientBoostingClassifier().get_params()) - held))
+        return tuple(sorted({*_Classifier().get_params(), *_Regressor().get_params()} - held))
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Params:
         """Step, size of trees, penalties and the share of columns; the number of trees is found by stopping."""
@@ -54,14 +60,21 @@ class HistGradientBoosting:
     def fit(self, sample: Sample, fields: Fields, params: Params, *, seed: int, stop: Sample | None = None) -> Fitted:
         """Boost; with ``stop`` until it has not improved for 30 rounds, and then back to the best round."""
         x = _some_value(sample.x)
+        kind = _Regressor if sample.task is Task.NUMBER else _Classifier
         if stop is None:
-            model = HistGradientBoostingClassifier(**params, random_state=seed).fit(x, sample.y)
+            model = kind(**_unstratified(params, sample), random_state=seed).fit(x, sample.y)
             return FittedHistGradientBoosting(model, model.n_iter_)
         patient = {"max_iter": _MOST, "n_iter_no_change": _PATIENCE, **params}
-        model = HistGradientBoostingClassifier(**patient, random_state=seed)
+        model = kind(**patient, random_state=seed)
         model.fit(x, sample.y, X_val=stop.x, y_val=stop.y)
         # validation_score_ begins with the score before the first tree.
         return FittedHistGradientBoosting(model, max(1, int(np.argmax(model.validation_score_))))
+
+
+def _unstratified(params: Params, sample: Sample) -> Params:
+    """Without stopping early where a class has a single case: the library cannot hold back a share of that."""
+    alone = sample.task is Task.CLASSES and bool((np.bincount(sample.y.astype(np.int64)) < _SPLITTABLE).any())
+    return {EARLY: False, **params} if alone else params
 
 
 def _some_value(x: Numbers) -> Numbers:
@@ -74,7 +87,7 @@ def _some_value(x: Numbers) -> Numbers:
 class FittedHistGradientBoosting:
     """The first ``rounds`` trees of a boosted model."""
 
-    model: HistGradientBoostingClassifier
+    model: HistGradientBoostingClassifier | HistGradientBoostingRegressor
     rounds: int
 
     @property
@@ -83,24 +96,30 @@ class FittedHistGradientBoosting:
         return size_of(self._trees)
 
     def margin(self, x: Numbers) -> Numbers:
-        """[n, F] -> log-odds [n]."""
+        """[n, F] -> log-odds [n], margins of classes [n, K], or numbers [n]."""
+        number = isinstance(self.model, HistGradientBoostingRegressor)
         if self.rounds == self.model.n_iter_:
-            return np.asarray(self.model.decision_function(x), dtype=np.float64)
-        stages = self.model.staged_decision_function(x)
+            found = self.model.predict(x) if number else self.model.decision_function(x)
+            return np.asarray(found, dtype=np.float64)
+        stages = self.model.staged_predict(x) if number else self.model.staged_decision_function(x)
         return next(np.array(stage, dtype=np.float64) for at, stage in enumerate(stages, 1) if at == self.rounds)
 
     def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
         """The trees, in doubles as they were grown."""
-        base = float(self.model._baseline_prediction.ravel()[0])  # scikit-learn has no public name for it
+        base = self.model._baseline_prediction.ravel().astype(np.float64)  # scikit-learn has no public name for it
         nodes = (
             tree_node(self._trees, Rule("BRANCH_LEQ", double=True), base, source, f"{prefix}float"),
             helper.make_node("Cast", [f"{prefix}float"], [f"{prefix}margin"], to=TensorProto.DOUBLE),
         )
-        return Subgraph(nodes, (), f"{prefix}margin")
+        if not (isinstance(self.model, HistGradientBoostingRegressor) and self.model.loss in _LOGARITHMS):
+            return Subgraph(nodes, (), f"{prefix}margin")
+        raised = helper.make_node("Exp", [f"{prefix}margin"], [f"{prefix}number"])
+        return Subgraph((*nodes, raised), (), f"{prefix}number")
 
     @cached_property
     def _trees(self) -> list[Tree]:
-        grown = [stage[0].nodes for stage in self.model._predictors[: self.rounds]]  # nor for its trees
+        stages = self.model._predictors[: self.rounds]  # nor for its trees: of each class one, in each stage
+        grown = [(target, tree.nodes) for stage in stages for target, tree in enumerate(stage)]
         return [
             Tree(
                 column=nodes["feature_idx"].astype(np.int64),
@@ -110,6 +129,7 @@ class FittedHistGradientBoosting:
                 missing_left=nodes["missing_go_to_left"].astype(np.bool_),
                 leaf=nodes["is_leaf"].astype(np.bool_),
                 value=nodes["value"].astype(np.float64),
+                target=target,
             )
-            for nodes in grown
+            for target, nodes in grown
         ]

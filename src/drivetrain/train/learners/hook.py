@@ -1,4 +1,4 @@
-"""A person's own estimator: ``file.py:function`` that returns any scikit-learn classifier."""
+"""A person's own estimator: ``file.py:function`` that returns a scikit-learn classifier, or of numbers a regressor."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ from onnx import TensorProto, helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import DoubleTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.base import BaseEstimator, is_regressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from xgboost import XGBClassifier
+from xgboost import XGBClassifier, XGBRegressor
 
 from drivetrain.core.errors import InvalidInput, Refused
+from drivetrain.core.task import Task
 from drivetrain.ops.calibration import log_odds
 from drivetrain.ops.metrics import Numbers
 from drivetrain.train.graph import OPSET, ROW, TREE_OPSET, Subgraph, constant
@@ -29,6 +35,7 @@ from drivetrain.train.learners.imputer import convert_imputer, imputer_shape
 from drivetrain.train.learners.random_forest import FittedForest
 from drivetrain.train.learners.xgboost import FittedXGBoost
 
+_BINARY = 2
 SURE = 1e-9
 """A probability is kept this far from 0 and 1 before it becomes log-odds."""
 
@@ -36,6 +43,7 @@ SURE = 1e-9
 class Hook:
     """The estimator that a person's function makes. Its fixed params are the function's arguments."""
 
+    tasks = frozenset(Task)
     start = None
 
     def __init__(self, path: str, build: object) -> None:
@@ -57,7 +65,7 @@ class Hook:
 
     def fit(self, sample: Sample, fields: Fields, params: Params, *, seed: int, stop: Sample | None = None) -> Fitted:
         """Fit on packed rows; raises InvalidInput, with the estimator's own words, when it cannot."""
-        estimator = _seeded(self._made(params), seed)
+        estimator = _seeded(self._made(params, sample.task), seed)
         try:
             estimator.fit(sample.x, sample.y)
         except (ValueError, TypeError) as error:
@@ -70,12 +78,19 @@ class Hook:
             ) from error
         return _exportable(estimator, self._path, sample.x.shape[1])
 
-    def _made(self, params: Params) -> ClassifierMixin:
+    def _made(self, params: Params, task: Task) -> BaseEstimator:
         try:
             estimator = self._build(**params)
         except TypeError as error:
             raise InvalidInput("hook_invalid", f"calling it failed: {error}", where=self._path) from error
-        if not isinstance(estimator, BaseEstimator) or not hasattr(estimator, "predict_proba"):
+        if task is Task.NUMBER and not is_regressor(estimator):
+            raise InvalidInput(
+                "hook_invalid",
+                f"it made {type(estimator).__name__}, not a scikit-learn regressor",
+                where=self._path,
+                hint="the task is `number`: return a regressor, such as Ridge()",
+            )
+        if not isinstance(estimator, BaseEstimator) or not (task is Task.NUMBER or hasattr(estimator, "predict_proba")):
             raise InvalidInput(
                 "hook_invalid",
                 f"it made {type(estimator).__name__}, not a scikit-learn classifier with predict_proba",
@@ -87,9 +102,9 @@ class Hook:
 
 @dataclass(frozen=True)
 class FittedEstimator:
-    """A fitted scikit-learn classifier that skl2onnx exports."""
+    """A fitted scikit-learn classifier or regressor that skl2onnx exports."""
 
-    model: ClassifierMixin
+    model: BaseEstimator
     path: str
     width: int
     rounds: int = 0
@@ -100,14 +115,29 @@ class FittedEstimator:
         return Size(operations=_values(self.to_onnx("")))
 
     def margin(self, x: Numbers) -> Numbers:
-        """[n, F] -> log-odds [n]."""
-        found = np.asarray(self.model.predict_proba(x)[:, 1], dtype=np.float64)
-        return log_odds(np.clip(found, SURE, 1.0 - SURE))
+        """[n, F] -> log-odds [n], logarithms of classes' probabilities [n, K], or numbers [n]."""
+        if is_regressor(self.model):
+            return np.asarray(self.model.predict(x), dtype=np.float64).reshape(-1)
+        found = np.asarray(self.model.predict_proba(x), dtype=np.float64)
+        if found.shape[1] > _BINARY:
+            return np.log(np.maximum(found, SURE))
+        return log_odds(np.clip(found[:, 1], SURE, 1.0 - SURE))
 
     def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
         """What skl2onnx makes of it in doubles; raises Refused and names the step that has no converter."""
         p = prefix
         made = _converted(self.model, self.path, self.width, prefix, source)
+        if is_regressor(self.model):
+            flat = helper.make_node("Reshape", [made.output, f"{p}column"], [f"{p}margin"])
+            return Subgraph(
+                (*made.nodes, flat), (*made.constants, constant(f"{p}column", [-1, 1], np.int64)), f"{p}margin"
+            )
+        if len(self.model.classes_) > _BINARY:
+            logs = (
+                helper.make_node("Max", [made.output, f"{p}least"], [f"{p}share"]),
+                helper.make_node("Log", [f"{p}share"], [f"{p}margin"]),
+            )
+            return Subgraph((*made.nodes, *logs), (*made.constants, constant(f"{p}least", SURE)), f"{p}margin")
         tail = (
             helper.make_node("Gather", [made.output, f"{p}true"], [f"{p}raw"], axis=1),
             helper.make_node("Clip", [f"{p}raw", f"{p}least", f"{p}most"], [f"{p}share"]),
@@ -194,24 +224,24 @@ def _numbered(name: str, existing: set[str]) -> str:
     return f"{name}{number}"
 
 
-def _exportable(estimator: ClassifierMixin, path: str, width: int) -> Fitted:
+def _exportable(estimator: BaseEstimator, path: str, width: int) -> Fitted:
     if isinstance(estimator, Pipeline) and len(estimator) > 1 and (head := _known_trees(estimator[-1])) is not None:
         return FittedSteps(estimator[:-1], head, path, width)
     return _known_trees(estimator) or FittedEstimator(estimator, path, width)
 
 
-def _known_trees(estimator: ClassifierMixin) -> Fitted | None:
-    """Classifiers whose trees we export ourselves, exactly; skl2onnx rounds their thresholds."""
-    if type(estimator) is RandomForestClassifier:
+def _known_trees(estimator: BaseEstimator) -> Fitted | None:
+    """Estimators whose trees we export ourselves, exactly; skl2onnx rounds their thresholds."""
+    if type(estimator) in (RandomForestClassifier, RandomForestRegressor):
         return FittedForest(estimator, np.zeros(estimator.n_features_in_))
-    if type(estimator) is HistGradientBoostingClassifier:
+    if type(estimator) in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
         return FittedHistGradientBoosting(estimator, estimator.n_iter_)
-    if type(estimator) is XGBClassifier:
+    if type(estimator) in (XGBClassifier, XGBRegressor):
         return FittedXGBoost(estimator, estimator.get_booster(), np.zeros(estimator.n_features_in_))
     return None
 
 
-def _seeded(estimator: ClassifierMixin, seed: int) -> ClassifierMixin:
+def _seeded(estimator: BaseEstimator, seed: int) -> BaseEstimator:
     """The estimator with every open seed set, and one thread where it asks for more, wherever in its steps."""
     found: Mapping[str, object] = estimator.get_params(deep=True)
     seeds = {key: seed for key, value in found.items() if key.split("__")[-1] == "random_state" and value is None}
@@ -219,7 +249,7 @@ def _seeded(estimator: ClassifierMixin, seed: int) -> ClassifierMixin:
     return estimator.set_params(**seeds, **threads)
 
 
-def _blamed(estimator: ClassifierMixin, words: str) -> str:
+def _blamed(estimator: BaseEstimator, words: str) -> str:
     """The step whose class the converter's complaint names."""
     steps = {key: value for key, value in estimator.get_params(deep=True).items() if isinstance(value, BaseEstimator)}
     for key, value in steps.items():

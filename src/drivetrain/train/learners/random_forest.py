@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 import optuna
 from onnx import TensorProto, helper
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
+from drivetrain.core.task import Task
 from drivetrain.ops.calibration import log_odds
 from drivetrain.ops.metrics import Numbers
 from drivetrain.train.graph import ROW, Subgraph, constant
@@ -23,8 +24,9 @@ SURE = 1e-5
 
 
 class RandomForest:
-    """scikit-learn's RandomForestClassifier."""
+    """scikit-learn's RandomForestClassifier, of numbers its RandomForestRegressor."""
 
+    tasks = frozenset(Task)
     start: ClassVar[Params] = {"min_samples_leaf": 0.0005, "max_samples": 0.2, "max_features": 0.3}
 
     def parameters(self) -> tuple[str, ...]:
@@ -48,7 +50,8 @@ class RandomForest:
         """Grow the trees, on float32 as the library does."""
         shift = time_shift(fields)
         # One thread: with more, probabilities are added up in whatever order the threads end.
-        model = RandomForestClassifier(**_sampled(params, len(sample)), n_jobs=1, random_state=seed)
+        kind = RandomForestRegressor if sample.task is Task.NUMBER else RandomForestClassifier
+        model = kind(**_sampled(params, len(sample)), n_jobs=1, random_state=seed)
         return FittedForest(model.fit(to_float32(sample.x, shift), sample.y), shift)
 
 
@@ -64,7 +67,7 @@ def _sampled(params: Params, rows: int) -> Params:
 class FittedForest:
     """A forest and the shift [F] of its columns."""
 
-    model: RandomForestClassifier
+    model: RandomForestClassifier | RandomForestRegressor
     shift: Numbers
     rounds: int = 0
 
@@ -74,26 +77,48 @@ class FittedForest:
         return size_of(self._trees)
 
     def margin(self, x: Numbers) -> Numbers:
-        """[n, F] -> log-odds [n] of the trees' mean probability."""
-        share = self.model.predict_proba(to_float32(x, self.shift))[:, 1]
-        return log_odds(np.clip(share, SURE, 1.0 - SURE))
+        """[n, F] -> log-odds [n] of the trees' mean probability, the logarithms of classes' [n, K], the mean number."""
+        single = to_float32(x, self.shift)
+        if self._sums is None:
+            return np.asarray(self.model.predict(single), dtype=np.float64)
+        share = self.model.predict_proba(single)
+        return log_odds(np.clip(share[:, 1], SURE, 1.0 - SURE)) if self._sums == 1 else np.log(np.maximum(share, SURE))
 
     def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
-        """Trees whose leaves add their share, then the log-odds of the sum."""
+        """Trees whose leaves add their share, then the logarithm or the log-odds of the sum."""
         p = prefix
         cast, constants, single = float32_nodes(p, source, self.shift)
+        base = np.zeros(self._sums or 1)
         nodes = (
             *cast,
             helper.make_node("Cast", [single], [f"{p}double"], to=TensorProto.DOUBLE),
-            tree_node(self._trees, Rule("BRANCH_LEQ", double=True), 0.0, f"{p}double", f"{p}float"),
+            tree_node(self._trees, Rule("BRANCH_LEQ", double=True), base, f"{p}double", f"{p}float"),
             helper.make_node("Cast", [f"{p}float"], [f"{p}all"], to=TensorProto.DOUBLE),
+        )
+        if self._sums is None:
+            return Subgraph(nodes, constants, f"{p}all")
+        least = constant(f"{p}least", SURE)
+        if self._sums > 1:
+            logs = (
+                helper.make_node("Max", [f"{p}all", f"{p}least"], [f"{p}share"]),
+                helper.make_node("Log", [f"{p}share"], [f"{p}margin"]),
+            )
+            return Subgraph((*nodes, *logs), (*constants, least), f"{p}margin")
+        odds = (
             helper.make_node("Clip", [f"{p}all", f"{p}least", f"{p}most"], [f"{p}share"]),
             helper.make_node("Sub", [f"{p}one", f"{p}share"], [f"{p}rest"]),
             helper.make_node("Div", [f"{p}share", f"{p}rest"], [f"{p}odds"]),
             helper.make_node("Log", [f"{p}odds"], [f"{p}margin"]),
         )
-        ends = (constant(f"{p}least", SURE), constant(f"{p}most", 1.0 - SURE), constant(f"{p}one", 1.0))
-        return Subgraph(nodes, (*constants, *ends), f"{p}margin")
+        ends = (least, constant(f"{p}most", 1.0 - SURE), constant(f"{p}one", 1.0))
+        return Subgraph((*nodes, *odds), (*constants, *ends), f"{p}margin")
+
+    @property
+    def _sums(self) -> int | None:
+        """How many shares the trees add up: one of yes or no, one of each class; None for a number."""
+        if isinstance(self.model, RandomForestRegressor):
+            return None
+        return 1 if len(self.model.classes_) == 2 else len(self.model.classes_)
 
     @cached_property
     def _trees(self) -> list[Tree]:
@@ -106,7 +131,14 @@ class FittedForest:
                 right=tree.children_right.astype(np.int64),
                 missing_left=tree.missing_go_to_left.astype(np.bool_),
                 leaf=tree.children_left == -1,
-                value=tree.value[:, 0, 1] / tree.value[:, 0, :].sum(axis=1) / len(grown),
+                value=self._values(tree.value[:, 0, :]) / len(grown),
             )
             for tree in grown
         ]
+
+    def _values(self, held: Numbers) -> Numbers:
+        """What the nodes say: [nodes], or [nodes, K] of classes."""
+        if self._sums is None:
+            return held[:, 0]
+        share = held / held.sum(axis=1, keepdims=True)
+        return np.asarray(share[:, 1] if self._sums == 1 else share)

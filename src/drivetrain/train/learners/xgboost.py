@@ -10,21 +10,28 @@ import msgspec
 import numpy as np
 import optuna
 from onnx import TensorProto, helper
-from xgboost import Booster, XGBClassifier
+from xgboost import Booster, XGBClassifier, XGBRegressor
 
 from drivetrain.core.decoding import read_json
+from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Numbers
 from drivetrain.train.graph import ROW, Subgraph
 from drivetrain.train.learner import EARLY, Fields, Fitted, Params, Sample, Size
 from drivetrain.train.trees import Rule, Tree, float32_nodes, size_of, time_shift, to_float32, tree_node
 
+_LOGARITHMS = ("count:poisson", "reg:tweedie", "reg:gamma")
+"""Objectives whose trees add up the logarithm of the number."""
 _PATIENCE = 30
 _MOST = 2000
 
 
 class XGBoost:
-    """XGBoost's XGBClassifier. A round may grow several trees side by side, a small forest (``num_parallel_tree``)."""
+    """XGBoost's XGBClassifier, of numbers its XGBRegressor.
 
+    A round may grow several trees side by side, a small forest (``num_parallel_tree``).
+    """
+
+    tasks = frozenset(Task)
     start: ClassVar[Params] = {
         "learning_rate": 0.1,
         "max_depth": 5,
@@ -64,11 +71,12 @@ class XGBoost:
         shift = time_shift(fields)
         rest = {key: value for key, value in params.items() if key != EARLY}
         x = to_float32(sample.x, shift)
+        kind = XGBRegressor if sample.task is Task.NUMBER else XGBClassifier
         if stop is None:
-            model = XGBClassifier(**rest, n_jobs=1, random_state=seed).fit(x, sample.y)
+            model = kind(**rest, n_jobs=1, random_state=seed).fit(x, sample.y)
             return FittedXGBoost(model, model.get_booster(), shift)
-        patient = {"n_estimators": _MOST, "eval_metric": "logloss", **rest}
-        model = XGBClassifier(**patient, n_jobs=1, random_state=seed, early_stopping_rounds=_PATIENCE)
+        patient = {"n_estimators": _MOST, **rest}  # judged by its objective's own loss
+        model = kind(**patient, n_jobs=1, random_state=seed, early_stopping_rounds=_PATIENCE)
         model.fit(x, sample.y, eval_set=[(to_float32(stop.x, shift), stop.y)], verbose=False)
         return FittedXGBoost(model, model.get_booster()[: model.best_iteration + 1], shift)
 
@@ -77,7 +85,7 @@ class XGBoost:
 class FittedXGBoost:
     """A booster cut at its best round, and the shift [F] of its columns."""
 
-    model: XGBClassifier
+    model: XGBClassifier | XGBRegressor
     booster: Booster
     shift: Numbers
 
@@ -92,9 +100,11 @@ class FittedXGBoost:
         return size_of(self._trees)
 
     def margin(self, x: Numbers) -> Numbers:
-        """[n, F] -> log-odds [n]."""
+        """[n, F] -> log-odds [n], margins of classes [n, K], or numbers [n]."""
         found = self.booster.inplace_predict(to_float32(x, self.shift), predict_type="margin")
-        return np.asarray(found, dtype=np.float64).reshape(-1)
+        margin = np.asarray(found, dtype=np.float64)
+        margin = margin if margin.ndim == 2 and margin.shape[1] > 1 else margin.reshape(-1)
+        return np.exp(margin) if self._logarithm else margin
 
     def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
         """The trees, in float32 and in the order in which XGBoost adds them up."""
@@ -104,20 +114,36 @@ class FittedXGBoost:
             tree_node(self._trees, Rule("BRANCH_LT", double=False), self._first, single, f"{prefix}float"),
             helper.make_node("Cast", [f"{prefix}float"], [f"{prefix}margin"], to=TensorProto.DOUBLE),
         )
-        return Subgraph(nodes, constants, f"{prefix}margin")
+        if not self._logarithm:
+            return Subgraph(nodes, constants, f"{prefix}margin")
+        raised = helper.make_node("Exp", [f"{prefix}margin"], [f"{prefix}number"])
+        return Subgraph((*nodes, raised), constants, f"{prefix}number")
+
+    @property
+    def _logarithm(self) -> bool:
+        """Whether the trees add up the logarithm of a number."""
+        return self._saved.learner.objective.name in _LOGARITHMS
 
     @cached_property
     def _saved(self) -> _Saved:
         return read_json(bytes(self.booster.save_raw("json")), _Saved)
 
     @property
-    def _first(self) -> float:
-        """The log-odds to start from; XGBoost keeps them as a probability, in text."""
-        share = np.float32(self._saved.learner.learner_model_param.base_score.strip("[]"))
-        return float(-np.log(np.float32(1.0) / share - np.float32(1.0)))
+    def _first(self) -> Numbers:
+        """What the sums start from [M]; XGBoost keeps it in text, before the logarithm where there is one."""
+        learner = self._saved.learner
+        texts = learner.learner_model_param.base_score.strip("[]").split(",")
+        given = np.array(texts, dtype=np.float32)
+        if learner.objective.name == "binary:logistic":
+            given = -np.log(np.float32(1.0) / given - np.float32(1.0))
+        elif self._logarithm:
+            given = np.log(given)
+        sums = max(1, int(learner.learner_model_param.num_class))
+        return np.broadcast_to(given.astype(np.float64), (sums,))
 
     @property
     def _trees(self) -> list[Tree]:
+        grown = self._saved.learner.gradient_booster.model
         return [
             Tree(
                 column=np.array(tree.split_indices, dtype=np.int64),
@@ -127,8 +153,9 @@ class FittedXGBoost:
                 missing_left=np.array(tree.default_left, dtype=np.bool_),
                 leaf=np.array(tree.left_children) == -1,
                 value=np.array(tree.split_conditions),
+                target=target,
             )
-            for tree in self._saved.learner.gradient_booster.model.trees
+            for tree, target in zip(grown.trees, grown.tree_info, strict=True)
         ]
 
 
@@ -142,6 +169,7 @@ class _SavedTree(msgspec.Struct):
 
 class _SavedTrees(msgspec.Struct):
     trees: list[_SavedTree]
+    tree_info: list[int]
 
 
 class _SavedBooster(msgspec.Struct):
@@ -150,11 +178,17 @@ class _SavedBooster(msgspec.Struct):
 
 class _SavedParams(msgspec.Struct):
     base_score: str
+    num_class: str
+
+
+class _SavedObjective(msgspec.Struct):
+    name: str
 
 
 class _SavedLearner(msgspec.Struct):
     gradient_booster: _SavedBooster
     learner_model_param: _SavedParams
+    objective: _SavedObjective
 
 
 class _Saved(msgspec.Struct):

@@ -1,0 +1,49 @@
+"""What belongs to which task: decisions, metrics and gates that a project may name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drivetrain.core.task import METRICS, Task
+
+if TYPE_CHECKING:
+    from drivetrain.core.project import ProjectSpec
+
+_DECISIONS: dict[Task, tuple[str, ...]] = {
+    Task.YES_NO: ("cost", "capacity", "threshold"),
+    Task.CLASSES: ("threshold", "rejection", "hand_over"),
+    Task.NUMBER: ("limit", "capacity"),
+}
+"""The kinds of decision that each task knows."""
+_ONLY: dict[Task, tuple[str, ...]] = {
+    Task.YES_NO: ("cost", "calibration", "fairness", *METRICS[Task.YES_NO]),
+    Task.CLASSES: ("fairness", "calibration", *METRICS[Task.CLASSES]),
+    Task.NUMBER: ("coverage", *METRICS[Task.NUMBER]),
+}
+"""The gates that not every task has."""
+
+
+def check_task(project: ProjectSpec) -> None:
+    """Raise ValueError when a metric, a decision or a gate belongs to another task than the project's."""
+    task, gates = project.features.task, project.gates
+    metrics = {
+        "model.metric": project.model.metric,
+        "monitor.metric": project.monitor.metric,
+        "gates.champion.metric": gates.champion and gates.champion.metric,
+        "gates.slices.metric": gates.slices and gates.slices.metric,
+        "gates.robustness.metric": gates.robustness and gates.robustness.metric,
+    }
+    for key, metric in metrics.items():
+        if metric and metric not in METRICS[task]:
+            raise ValueError(f"`{key}`: {metric} does not measure `{task}`; choose one of {', '.join(METRICS[task])}")
+    for name in sorted({name for names in _ONLY.values() for name in names} - set(_ONLY[task])):
+        if getattr(gates, name):
+            raise ValueError(f"`gates.{name}` does not belong to the task `{task}`: leave it out")
+    decision = project.model.decision
+    if decision is not None and decision.kind not in _DECISIONS[task]:
+        raise ValueError(
+            f"`model.decision`: {decision.kind} does not belong to the task `{task}`; choose one of "
+            f"{', '.join(_DECISIONS[task])}"
+        )
+    if project.model.code is not None and task is not Task.YES_NO:
+        raise ValueError(f"`model.code` answers yes or no; this project's task is `{task}`")

@@ -1,0 +1,72 @@
+"""What is said of a row: from what a model answers to score, decision and outputs, the same wherever a model is asked.
+
+==========  ============================  ===============================  ====================================
+task        answer                        score                            decision
+==========  ============================  ===============================  ====================================
+yes or no   probability [n]               the same                         score >= threshold
+classes     probability of each [n, K]    that of the likeliest class      sure enough: score >= threshold
+number      estimate [n]                  the same                         score >= threshold (or <=)
+==========  ============================  ===============================  ====================================
+
+Outputs are those of the signature: of classes the index of the likeliest, of a number the ends of its interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivetrain.core.model import DecisionRule, Interval, Signature
+from drivetrain.core.task import Task
+from drivetrain.ops.metrics import Labels, Numbers
+
+
+@dataclass(frozen=True)
+class Said:
+    """Of n rows: score [n], decision [n], and the outputs of the signature [n, E], all as float64 but the decision."""
+
+    score: Numbers
+    decision: Labels
+    outputs: Numbers
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+@dataclass(frozen=True)
+class Saying:
+    """How the answers of one model are put. ``interval`` is that of a number."""
+
+    signature: Signature
+    rule: DecisionRule
+    interval: Interval | None = None
+
+    def say(self, answer: Numbers) -> Said:
+        """Score, decision and outputs of answers [n], or [n, K] of classes. A score that is NaN is decided false."""
+        score = score_of(answer)
+        return Said(score, decided(self.rule, score), self._outputs(answer))
+
+    def _outputs(self, answer: Numbers) -> Numbers:
+        if self.signature.task is Task.CLASSES:
+            return np.asarray(answer.argmax(axis=1)[:, None], dtype=np.float64)
+        if self.interval is not None:
+            return np.column_stack(ends(self.interval, answer))
+        return np.empty((len(answer), 0))
+
+
+def score_of(answer: Numbers) -> Numbers:
+    """The one number [n] that stands for an answer: of classes the probability of the likeliest."""
+    return answer if answer.ndim == 1 else np.asarray(answer.max(axis=1))
+
+
+def decided(rule: DecisionRule, score: Numbers) -> Labels:
+    """What the rule makes of scores [n]."""
+    return np.asarray(score <= rule.threshold if rule.below else score >= rule.threshold)
+
+
+def ends(interval: Interval, estimate: Numbers) -> tuple[Numbers, Numbers]:
+    """The lower and the upper end, [n] each, of the intervals around estimates [n]."""
+    low = estimate + np.interp(estimate, interval.knots, interval.low)
+    high = estimate + np.interp(estimate, interval.knots, interval.high)
+    return np.asarray(low), np.asarray(high)

@@ -1,0 +1,34 @@
+import numpy as np
+import pyarrow as pa
+
+from drivetrain.core.task import Task
+from drivetrain.ops.truth import always, classes_of, halved, strata, tiled, truth_of
+
+
+def test_labels_become_what_their_task_measures():
+    texts = pa.chunked_array([["b", "a", "b", "z"]])
+    assert classes_of(texts) == ("b", "a", "z")
+    assert truth_of(Task.CLASSES, ("b", "a"), texts).tolist() == [0, 1, 0, -1]
+    assert truth_of(Task.YES_NO, (), pa.chunked_array([[True, False]])).dtype == np.bool_
+    assert truth_of(Task.NUMBER, (), pa.chunked_array([[1, 2]])).tolist() == [1.0, 2.0]
+
+
+def test_what_knows_nothing_answers_the_base_rates_or_the_mean():
+    assert always(Task.CLASSES, 3, np.array([0, 0, 1, -1]), 2).tolist() == [[2 / 3, 1 / 3, 0.0]] * 2
+    assert always(Task.NUMBER, 0, np.array([1.0, 3.0]), 1).tolist() == [2.0]
+    assert always(Task.YES_NO, 0, np.array([True, False]), 1).tolist() == [0.5]
+
+
+def test_halves_for_measures_that_know_only_yes_and_no():
+    assert halved(Task.CLASSES, np.array([1, 1, 0, 2])).tolist() == [True, True, False, False]
+    assert halved(Task.NUMBER, np.array([1.0, 2.0, 9.0])).tolist() == [False, False, True]
+
+
+def test_rare_classes_share_a_stratum_or_join_the_commonest():
+    truth = np.array([0] * 20 + [1] * 20 + [2] * 3 + [3] * 3)
+    assert len(np.unique(strata(Task.CLASSES, truth, 5))) == 3
+    assert len(np.unique(strata(Task.CLASSES, truth[:43], 5))) == 2
+
+
+def test_truths_over_and_over():
+    assert tiled(np.array([1.0, 2.0]), 2).tolist() == [1.0, 2.0, 1.0, 2.0]
