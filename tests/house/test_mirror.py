@@ -14,7 +14,7 @@ THROUGH = {
     "client/test_wire.py": ("client/address",),
     "core/test_parse.py": (
         "core/connections", "core/contract", "core/database", "core/project", "core/service", "core/sources/files",
-        "core/sources/written", "core/spec",
+        "core/sources/written", "core/spec", "core/task_rules",
     ),
     "access/test_secrets.py": ("core/credentials",),
     "engine/test_packs.py": ("cli/packs", "core/pack"),
@@ -27,6 +27,8 @@ THROUGH = {
     "engine/test_run.py": ("core/events", "engine/stages"),
     "ingest/test_expectation.py": ("core/loads",),
     "cli/test_contracts.py": ("core/changes", "engine/reviews", "ingest/consent", "ingest/naming"),
+    "train/test_tasks.py": ("train/decision", "train/fitting"),
+    "train/learners/test_linear.py": ("train/learners/encoding",),
     "train/test_train.py": (
         "core/model", "store/models", "train/candidates", "train/environment", "train/estimates", "train/finish",
         "train/material", "train/memo", "train/race", "train/teller",

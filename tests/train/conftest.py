@@ -6,8 +6,8 @@ from drivetrain.core.artifacts import Features
 from drivetrain.core.digest import digest_bytes
 from drivetrain.core.schema import Column, Schema
 from drivetrain.core.task import Task
-from drivetrain.ops.truth import classes_of
 from drivetrain.store.catalog import Catalog
+from drivetrain.store.labels import classes_of
 from drivetrain.store.tables import Commit, Table, column_type
 
 OWN = ("entity", "label", "split")

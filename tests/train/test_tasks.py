@@ -10,6 +10,7 @@ from drivetrain.core.project import HandOverDecision, LimitDecision, ModelSpec, 
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import measure
 from drivetrain.ops.packing import pack
+from drivetrain.ops.saying import Saying
 from drivetrain.store.cases import read_cases
 from drivetrain.store.models import Scorer, read_model
 from drivetrain.train.train import train
@@ -27,6 +28,10 @@ def columns(chance):
         "count": pa.array(chance.poisson(2.0, ROWS)),
         "home": pa.array(chance.choice(["rent", "own", "mortgage"], ROWS).tolist()),
     }
+
+
+def saying(content):
+    return Saying(content.signature, content.decision, content.interval)
 
 
 def amounts(chance, given):
@@ -56,7 +61,7 @@ def test_classes_from_features_to_what_is_said(make_features, catalog):
     assert np.abs(answer - content.expected).max() <= 1e-6
     assert measure("accuracy", cases.label, answer) > 0.7
     assert model.estimate.name == "accuracy"
-    said = content.saying.say(answer)
+    said = saying(content).say(answer)
     assert said.decision.mean() == pytest.approx(0.9, abs=0.06)
     right = (
         np.array(content.signature.classes)[said.outputs[:, 0].astype(int)] == np.array(features.classes)[cases.label]
@@ -88,7 +93,7 @@ def test_numbers_come_with_an_interval(make_features, catalog):
     model, content, cases, answer = trained(features, catalog, "linear", decision=limit)
     assert measure("r2", cases.label, answer) > 0.6
     assert (np.abs(answer - content.expected) / np.maximum(1, np.abs(content.expected))).max() <= 1e-6
-    said = content.saying.say(answer)
+    said = saying(content).say(answer)
     low, high = said.outputs.T
     assert 0.82 < ((cases.label >= low) & (cases.label <= high)).mean() < 0.97
     assert (said.decision == (answer <= 2000.0)).all()

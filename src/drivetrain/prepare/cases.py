@@ -18,11 +18,11 @@ from drivetrain.core.task import Task
 from drivetrain.core.windows import WindowPlan
 from drivetrain.ops.leaks import Levels, levels
 from drivetrain.ops.metrics import Truth
-from drivetrain.ops.truth import classes_of, truth_of
 from drivetrain.prepare.session import Session, quoted
 from drivetrain.prepare.spine import CASE, CASES, GROUP, TIME_TYPES, Spine
 from drivetrain.prepare.split import SplitRows
 from drivetrain.prepare.tables import Joined
+from drivetrain.store.labels import classes_of, truth_of
 
 _MICROS = pa.timestamp("us", tz="UTC")
 

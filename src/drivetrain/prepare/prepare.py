@@ -13,7 +13,6 @@ from drivetrain.core.events import Progress, silent
 from drivetrain.core.project import FeaturesSpec
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Truth
-from drivetrain.ops.truth import classes_of
 from drivetrain.prepare.cases import PreparedCases, gather
 from drivetrain.prepare.leaks import refuse_leaks
 from drivetrain.prepare.session import Session
@@ -24,6 +23,7 @@ from drivetrain.prepare.tables import Joined, join_table
 from drivetrain.prepare.writing import keep
 from drivetrain.store.cases import SPLIT
 from drivetrain.store.catalog import Catalog
+from drivetrain.store.labels import classes_of
 from drivetrain.store.tables import Table
 
 

@@ -9,9 +9,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from drivetrain.core.artifacts import Features
-from drivetrain.ops.metrics import Truth
-from drivetrain.ops.truth import truth_of
 from drivetrain.store.catalog import Catalog
+from drivetrain.store.labels import Truth, truth_of
 from drivetrain.store.tables import Table
 
 SPLIT = "split"

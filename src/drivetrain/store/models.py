@@ -18,7 +18,6 @@ from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import DecisionRule, Environment, Interval, Reference, Signature, TrainingSummary
 from drivetrain.core.sessions import GRAPH_ERRORS, open_session
-from drivetrain.ops.saying import Saying
 from drivetrain.store.code_models import CODE, CodeEntry, CodeScorer, ModelCode
 from drivetrain.store.folders import read_folder
 
@@ -46,11 +45,6 @@ class ModelContent:
     environment: Environment
     code: ModelCode | None = None
     interval: Interval | None = None
-
-    @property
-    def saying(self) -> Saying:
-        """How its answers are put."""
-        return Saying(self.signature, self.decision, self.interval)
 
     def files(self) -> dict[str, bytes]:
         """The files of the folder; the same content gives the same bytes."""

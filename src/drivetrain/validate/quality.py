@@ -9,6 +9,7 @@ from drivetrain.core.project import Bound
 from drivetrain.core.task import Metric
 from drivetrain.ops.intervals import bootstrap_difference, bootstrap_mean
 from drivetrain.ops.metrics import case_log_loss
+from drivetrain.ops.saying import Saying
 from drivetrain.validate.evidence import Evidence
 from drivetrain.validate.gates import Finding, asked, judge
 
@@ -26,6 +27,42 @@ def average_precision(evidence: Evidence) -> Finding:
 def log_loss(evidence: Evidence) -> Finding:
     """The log loss on the test rows."""
     return _metric(evidence, "log_loss", evidence.spec.log_loss)
+
+
+def accuracy(evidence: Evidence) -> Finding:
+    """The share of test rows whose likeliest class is the true one."""
+    return _metric(evidence, "accuracy", evidence.spec.accuracy)
+
+
+def macro_f1(evidence: Evidence) -> Finding:
+    """The mean over classes of F1 on the test rows."""
+    return _metric(evidence, "macro_f1", evidence.spec.macro_f1)
+
+
+def r2(evidence: Evidence) -> Finding:
+    """The share of the label's variance that is explained on the test rows."""
+    return _metric(evidence, "r2", evidence.spec.r2)
+
+
+def rmse(evidence: Evidence) -> Finding:
+    """The root of the mean squared error on the test rows."""
+    return _metric(evidence, "rmse", evidence.spec.rmse)
+
+
+def mae(evidence: Evidence) -> Finding:
+    """The mean absolute error on the test rows."""
+    return _metric(evidence, "mae", evidence.spec.mae)
+
+
+def coverage(evidence: Evidence) -> Finding:
+    """The share of test rows whose true number lies in the interval around its estimate."""
+    bound = asked(evidence.spec.coverage)
+    content = evidence.content
+    low, high = Saying(content.signature, content.decision, content.interval).say(evidence.score).outputs.T
+    truth = evidence.test.label
+    inside = ((truth >= low) & (truth <= high)).astype(np.float64)
+    detail = f"the mean interval is {float((high - low).mean()):.4g} wide"
+    return Finding((judge("coverage", bootstrap_mean("coverage", inside), bound, detail),))
 
 
 def cost(evidence: Evidence) -> Finding:
