@@ -18,6 +18,7 @@ THROUGH = {
     ),
     "access/test_secrets.py": ("core/credentials",),
     "engine/test_packs.py": ("cli/packs", "core/pack"),
+    "engine/test_sending.py": ("cli/traffic",),
     "cli/test_sources.py": ("engine/sources",),
     "cli/test_outlets.py": ("engine/outlets",),
     "core/sources/test_databases.py": ("core/sources/queried",),
