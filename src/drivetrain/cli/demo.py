@@ -20,21 +20,22 @@ _FOLDER = click.Path(path_type=Path)
 
 @click.command()
 @click.option("--once", is_flag=True, help="End by itself; exit code 0 only if every step did what it should.")
+@click.option("--pack", default="risk", show_default=True, help="Which use case; `drivetrain packs list` has them.")
 @click.option("--folder", type=_FOLDER, default="demo", show_default=True, help="Where the project goes.")
-@command("drivetrain demo\ndrivetrain demo --once --folder /tmp/demo")
-def demo(door: Door, once: bool, folder: Path) -> None:
-    """Carry the credit risk project from 150,000 real loans to a live service, and find the drift in its traffic.
+@command("drivetrain demo\ndrivetrain demo --once --pack phishing --folder /tmp/demo")
+def demo(door: Door, once: bool, pack: str, folder: Path) -> None:
+    """Carry the project of a pack from raw data to a live service, and find the drift in its traffic.
 
     The service stays up until Ctrl+C, unless --once is given. A second run does only what changed.
     """
     from drivetrain.engine.demo import live_demo
 
     if door.json:
-        with live_demo(folder, door.settings, []) as live:
+        with live_demo(folder, door.settings, [], pack) as live:
             print_json(_facts(live))
             _stay(live, once=once)
     else:
-        with RunProgress(out) as progress, live_demo(folder, door.settings, [progress]) as live:
+        with RunProgress(out) as progress, live_demo(folder, door.settings, [progress], pack) as live:
             progress.end()
             _tell(live, folder)
             _stay(live, once=once)

@@ -23,11 +23,13 @@ from drivetrain.engine.create import create_project
 from drivetrain.engine.project import FILE, Project
 from drivetrain.engine.serving import Server
 from drivetrain.engine.summary import summary
-from drivetrain.engine.traffic import drifted, labelled, predicted
+from drivetrain.engine.traffic import coming, drifted, labelled, predicted
+from drivetrain.packs.templates import read_pack
 from drivetrain.store.cases import Cases, read_cases
 from drivetrain.store.models import read_model
 
 CALLER = "demo"
+TRAFFIC = Path("demo", "traffic.sql")
 _DRIFTED_ROWS = 5_000
 _PARITY = 1e-6
 T = TypeVar("T")
@@ -54,12 +56,15 @@ class LiveDemo:
 
 
 @contextmanager
-def live_demo(folder: Path, settings: Settings, subscribers: Sequence[Subscriber]) -> Iterator[LiveDemo]:
-    """Carry the credit risk project from raw data to a live service with drift found in its traffic.
+def live_demo(
+    folder: Path, settings: Settings, subscribers: Sequence[Subscriber], pack: str = "risk"
+) -> Iterator[LiveDemo]:
+    """Carry the project of a pack from raw data to a live service with drift found in its traffic.
 
-    Raises Refused when any step does not do what it should; the service is stopped on leaving.
+    Raises NotFound for an unknown pack, Refused when any step does not do what it should; the service is stopped on
+    leaving.
     """
-    project = _project(folder, settings)
+    project = _project(folder, settings, pack)
     project.run(subscribers=subscribers)
     tell = _Teller(subscribers)
     release = _approved(project, tell)
@@ -71,11 +76,11 @@ def live_demo(folder: Path, settings: Settings, subscribers: Sequence[Subscriber
 
 
 def _watch(project: Project, server: Server, client: Client, key: str, release: Release, tell: _Teller) -> LiveDemo:
-    cases = read_cases(project.catalog, _ancestor(project, release, Features), "test")
-    usual, later = _parts(cases)
+    usual, later = _parts(_traffic(project, release))
     predictions = tell.step(
-        "traffic", "held-back rows", lambda progress: _steady(project, client, usual, release, progress), _answered
-    )
+        "traffic", "held-back rows", lambda progress: _steady(project, client, usual, release, progress),
+        _count if (project.home / TRAFFIC).exists() else _answered,
+    )  # fmt: skip
     steady = tell.step("monitor", "usual traffic", project.monitor, summary)
     _check(steady.verdict == "steady", "the usual traffic was called drifted", steady.recommendation)
     sql = project.home / "demo" / "drift.sql"
@@ -122,10 +127,19 @@ class _Teller:
             subscriber(event)
 
 
-def _project(folder: Path, settings: Settings) -> Project:
+def _project(folder: Path, settings: Settings, pack: str) -> Project:
     if (folder / FILE).exists():
         return Project(folder, settings)
-    return create_project(folder, "risk", settings, name="credit-risk")
+    return create_project(folder, pack, settings, name=read_pack(pack).title.lower().replace(" ", "-"))
+
+
+def _traffic(project: Project, release: Release) -> Cases:
+    """The cases to send: those that the project's ``demo/traffic.sql`` makes of its sources, or the held-back ones."""
+    features = _ancestor(project, release, Features)
+    sql = project.home / TRAFFIC
+    if not sql.exists():
+        return read_cases(project.catalog, features, "test")
+    return coming(project.catalog, project.spec.sources, sql, features)
 
 
 def _approved(project: Project, tell: _Teller) -> Release:
@@ -159,6 +173,8 @@ def _steady(
 ) -> tuple[Prediction, ...]:
     predictions = predicted(client, cases.inputs, progress)
     labelled(client, predictions, cases, progress)
+    if (project.home / TRAFFIC).exists():  # nobody knows what the pipeline would have said of what is new
+        return predictions
     expected = read_model(project.catalog.folder(_ancestor(project, release, Model).ref)).expected
     rows = min(len(expected), len(predictions))
     scores = np.array([prediction.score for prediction in predictions[:rows]])

@@ -1,15 +1,20 @@
-"""Held-back rows as live traffic: the test part of a feature table, sent to a running service."""
+"""Live traffic: held-back rows, or those that a project's own SQL makes of its sources, sent to a running service."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from drivetrain.client import Client, Label, Prediction
+from drivetrain.core.artifacts import Features
 from drivetrain.core.events import Progress, silent
 from drivetrain.store.cases import Cases
+from drivetrain.store.catalog import Catalog
+from drivetrain.store.tables import Table
 
 _ROWS_A_REQUEST = 1000
 
@@ -29,6 +34,17 @@ def labelled(client: Client, predictions: tuple[Prediction, ...], cases: Cases, 
         Label(prediction.id, bool(label)) for prediction, label in zip(predictions, cases.label, strict=True)
     )
     progress(told, len(predictions), "outcomes")
+
+
+def coming(catalog: Catalog, sources: Iterable[str], sql: Path, features: Features) -> Cases:
+    """The cases that an SQL file gives, in order: the columns that callers send (with the entity), and the label."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for source in sources:
+            connection.register(source, Table(catalog.table_path("datasets", source)).dataset())
+        rows = connection.execute(sql.read_text(encoding="utf-8")).to_arrow_table()
+    label = np.asarray(rows.column(features.label).to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return Cases(rows.column(features.entity), rows.drop_columns([features.label]), label)
 
 
 def drifted(inputs: pa.Table, sql: Path) -> pa.Table:
