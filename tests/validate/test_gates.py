@@ -47,6 +47,8 @@ def test_parity_and_safety_always_run_and_the_rest_when_set():
     full = GatesSpec(
         roc_auc=Bound(min=0), average_precision=Bound(min=0), log_loss=Bound(max=9), cost=Bound(max=9),
         calibration=Bound(max=1), fairness=(FairnessGate(column="x"),), custom={"mine": hook},
+        accuracy=Bound(min=0), macro_f1=Bound(min=0), r2=Bound(min=0), rmse=Bound(max=9), mae=Bound(max=9),
+        coverage=Bound(min=0),
     )  # fmt: skip
     assert set(planned(full)) == set(plugins.names("gates"))
 
