@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from sklearn.model_selection import train_test_split
 
@@ -149,3 +150,72 @@ def test_a_split_by_time_needs_a_time(loans):
         loans.prepare(SPINE, TABLE, split={"by": "time"})
     with pytest.raises(InvalidInput, match="a split by time needs a date or timestamp, not branch integer"):
         loans.prepare("SELECT id, y, branch FROM loans", TABLE, split={"by": "time", "column": "branch"})
+
+
+def _machines(project):
+    """Thirty machines with twenty readings each; five are held back, and the newest reading has no outcome yet."""
+    random = np.random.default_rng(4)
+    unit = np.repeat(np.arange(30), 20)
+    day = np.tile(np.arange(20), 30)
+    heat = random.normal(size=600) + unit % 3
+    project.source("readings", {"unit": unit, "day": day, "heat": heat, "left": heat + random.normal(size=600)})
+    return project
+
+
+MACHINES = """SELECT unit * 100 + day AS id, unit, day, unit % 6 = 0 AS held, CASE WHEN day < 19 THEN "left" END AS y
+    FROM readings"""
+HEAT = "SELECT unit * 100 + day AS id, heat FROM readings"
+
+
+def test_open_rows_kept_columns_and_a_given_split(project):
+    rest = {
+        "task": "number", "keep": ["unit", "day"], "open": True,
+        "split": {"by": "given", "column": "held", "blocks": "unit"},
+    }  # fmt: skip
+    features = _machines(project).prepare(MACHINES, HEAT, **rest)
+    assert [(part.part, part.rows) for part in features.parts] == [("train", 475), ("test", 95), ("open", 30)]
+    rows = project.rows(features)
+    assert rows.column_names == ["id", "y", "split", "unit", "day", "_block", "heat"]
+    assert features.inputs.names == ("heat",)
+    waiting = rows.filter(pc.equal(rows["split"], "open"))
+    assert (waiting["y"].null_count, set(waiting["day"].to_pylist())) == (30, {19})
+    cases = read_cases(project.catalog, features, "test")
+    assert set(cases.kept["unit"].to_pylist()) == {0, 6, 12, 18, 24}
+    assert set(cases.blocks.tolist()) == {0, 6, 12, 18, 24}
+
+
+def test_rows_without_an_outcome_are_a_mistake_unless_they_may_be_open(project):
+    spine = MACHINES.replace("unit, day, unit % 6 = 0 AS held,", "")
+    with pytest.raises(InvalidInput, match="null in 30 of 600") as caught:
+        _machines(project).prepare(spine, HEAT, task="number")
+    assert "features.open" in caught.value.hint
+
+
+def test_a_given_split_is_true_or_false(project):
+    with pytest.raises(InvalidInput, match="true or false"):
+        _machines(project).prepare(
+            MACHINES.replace("unit % 6 = 0 AS held", "unit % 6 AS held"), HEAT, task="number", open=True,
+            keep=["unit", "day"], split={"by": "given", "column": "held"},
+        )  # fmt: skip
+
+
+def test_what_is_kept_is_no_feature(project):
+    with pytest.raises(InvalidInput, match="no feature can be named 'unit'"):
+        _machines(project).prepare(
+            MACHINES.replace("day, unit % 6 = 0 AS held,", ""), HEAT.replace("heat", "heat, unit"), task="number",
+            open=True, keep=["unit"],
+        )  # fmt: skip
+
+
+def test_blocks_of_a_split_by_group_and_by_time(project):
+    spine = "SELECT unit * 100 + day AS id, unit, DATE '2026-01-01' + CAST(day AS INTEGER) AS at, \"left\" AS y FROM readings"
+    by_group = _machines(project).prepare(
+        spine, HEAT, task="number", time="at", split={"by": "group", "column": "unit", "test": 0.2}
+    )
+    assert (by_group.blocks, len(set(read_cases(project.catalog, by_group, "train").blocks.tolist()))) == ("groups", 24)
+    by_time = project.prepare(
+        spine.replace("unit, DATE", "DATE"), HEAT, task="number", time="at", split={"by": "time", "test": 0.2}
+    )
+    assert (by_time.blocks, set(read_cases(project.catalog, by_time, "test").blocks.tolist())) == (
+        "moments", {16, 17, 18, 19}
+    )  # fmt: skip

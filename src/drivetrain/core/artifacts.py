@@ -68,9 +68,9 @@ class Dataset(Displayed):
 
 @dataclass(frozen=True)
 class SplitPart:
-    """One part of a split: ``train`` or ``test``, its rows and, of yes or no, how many of them carry a true label."""
+    """One part: ``train`` or ``test``, or ``open`` without labels; its rows and, of yes or no, how many are true."""
 
-    part: Literal["train", "test"]
+    part: Literal["train", "test", "open"]
     rows: int
     positives: int | None
 
@@ -80,7 +80,9 @@ class Features(Displayed):
     """A version of a feature table: entity, label, time if there is one, input columns, and the column ``split``.
 
     ``classes`` are the texts of the label in the training part, commonest first, where the task is ``classes``;
-    ``windows`` says which of the inputs a server computes from events.
+    ``windows`` says which of the inputs a server computes from events. ``kept`` are more columns, for
+    those who look at cases. Where ``blocks`` are not ``none`` the table says which rows stay together in folds:
+    ``groups``, or ``moments`` in their order.
     """
 
     kind: ClassVar[Kind] = Kind.FEATURES
@@ -97,6 +99,8 @@ class Features(Displayed):
     task: Task = Task.YES_NO
     classes: tuple[str, ...] = ()
     windows: WindowPlan | None = None
+    kept: tuple[str, ...] = ()
+    blocks: Literal["none", "groups", "moments"] = "none"
 
     @property
     def ref(self) -> Ref:

@@ -45,17 +45,26 @@ class FeatureTable(Spec):
 class Split(Spec):
     """How rows are parted into training and test."""
 
-    by: Literal["chance", "stratum", "group", "time"] = Field(
-        "stratum", description="`stratum` keeps the label's rate."
+    by: Literal["chance", "stratum", "group", "time", "given"] = Field(
+        "stratum",
+        description="`stratum` keeps the label's rate; `group` keeps the rows of a group together, `time` holds the "
+        "newest back, and the folds of the search do the same; `given` takes the rows for which `column` is true.",
     )
     test: Annotated[float, Field(gt=0, lt=1)] = Field(0.2, description="Share of the rows that are held back.")
     seed: int = 0
-    column: str | None = Field(None, description="The group or time column; `group` and `time` need it.")
+    column: str | None = Field(None, description="The column of the spine to part by; `group` and `given` need it.")
+    blocks: str | None = Field(
+        None,
+        description="The column of the spine whose values stay together in the folds of the search; that of the split, "
+        "for `group` and `time`, when not given.",
+    )
 
     @model_validator(mode="after")
     def _needs_column(self) -> Self:
         if self.by == "group" and self.column is None:
             raise ValueError("a split by group needs `column`: the column whose values stay together")
+        if self.by == "given" and self.column is None:
+            raise ValueError("a given split needs `column`: true for the rows that are held back")
         return self
 
 
@@ -79,6 +88,15 @@ class FeaturesSpec(Spec):
     )
     time: str | None = Field(None, description="Column of the spine with the moment of the prediction.")
     tables: dict[Name, FeatureTable]
+    keep: tuple[str, ...] = Field(
+        (),
+        description="More columns of the spine, for gates of one's own and what is made of scores; no model sees them.",
+    )
+    open: bool = Field(
+        False,
+        description="Rows without an outcome are kept as part `open`, to be scored and not learned from; else they are "
+        "a mistake.",
+    )
     split: Split = Split()
     leaks: LeakRules = LeakRules()
 

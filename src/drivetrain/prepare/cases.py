@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,7 @@ from drivetrain.prepare.session import Session, quoted
 from drivetrain.prepare.spine import CASE, CASES, GROUP, TIME_TYPES, Spine
 from drivetrain.prepare.split import SplitRows
 from drivetrain.prepare.tables import Joined
+from drivetrain.store.cases import BLOCK
 from drivetrain.store.labels import classes_of, truth_of
 
 _MICROS = pa.timestamp("us", tz="UTC")
@@ -31,8 +32,8 @@ _MICROS = pa.timestamp("us", tz="UTC")
 class PreparedCases:
     """All cases in the order of entity and time.
 
-    ``table`` holds entity, time if there is one, label, GROUP if the split names a column, and the inputs;
-    ``files`` says which SQL file an input comes from, ``windows`` what of them is kept online.
+    ``table`` holds entity, time if there is one, label, what is kept, GROUP and BLOCK if the split names such columns,
+    and the inputs; ``files`` says which SQL file an input comes from, ``windows`` what of them is kept online.
     """
 
     spine: Spine
@@ -42,6 +43,31 @@ class PreparedCases:
     windows: WindowPlan | None = None
 
     @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Which cases have a label, [n]."""
+        return np.asarray(self.table.column(self.spine.label).is_valid().to_numpy(), dtype=np.bool_)
+
+    def closed(self) -> PreparedCases:
+        """The cases that have a label, in the same order."""
+        return self if self.known.all() else replace(self, table=self.table.filter(pa.array(self.known)))
+
+    @cached_property
+    def blocks(self) -> NDArray[np.int64] | None:
+        """For each case the block that stays together in folds, in sorted order, [n]; None without blocks."""
+        split = self.spine.spec.split
+        if self.spine.block:
+            return self.codes(BLOCK)
+        if split.by == "group" or (split.by == "time" and self.spine.group):
+            return self.codes(GROUP)
+        return self.codes(self.spine.time.name) if split.by == "time" and self.spine.time else None
+
+    @property
+    def by_time(self) -> bool:
+        """Whether blocks are moments, in their order."""
+        split = self.spine.spec.split
+        return split.by == "time" and self.spine.block is None
+
+    @cached_property
     def label(self) -> Truth:
         """The label [n]: bool, the index of a class among all classes, or float64."""
         column = self.table.column(self.spine.label)
@@ -49,9 +75,11 @@ class PreparedCases:
         return truth_of(self.spine.task, classes, column)
 
     def split_rows(self, spec: Split) -> SplitRows:
-        """What the split looks at. Raises InvalidInput when a split by time has no time."""
+        """What the split looks at. Raises InvalidInput when a split by time has no time, a given one no yes or no."""
         if spec.by == "group":
             return SplitRows(self.label, self.spine.task, group=self.codes(GROUP))
+        if spec.by == "given":
+            return SplitRows(self.label, self.spine.task, held=self._held())
         if spec.by != "time":
             return SplitRows(self.label, self.spine.task)
         column = self.spine.group or self.spine.time
@@ -65,6 +93,17 @@ class PreparedCases:
         return SplitRows(
             self.label, self.spine.task, time=self.micros(GROUP if self.spine.group else column.name).astype(np.int64)
         )
+
+    def _held(self) -> NDArray[np.bool_]:
+        column = self.spine.group
+        if column is None or column.type is not ColumnType.BOOLEAN:
+            raise InvalidInput(
+                "column_type",
+                f"a given split needs a column that is true or false, not {column or 'nothing'}",
+                where="features.split",
+                hint="say what is held back, for example `fleet = 'test' AS held`, and name it under `column`",
+            )
+        return np.asarray(self.table.column(GROUP).to_numpy(), dtype=np.bool_)
 
     def micros(self, name: str) -> NDArray[np.float64]:
         """A date or timestamp column as microseconds since 1970 in UTC, float64 [n]; NaN where missing."""
@@ -117,10 +156,11 @@ def gather(session: Session, spine: Spine, joined: tuple[Joined, ...]) -> Prepar
 
 def _select(spine: Spine, joined: tuple[Joined, ...]) -> str:
     own = [f"c.{quoted(column.name)}" for column in (spine.entity, spine.time) if column]
-    group = [f"c.{GROUP}"] if spine.group else []
+    own += [f"c.{quoted(name)}" for name in (spine.label, *spine.keep)]
+    parting = [f"c.{name}" for column, name in ((spine.group, GROUP), (spine.block, BLOCK)) if column]
     inputs = [f"{table.table}.{quoted(column.name)}" for table in joined for column in table.inputs]
     joins = " ".join(f"LEFT JOIN {table.table} ON {table.table}.{CASE} = c.{CASE}" for table in joined)
-    columns = ", ".join([*own, f"c.{quoted(spine.label)}", *group, *inputs])
+    columns = ", ".join([*own, *parting, *inputs])
     return f"SELECT {columns} FROM {CASES} c {joins} ORDER BY c.{CASE}"
 
 

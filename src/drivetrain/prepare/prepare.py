@@ -21,7 +21,7 @@ from drivetrain.prepare.split import part
 from drivetrain.prepare.sql import SqlFile, read_sql
 from drivetrain.prepare.tables import Joined, join_table
 from drivetrain.prepare.writing import keep
-from drivetrain.store.cases import SPLIT
+from drivetrain.store.cases import BLOCK, SPLIT
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.labels import classes_of
 from drivetrain.store.tables import Table
@@ -37,9 +37,10 @@ def prepare(
     """Make the feature table ``name`` from the datasets, by the names that the SQL reads, at exactly their versions.
 
     The Delta table in area ``features`` holds entity, time if there is one, label (boolean, text or double), the column
-    ``split`` and the inputs, in the order of entity and time. The same rows from the same SQL and versions make no new
-    version. Raises InvalidInput or NotFound for what a person got wrong, Refused for leaks and for SQL that cannot be
-    repeated.
+    ``split``, what is kept, BLOCK if rows stay together, and the inputs, in the order of entity and time. Without a
+    label a row is in the part ``open``, where the spec lets there be such rows. The same rows from the same SQL and
+    versions make no new version. Raises InvalidInput or NotFound for what a person got wrong, Refused for leaks and for
+    SQL that cannot be repeated.
     """
     steps = len(spec.tables) + 4
     files = [read_sql(catalog.home, path) for path in (spec.spine, *(table.sql for table in spec.tables.values()))]
@@ -48,15 +49,16 @@ def prepare(
         for source, dataset in datasets.items()
     }
     with Session(sources, catalog.work_path("prepare", name)) as session:
-        cases = _cases(session, spec, files, progress)
+        every = _cases(session, spec, files, progress)
         parents = tuple(datasets[source].ref for source in sorted(session.read))
+    cases = every.closed()
     test = part(spec.split, cases.split_rows(spec.split))
-    parts = _parts(spec.task, cases.label, test)
+    parts = _parts(every, cases.label, test)
     progress(steps - 2, steps, ", ".join(_told(part) for part in parts))
     refuse_leaks(cases, test, spec.leaks, spec.split)
     progress(steps - 1, steps, f"no leak in {len(cases.inputs.columns)} columns")
     sql = tuple(file.digest for file in {file.path: file for file in files}.values())
-    kept = keep(Table(catalog.table_path("features", name)), _rows(cases, test), sql, parents)
+    kept = keep(Table(catalog.table_path("features", name)), _rows(every, test), sql, parents)
     progress(steps, steps, f"version {kept.version}" + ("" if kept.new else ", as before"))
     return Features(
         name=name,
@@ -65,13 +67,15 @@ def prepare(
         entity=cases.spine.entity.name,
         label=cases.spine.label,
         time=cases.spine.time.name if cases.spine.time else None,
-        inputs=cases.inputs,
+        inputs=every.inputs,
         parts=parts,
         sql=sql,
         parents=parents,
         task=spec.task,
         classes=_classes(cases, test),
-        windows=cases.windows,
+        windows=every.windows,
+        kept=every.spine.keep,
+        blocks="none" if every.blocks is None else "moments" if every.by_time else "groups",
     )
 
 
@@ -87,13 +91,15 @@ def _cases(session: Session, spec: FeaturesSpec, files: list[SqlFile], progress:
     return gather(session, spine, tuple(joined))
 
 
-def _parts(task: Task, label: Truth, test: NDArray[np.bool_]) -> tuple[SplitPart, ...]:
+def _parts(cases: PreparedCases, label: Truth, test: NDArray[np.bool_]) -> tuple[SplitPart, ...]:
     def positives(rows: NDArray[np.bool_]) -> int | None:
-        return int(label[rows].sum()) if task is Task.YES_NO else None
+        return int(label[rows].sum()) if cases.spine.task is Task.YES_NO else None
 
+    waiting = int((~cases.known).sum())
     return (
         SplitPart("train", int((~test).sum()), positives(~test)),
         SplitPart("test", int(test.sum()), positives(test)),
+        *((SplitPart("open", waiting, None),) if waiting else ()),
     )
 
 
@@ -109,11 +115,20 @@ def _classes(cases: PreparedCases, test: NDArray[np.bool_]) -> tuple[str, ...]:
 
 
 def _rows(cases: PreparedCases, test: NDArray[np.bool_]) -> pa.Table:
-    """The rows as they are kept: entity, time, label, split (none of them ever null), inputs."""
-    spine = cases.spine
+    """The rows as they are kept: entity, time, label, split, what is kept, blocks, inputs.
+
+    ``test`` speaks of the rows with a label; only where some have none may the label be null.
+    """
+    spine, split = cases.spine, np.full(len(cases.known), "open", dtype=object)
+    split[cases.known] = np.where(test, "test", "train")
     own = cases.table.select([spine.entity.name, *([spine.time.name] if spine.time else []), spine.label])
-    own = own.append_column(SPLIT, pa.array(np.where(test, "test", "train"), pa.string()))
-    own = own.cast(pa.schema([field.with_nullable(False) for field in own.schema]))
+    own = own.append_column(SPLIT, pa.array(split, pa.string()))
+    free = {spine.label} if spine.spec.open else set()
+    own = own.cast(pa.schema([field.with_nullable(field.name in free) for field in own.schema]))
+    for name in spine.keep:
+        own = own.append_column(name, cases.table.column(name))
+    if cases.blocks is not None:
+        own = own.append_column(BLOCK, pa.array(cases.blocks))
     for name in cases.inputs.names:
         own = own.append_column(name, cases.table.column(name))
     return own

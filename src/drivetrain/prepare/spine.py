@@ -11,6 +11,7 @@ from drivetrain.core.schema import Column, ColumnType, Schema
 from drivetrain.core.task import Task
 from drivetrain.prepare.session import Session, quoted
 from drivetrain.prepare.sql import SqlFile
+from drivetrain.store.cases import BLOCK
 
 CASES = "_cases"
 CASE = "_case"
@@ -18,15 +19,17 @@ GROUP = "_group"
 ENTITY_TYPES = (ColumnType.INTEGER, ColumnType.TEXT)
 TIME_TYPES = (ColumnType.DATE, ColumnType.TIMESTAMP)
 MOST_CLASSES = 1000
+_OPEN = "; or set `features.open`, and they are kept to be scored"
 _SQL_TYPES = {Task.YES_NO: "BOOLEAN", Task.CLASSES: "VARCHAR", Task.NUMBER: "DOUBLE"}
 
 
 @dataclass(frozen=True)
 class Spine:
-    """The checked columns of the spine. ``group`` is the column that the split names, if it names one.
+    """The checked columns of the spine. ``group`` and ``block`` are columns that the split names, if it names them.
 
-    The rows lie in CASES: CASE (0, 1, ... in the order of entity and time), entity, time and label (boolean, text or
-    double, as the task says) by their own names, and the split's column as GROUP.
+    The rows lie in CASES: CASE (0, 1, ... in the order of entity and time), entity, time, label (boolean, text or
+    double, as the task says) and ``keep`` by their own names, and the split's columns as GROUP and BLOCK. The label
+    may be null where the spec lets rows be ``open``.
     """
 
     file: SqlFile
@@ -34,18 +37,39 @@ class Spine:
     label: str
     time: Column | None
     group: Column | None
+    block: Column | None
     rows: int
-    task: Task
+    spec: FeaturesSpec
+
+    @property
+    def task(self) -> Task:
+        """What the label is."""
+        return self.spec.task
+
+    @property
+    def keep(self) -> tuple[str, ...]:
+        """Columns that are kept and that no model sees, without those that have a part of their own."""
+        return tuple(name for name in dict.fromkeys(self.spec.keep) if name not in self._own)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Entity, time and label: the names that no feature may take."""
-        return (self.entity.name, *([self.time.name] if self.time else []), self.label)
+        """Entity, time, label and what is kept: the names that no feature may take."""
+        return (*self._own, *self.keep)
 
     @property
     def given(self) -> tuple[str, ...]:
-        """Every column that the spine may give: the names and the split's column."""
-        return tuple(dict.fromkeys((*self.names, *([self.group.name] if self.group else []))))
+        """Every column that the spine may give: the names and the split's columns."""
+        return tuple(dict.fromkeys((*self.names, *(column.name for column in (self.group, self.block) if column))))
+
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """Those that are never null."""
+        free = {*self.keep, *([self.label] if self.spec.open else [])}
+        return tuple(name for name in self.given if name not in free)
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        return (self.entity.name, *([self.time.name] if self.time else []), self.label)
 
 
 def make_spine(session: Session, file: SqlFile, spec: FeaturesSpec) -> Spine:
@@ -58,10 +82,12 @@ def make_spine(session: Session, file: SqlFile, spec: FeaturesSpec) -> Spine:
     entity = pick(schema, spec.entity, "features.entity", file, ENTITY_TYPES)
     label = pick(schema, spec.label, "features.label", file, tuple(ColumnType))
     time = pick(schema, spec.time, "features.time", file, TIME_TYPES) if spec.time else None
-    group = (
-        pick(schema, spec.split.column, "features.split.column", file, tuple(ColumnType)) if spec.split.column else None
-    )
-    spine = Spine(file, entity, label.name, time, group, session.count("SELECT count(*) FROM _spine"), spec.task)
+    group = _optional(schema, spec.split.column, "features.split.column", file)
+    block = _optional(schema, spec.split.blocks, "features.split.blocks", file)
+    for name in spec.keep:
+        pick(schema, name, "features.keep", file, tuple(ColumnType))
+    rows = session.count("SELECT count(*) FROM _spine")
+    spine = Spine(file, entity, label.name, time, group, block, rows, spec)
     _refuse_others(spine, schema)
     _check_rows(session, spine)
     _CHECKS[spec.task](session, spine, label)
@@ -92,6 +118,10 @@ def pick(schema: Schema, name: str, key: str, file: SqlFile, types: tuple[Column
     return column
 
 
+def _optional(schema: Schema, name: str | None, key: str, file: SqlFile) -> Column | None:
+    return pick(schema, name, key, file, tuple(ColumnType)) if name else None
+
+
 def _refuse_others(spine: Spine, schema: Schema) -> None:
     others = [name for name in schema.names if name not in spine.given]
     if others:
@@ -99,7 +129,7 @@ def _refuse_others(spine: Spine, schema: Schema) -> None:
             "spine_column",
             f"the spine holds more than entity, label, time and split column: {examples(others)}",
             where=spine.file.path,
-            hint="move features to a feature table under `features.tables`",
+            hint="move features to a feature table under `features.tables`; `features.keep` names what none sees",
         )
 
 
@@ -109,7 +139,7 @@ def _check_rows(session: Session, spine: Spine) -> None:
             "spine_empty", "the spine has no rows", where=spine.file.path, hint="check its WHERE and the source's rows"
         )
     entity = quoted(spine.entity.name)
-    for name in spine.given:
+    for name in spine.filled:
         missing = session.count(f"SELECT count(*) FROM _spine WHERE {quoted(name)} IS NULL")
         if missing:
             some = session.ask(f"SELECT {entity} FROM _spine WHERE {quoted(name)} IS NULL ORDER BY 1 LIMIT 5")
@@ -118,7 +148,7 @@ def _check_rows(session: Session, spine: Spine) -> None:
                 "spine_null",
                 f"column {name!r} is null in {missing:,} of {spine.rows:,} rows{shown}",
                 where=spine.file.path,
-                hint=f"leave them out: WHERE {quoted(name)} IS NOT NULL",
+                hint=f"leave them out: WHERE {quoted(name)} IS NOT NULL{_OPEN if name == spine.label else ''}",
             )
     key = ", ".join(quoted(column.name) for column in (spine.entity, spine.time) if column)
     repeated = session.ask(
@@ -184,11 +214,13 @@ _CHECKS = {Task.YES_NO: _check_yes_no, Task.CLASSES: _check_classes, Task.NUMBER
 
 
 def _refuse_constant(session: Session, spine: Spine) -> None:
-    kinds = session.ask(f"SELECT DISTINCT {_label(spine)} FROM _spine LIMIT 2")
-    if len(kinds) == 1:
+    known = f"{quoted(spine.label)} IS NOT NULL"
+    kinds = session.ask(f"SELECT DISTINCT {_label(spine)} FROM _spine WHERE {known} LIMIT 2")
+    if len(kinds) < 2:
+        only = str(kinds[0][0]).lower() if kinds else "null"
         raise InvalidInput(
             "label_constant",
-            f"column {spine.label!r} is {str(kinds[0][0]).lower()} in every row, so there is nothing to learn",
+            f"column {spine.label!r} is {only} in every row, so there is nothing to learn",
             where=spine.file.path,
             hint="check how the SQL makes it, and its WHERE",
         )
@@ -202,9 +234,10 @@ def _make_cases(session: Session, spine: Spine) -> None:
     columns = [quoted(column.name) for column in (spine.entity, spine.time) if column]
     order = ", ".join(columns)
     label = f"{_label(spine)} AS {quoted(spine.label)}"
-    group = [f"{quoted(spine.group.name)} AS {GROUP}"] if spine.group else []
+    named = ((spine.group, GROUP), (spine.block, BLOCK))
+    parting = [f"{quoted(column.name)} AS {name}" for column, name in named if column]
     session.run(
         f"CREATE TEMP TABLE {CASES} AS SELECT row_number() OVER (ORDER BY {order}) - 1 AS {CASE}, "
-        f"{', '.join([*columns, label, *group])} FROM _spine"
+        f"{', '.join([*columns, label, *map(quoted, spine.keep), *parting])} FROM _spine"
     )
     session.run("DROP TABLE _spine")

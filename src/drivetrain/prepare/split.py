@@ -1,4 +1,4 @@
-"""How cases are parted into training and test: four splits, each a value that says which rows are the test part."""
+"""How cases are parted into training and test: five splits, each a value that says which rows are the test part."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ _KINDS = {Task.YES_NO: "both classes", Task.CLASSES: "two classes", Task.NUMBER:
 
 @dataclass(frozen=True)
 class SplitRows:
-    """What a split may look at: label [n]; time (microseconds) and group (codes in sorted order) int64 [n]."""
+    """What a split may look at: label [n]; time (microseconds) and group (codes in sorted order) int64 [n].
+
+    ``held`` [n] says what is held back where that is given.
+    """
 
     label: Truth
     task: Task = Task.YES_NO
     time: NDArray[np.int64] | None = None
     group: NDArray[np.int64] | None = None
+    held: NDArray[np.bool_] | None = None
 
 
 class Split(Protocol):
@@ -101,6 +105,16 @@ class TimeSplit:
         return np.asarray(rows.time >= moments[first], dtype=np.bool_)
 
 
+@dataclass(frozen=True)
+class GivenSplit:
+    """The rows that are said to be held back."""
+
+    def test_rows(self, rows: SplitRows) -> NDArray[np.bool_]:
+        """See Split."""
+        assert rows.held is not None
+        return rows.held
+
+
 def split_of(spec: SplitSpec) -> Split:
     """The split that the project file declares."""
     match spec.by:
@@ -112,6 +126,8 @@ def split_of(spec: SplitSpec) -> Split:
             return GroupSplit(spec.test, spec.seed)
         case "time":
             return TimeSplit(spec.test)
+        case "given":
+            return GivenSplit()
         case _:
             assert_never(spec.by)
 

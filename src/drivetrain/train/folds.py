@@ -12,6 +12,7 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Labels, Truth
 from drivetrain.ops.truth import strata
+from drivetrain.train.blocks import Blocks, block_folds, block_hold_back
 from drivetrain.train.learner import Rows, Sample
 
 FOLDS = 5
@@ -55,25 +56,31 @@ class Plan:
         return ((self.screen,) if self.screen else ()) + self.folds
 
 
-def plan_folds(label: Truth, seed: int, task: Task = Task.YES_NO) -> Plan:
+def plan_folds(label: Truth, seed: int, task: Task = Task.YES_NO, blocks: Blocks | None = None) -> Plan:
     """Stratified folds for labels [n]: five, three times over for small sets; three and a screen for large ones.
 
-    Strata are the classes of the label, or tenths of a number. Raises InvalidInput when there are too few cases.
+    Strata are the classes of the label, or tenths of a number. Blocks stay together. Raises InvalidInput when there are
+    too few cases, or blocks.
     """
     _refuse_too_few(task, label)
-    repeats = REPEATS if len(label) < SMALL else 1
+    repeats = REPEATS if len(label) < SMALL and not (blocks and blocks.in_order) else 1
     count = FOLDS if len(label) < LARGE else FOLDS_LARGE
     groups = strata(task, label, FEWEST)
-    splitter = RepeatedStratifiedKFold(n_splits=count, n_repeats=repeats, random_state=seed)
-    parts = splitter.split(np.zeros((len(label), 1)), groups)
+    if blocks is None:
+        splitter = RepeatedStratifiedKFold(n_splits=count, n_repeats=repeats, random_state=seed)
+        parts = list(splitter.split(np.zeros((len(label), 1)), groups))
+    else:
+        parts = [part for repeat in range(repeats) for part in block_folds(blocks, groups, count, seed + repeat)]
     folds = tuple(Fold(fit, held, number // count) for number, (fit, held) in enumerate(parts))
     screen = _screen(folds[0], groups, seed) if len(label) >= LARGE else None
-    return Plan(folds, screen, repeats, _protocol(count, repeats, len(label), seed))
+    return Plan(folds, screen, repeats, _protocol(count, repeats, len(label), seed, blocks))
 
 
 def hold_back(sample: Sample, seed: int) -> tuple[Rows, Rows]:
     """Rows to fit on and rows to stop on, out of a sample: a tenth, of small sets a fifth."""
     share = 0.2 if len(sample) < SMALL else 0.1
+    if sample.blocks is not None and len(np.unique(sample.blocks)) > 1:
+        return block_hold_back(sample.blocks, share, seed)
     groups = strata(sample.task, sample.y, FEWEST)
     fit, stop = train_test_split(np.arange(len(sample)), test_size=share, stratify=groups, random_state=seed)
     return fit, stop
@@ -84,11 +91,12 @@ def _screen(first: Fold, groups: NDArray[np.int64], seed: int) -> Fold:
     return Fold(np.sort(sample), first.held, 0)
 
 
-def _protocol(folds: int, repeats: int, rows: int, seed: int) -> str:
+def _protocol(folds: int, repeats: int, rows: int, seed: int, blocks: Blocks | None) -> str:
+    how = "stratified" if blocks is None else "time-blocked" if blocks.in_order else "grouped"
     times = f"repeated {repeats} times, " if repeats > 1 else ""
     first = f"screened on {SCREENED:,} rows first, " if rows >= LARGE else ""
     return (
-        f"{folds}-fold stratified cross-validation of {rows:,} training rows, {times}{first}seed {seed}; "
+        f"{folds}-fold {how} cross-validation of {rows:,} training rows, {times}{first}seed {seed}; "
         "a candidate clearly behind the best ends early; rows to stop on are held back inside a fold"
     )
 

@@ -33,6 +33,7 @@ EARLY = "early_stopping"
 class Sample:
     """Packed rows and their labels: x float64 [n, F] with NaN for missing, y [n] as the task has it.
 
+    ``blocks`` [n] say which rows stay together when some are held back; None where each row may go anywhere.
     ``classes`` says how many classes the task has. What reaches ``Learner.fit`` has at least three, and a case of each
     (``fitting``).
     """
@@ -41,13 +42,15 @@ class Sample:
     y: Truth
     task: Task = Task.YES_NO
     classes: int = 0
+    blocks: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: Rows) -> Sample:
         """These rows, in this order."""
-        return replace(self, x=self.x[rows], y=self.y[rows])
+        blocks = None if self.blocks is None else self.blocks[rows]
+        return replace(self, x=self.x[rows], y=self.y[rows], blocks=blocks)
 
 
 @dataclass(frozen=True)

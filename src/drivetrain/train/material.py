@@ -10,6 +10,7 @@ from drivetrain.ops.metrics import Numbers
 from drivetrain.ops.packing import pack
 from drivetrain.store.cases import read_cases
 from drivetrain.store.catalog import Catalog
+from drivetrain.train.blocks import Blocks
 from drivetrain.train.folds import Plan, plan_folds
 from drivetrain.train.learner import Sample
 from drivetrain.train.signature import signature_of
@@ -28,7 +29,9 @@ class Material:
 def read_material(features: Features, catalog: Catalog, seed: int) -> Material:
     """Read a feature table version. Raises InvalidInput for labels or values that nothing can be learned from."""
     cases = read_cases(catalog, features, "train")
-    plan = plan_folds(cases.label, seed, features.task)
     signature = signature_of(features, cases)
-    sample = Sample(pack(signature, cases.inputs), cases.label, features.task, len(features.classes))
+    x = pack(signature, cases.inputs)
+    sample = Sample(x, cases.label, features.task, len(features.classes), cases.blocks)
+    blocks = None if cases.blocks is None else Blocks(cases.blocks, in_order=features.blocks == "moments")
+    plan = plan_folds(cases.label, seed, features.task, blocks)
     return Material(signature, sample, plan, pack(signature, read_cases(catalog, features, "test").inputs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 
 from drivetrain.core.artifacts import Features, Model
 from drivetrain.core.digest import digest_of
@@ -67,7 +68,7 @@ def _rehearse(racers: Sequence[Entrant], material: Material, seed: int) -> None:
     """Fit and export a person's own estimators on a few rows: what cannot be served is refused before the search."""
     for racer in racers:
         if isinstance(racer.learner, Hook):
-            sample = material.sample
+            sample = replace(material.sample, blocks=None)
             while len(sample) > 2 * _REHEARSED:
                 sample = sample.take(hold_back(sample, seed)[1])
             fitted = fit(racer.learner, sample, material.signature.inputs, racer.fixed, seed=seed)

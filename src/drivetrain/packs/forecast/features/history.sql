@@ -1,4 +1,5 @@
--- What is known of an item at the origin, for each of the 28 days after it. Amounts are in swings, as the demand is.
+-- What is known of an item at the origin (`known`), for each of the 28 days after it; amounts in swings, as the demand.
+-- `price_lately` below 1 is a promotion; `last_year` looks at the same weeks 52 weeks before.
 WITH sales AS (
     SELECT StockCode AS item, CAST(InvoiceDate AS DATE) AS day, sum(Quantity) AS sold, sum(Quantity * Price) AS revenue
     FROM lines
@@ -55,6 +56,13 @@ SELECT
     a.target_day AS target_day,
     a.day AS known,
     a.horizon AS horizon,
+    dayofweek(a.target_day) AS weekday,
+    day(a.target_day) AS day_of_month,
+    month(a.target_day) = 12 AND day(a.target_day) > 22 OR month(a.target_day) = 1 AND day(a.target_day) < 4 AS is_closed,
+    a.target_day IN (
+        DATE '2009-12-28', DATE '2010-04-02', DATE '2010-04-05', DATE '2010-05-03', DATE '2010-05-31', DATE '2010-08-30',
+        DATE '2011-04-22', DATE '2011-04-25', DATE '2011-04-29', DATE '2011-05-02', DATE '2011-05-30', DATE '2011-08-29'
+    ) AS is_bank_holiday,
     a.sold / a.swing AS newest,
     a.mean_3 / a.swing AS mean_3, a.mean_7 / a.swing AS mean_7, a.mean_14 / a.swing AS mean_14,
     a.mean_28 / a.swing AS mean_28, a.mean_56 / a.swing AS mean_56, a.mean_91 / a.swing AS mean_91,
@@ -64,8 +72,6 @@ SELECT
     a.share_sold_7 AS share_sold_7, a.share_sold_28 AS share_sold_28, a.share_sold_91 AS share_sold_91,
     a.days_without AS days_without,
     a.price_28 AS price, a.price_7 / a.price_28 AS price_lately, a.price_28 / a.price_182 AS price_level,
-    a.age AS age,
-    a.swing AS swing,
     w.weekday_4 / a.swing AS weekday_4, w.weekday_8 / a.swing AS weekday_8, w.weekday_26 / a.swing AS weekday_26,
     y.around_7 / a.swing AS last_year_7, y.around_29 / a.swing AS last_year_29, b.mean_28 / a.swing AS last_year_before
 FROM ahead a
