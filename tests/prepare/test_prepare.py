@@ -208,7 +208,8 @@ def test_what_is_kept_is_no_feature(project):
 
 
 def test_blocks_of_a_split_by_group_and_by_time(project):
-    spine = "SELECT unit * 100 + day AS id, unit, DATE '2026-01-01' + CAST(day AS INTEGER) AS at, \"left\" AS y FROM readings"
+    at = "DATE '2026-01-01' + CAST(day AS INTEGER) AS at"
+    spine = f'SELECT unit * 100 + day AS id, unit, {at}, "left" AS y FROM readings'
     by_group = _machines(project).prepare(
         spine, HEAT, task="number", time="at", split={"by": "group", "column": "unit", "test": 0.2}
     )

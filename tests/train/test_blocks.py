@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivetrain.core.errors import InvalidInput
 from drivetrain.core.task import Task
 from drivetrain.train.blocks import Blocks, block_folds
 from drivetrain.train.folds import hold_back, plan_folds
@@ -43,9 +42,11 @@ def test_very_many_blocks_are_dealt_out_by_chance():
     assert all(not set(codes[fit]) & set(codes[held]) for fit, held in parts)
 
 
-def test_too_few_blocks_are_refused():
-    with pytest.raises(InvalidInput, match="of 3 blocks"):
-        block_folds(Blocks(np.arange(60) % 3), np.zeros(60, dtype=int), 5, 0)
+@pytest.mark.parametrize(("blocks", "folds"), [(1, 5), (2, 2), (3, 3), (60, 5)])
+def test_there_are_no_more_folds_than_blocks_and_one_block_is_none(blocks, folds):
+    plan = plan_folds(np.arange(60) / 3, 0, Task.NUMBER, Blocks(np.arange(60) % blocks, in_order=True))
+    assert len([fold for fold in plan.folds if fold.repeat == 0]) == folds
+    assert sorted(row for fold in plan.folds if fold.repeat == 0 for row in fold.held) == list(range(60))
 
 
 def test_a_plan_keeps_machines_whole_and_a_model_that_knows_them_by_heart_is_found_out():

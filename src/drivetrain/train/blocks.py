@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
-from drivetrain.core.errors import InvalidInput
 from drivetrain.train.learner import Rows
 
 _FEW = 1_000
@@ -35,15 +34,8 @@ def block_folds(blocks: Blocks, strata: NDArray[np.int64], folds: int, seed: int
     """Rows to fit on and rows to judge on, for each fold; no block stands on both sides.
 
     Spans of time are judged by what came before and after them (hv-block cross-validation without a gap; Racine 2000).
-    Raises InvalidInput when there are fewer blocks than folds.
+    There must be at least as many blocks as folds.
     """
-    if blocks.count < folds:
-        raise InvalidInput(
-            "too_few_blocks",
-            f"the training rows are of {blocks.count} blocks that stay together; {folds} folds need more",
-            where="features.split",
-            hint="bring more groups or moments, choose another column, or split by stratum",
-        )
     if not blocks.in_order and blocks.count <= _FEW:
         parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
         return [(fit, held) for fit, held in parts.split(np.zeros((len(strata), 1)), strata, blocks.codes)]

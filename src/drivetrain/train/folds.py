@@ -59,13 +59,16 @@ class Plan:
 def plan_folds(label: Truth, seed: int, task: Task = Task.YES_NO, blocks: Blocks | None = None) -> Plan:
     """Stratified folds for labels [n]: five, three times over for small sets; three and a screen for large ones.
 
-    Strata are the classes of the label, or tenths of a number. Blocks stay together. Raises InvalidInput when there are
-    too few cases, or blocks.
+    Strata are the classes of the label, or tenths of a number. Blocks stay together, and there are no more folds than
+    blocks; a single one is none. Raises InvalidInput when there are too few cases.
     """
     _refuse_too_few(task, label)
+    blocks = blocks if blocks and blocks.count > 1 else None
     repeats = REPEATS if len(label) < SMALL and not (blocks and blocks.in_order) else 1
     count = FOLDS if len(label) < LARGE else FOLDS_LARGE
     groups = strata(task, label, FEWEST)
+    if blocks is not None:
+        count = min(count, blocks.count)
     if blocks is None:
         splitter = RepeatedStratifiedKFold(n_splits=count, n_repeats=repeats, random_state=seed)
         parts = list(splitter.split(np.zeros((len(label), 1)), groups))
