@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from drivetrain.core.decision import HandOverDecision, LimitDecision, RejectionDecision
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import UNKNOWN
-from drivetrain.core.project import HandOverDecision, LimitDecision, ModelSpec, RejectionDecision
+from drivetrain.core.project import ModelSpec
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import measure
 from drivetrain.ops.packing import pack

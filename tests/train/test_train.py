@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from drivetrain.core.decision import CapacityDecision, CostDecision
 from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.core.model import BlendPart
-from drivetrain.core.project import Budget, CapacityDecision, CostDecision, ModelSpec
+from drivetrain.core.project import Budget, ModelSpec
 from drivetrain.ops.metrics import roc_auc
 from drivetrain.ops.packing import pack
 from drivetrain.store.cases import read_cases

@@ -6,8 +6,7 @@ import sys
 
 import numpy as np
 
-from drivetrain.core.model import DecisionRule
-from drivetrain.core.project import (
+from drivetrain.core.decision import (
     CapacityDecision,
     CostDecision,
     DecisionSpec,
@@ -16,6 +15,7 @@ from drivetrain.core.project import (
     RejectionDecision,
     ThresholdDecision,
 )
+from drivetrain.core.model import DecisionRule
 from drivetrain.core.task import Task
 from drivetrain.ops.decisions import capacity_threshold, cost_threshold, hand_over_threshold
 from drivetrain.ops.metrics import Numbers
