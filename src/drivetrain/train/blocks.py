@@ -53,13 +53,12 @@ def block_hold_back(codes: NDArray[np.int64], share: float, seed: int) -> tuple[
 def _spans(codes: NDArray[np.int64], folds: int) -> NDArray[np.intp]:
     """The fold [n] of each row: spans of nearly equal count, each of one block at least."""
     _, place, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - counts / 2
-    wanted = (middle * folds / len(codes)).astype(np.intp)
-    least = np.maximum.accumulate(wanted)
-    for block in range(1, len(counts)):  # no fold is passed over
-        least[block] = min(least[block], least[block - 1] + 1)
-    left = folds - 1 - np.arange(len(counts) - 1, -1, -1)
-    return np.asarray(np.maximum(least, left)[place])
+    wanted = ((np.cumsum(counts) - counts / 2) * folds / len(codes)).astype(np.intp)
+    spans = np.zeros(len(counts), dtype=np.intp)
+    for block in range(1, len(counts)):
+        least = folds - (len(counts) - block)  # one block at least for each fold that is still to come
+        spans[block] = max(least, min(max(wanted[block], spans[block - 1]), spans[block - 1] + 1))
+    return np.asarray(spans[place])
 
 
 def _dealt(codes: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.intp]:
