@@ -1,7 +1,10 @@
 """The process that moves a journal into the lake, here without the process."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +13,13 @@ import pytest
 from drivetrain.serve import recorder
 from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.recorder import Recording
-from drivetrain.serve.settings import ServiceSettings
+from drivetrain.serve.settings import ServiceSettings, to_json
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.segments import PredictionLog
 from drivetrain.store.tables import Table
 from drivetrain.testing.graphs import TYPICAL
 
-from .conftest import OTHER, SERVICE
+from .conftest import OTHER, SERVICE, until
 
 SETTINGS = ServiceSettings(Path(), SERVICE)
 
@@ -49,13 +52,17 @@ def write(catalog: Catalog, loaded: LoadedRelease) -> Iterator[Callable[[str], N
     log.close()
 
 
+def renew() -> None:
+    """Go on as the same process."""
+
+
 def ids(catalog: Catalog) -> list[str]:
     return Table(catalog.table_path("predictions", SERVICE)).read(columns=["prediction_id"]).column(0).to_pylist()
 
 
 def test_it_rolls_at_once_and_ends_with_its_server(catalog: Catalog, ended: int, write: Callable[[str], None]) -> None:
     write("p1")
-    recorder.record([Recording(SETTINGS, catalog)], 1000, ended)
+    recorder.record([Recording(SETTINGS, catalog)], 1000, ended, renew)
     assert ids(catalog) == ["p1"]
 
 
@@ -65,7 +72,7 @@ def test_a_damaged_journal_does_not_end_it(
     write("p1")
     damaged = catalog.journal_path(SERVICE) / "predictions-0"
     damaged.write_bytes(b"JFIF\n")
-    recorder.record([Recording(SETTINGS, catalog)], 1000, ended)
+    recorder.record([Recording(SETTINGS, catalog)], 1000, ended, renew)
     assert ids(catalog) == ["p1"]
     assert str(damaged) in capfd.readouterr().err
 
@@ -78,7 +85,7 @@ def test_every_service_is_recorded_whatever_is_wrong_with_another(
     damaged.mkdir(parents=True)
     (damaged / "predictions-0").write_bytes(b"JFIF\n")
     others = Recording(ServiceSettings(Path(), OTHER), catalog), Recording(ServiceSettings(Path(), "none"), catalog)
-    recorder.record([*others, Recording(SETTINGS, catalog)], 1000, ended)
+    recorder.record([*others, Recording(SETTINGS, catalog)], 1000, ended, renew)
     assert ids(catalog) == ["p1"]
     assert "journal_damaged" in capfd.readouterr().err
 
@@ -93,3 +100,24 @@ def test_many_small_files_become_one(
         recording.step()
     assert sorted(ids(catalog)) == ["p1", "p2", "p3"]
     assert len(Table(catalog.table_path("predictions", SERVICE)).dataset().files) == 1
+
+
+def test_it_starts_itself_anew_after_a_compaction_and_goes_on(
+    catalog: Catalog, tmp_path: Path, write: Callable[[str], None]
+) -> None:
+    write("p1")
+    settings = to_json((replace(SETTINGS, home=tmp_path, roll_seconds=0.05),))
+    begun = tmp_path / "begun"
+    script = (
+        "import drivetrain.serve.recorder as recorder; recorder.COMPACT_EVERY = 1; "
+        f"open({str(begun)!r}, 'a').write('begun\\n'); recorder.main()"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, settings], stdin=subprocess.PIPE) as process:
+        until(lambda: begun.exists() and len(begun.read_text().splitlines()) == 2)
+        write("p2")
+        until(lambda: sorted(ids(catalog)) == ["p1", "p2"])
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == 5
+        until(lambda: len(begun.read_text().splitlines()) == 3)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(30) == 0

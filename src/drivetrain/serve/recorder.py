@@ -2,7 +2,8 @@
 
 It ends, after a last roll, when its standard input does: when the server closes it, or the server's process is gone.
 It is a process of its own so that Arrow, Delta and Parquet neither slow the server's start nor its answers. Killing
-it loses nothing: the next roll, by whomever, goes on where the last one stopped.
+it loses nothing: the next roll, by whomever, goes on where the last one stopped. So after each compaction it starts
+itself anew: what Arrow and Delta hold on to with every commit is given back, and its memory stays flat for years.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from drivetrain.serve.mishaps import keep_log
@@ -32,23 +33,32 @@ class Recording:
         self._roller = Roller(catalog, settings.name)
         self._rolls = 0
 
-    def step(self) -> None:
-        """Roll, and compact now and then; what goes wrong is told, and tried again the next time."""
+    def step(self) -> bool:
+        """Roll, and compact now and then; what goes wrong is told, and tried again the next time.
+
+        Gives whether it compacted.
+        """
         try:
             self._rolls += self._roller.roll() > 0
             if self._rolls >= COMPACT_EVERY:
                 self._rolls = 0
                 compact(list(self._roller.tables.values()))
+                return True
         except Exception as error:  # noqa: BLE001 - the process boundary: the journal keeps the rows
             print(f"drivetrain recorder: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a process's log is its stderr
+        return False
 
 
-def record(recordings: Sequence[Recording], every: float, ended: int) -> None:
-    """Roll at once, then every so many seconds, and once more when the file descriptor ``ended`` reaches its end."""
+def record(recordings: Sequence[Recording], every: float, ended: int, renew: Callable[[], None]) -> None:
+    """Roll at once, then every so many seconds, and once more when the file descriptor ``ended`` reaches its end.
+
+    After a compaction ``renew`` is called, which need not come back.
+    """
     over = False
     while not over:
-        for recording in recordings:
-            recording.step()
+        compacted = [recording.step() for recording in recordings]
+        if any(compacted):
+            renew()
         readable, _, _ = select.select([ended], [], [], every)
         over = bool(readable) and not os.read(ended, 1)
     for recording in recordings:
@@ -59,11 +69,16 @@ def main() -> None:
     """Record until the standard input ends; the services are the only argument, as JSON."""
     keep_log()
     services = from_json(sys.argv[1], tuple[ServiceSettings, ...])
-    os.nice(_NICE)
+    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     with ExitStack() as opened:
         catalogs = {home: opened.enter_context(Catalog(home)) for home in {service.home for service in services}}
         recordings = [Recording(service, catalogs[service.home]) for service in services]
-        record(recordings, min(service.roll_seconds for service in services), sys.stdin.fileno())
+        record(recordings, min(service.roll_seconds for service in services), sys.stdin.fileno(), renewed)
+
+
+def renewed() -> None:
+    """Become a new recorder with the same number, input, output and arguments."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
 if __name__ == "__main__":
