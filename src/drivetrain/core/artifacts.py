@@ -80,7 +80,7 @@ class Features(Displayed):
     """A version of a feature table: entity, label, time if there is one, input columns, and the column ``split``.
 
     ``classes`` are the texts of the label in the training part, commonest first, where the task is ``classes``;
-    ``windows`` says which of the inputs a server computes from events. ``kept`` are more columns, for
+    ``windows`` says which of the inputs a server computes from events, ``texts`` which are free text. ``kept`` are more columns, for
     those who look at cases. Where ``blocks`` are not ``none`` the table says which rows stay together in folds:
     ``groups``, or ``moments`` in their order.
     """
@@ -101,6 +101,7 @@ class Features(Displayed):
     windows: WindowPlan | None = None
     kept: tuple[str, ...] = ()
     blocks: Literal["none", "groups", "moments"] = "none"
+    texts: tuple[str, ...] = ()
 
     @property
     def ref(self) -> Ref:

@@ -8,6 +8,7 @@ The files of a model folder:
   ``entry.json`` (the function and its limits) and ``code/`` (its files);
 - ``expected.npy`` (float64): what the trained pipeline itself answers for the first rows of the test part, against
   which the served path is held;
+- ``texts/TEXT/``: the encoder of each free text, see ``ops.text``;
 - ``interval.json``: where the task is a number, how far from the estimate the truth lies;
 - ``signature.json``, ``reference.json``, ``decision.json``, ``training.json``, ``environment.json``: the classes below.
 """
@@ -32,7 +33,9 @@ class InputField:
 
     A row is packed as float64: numbers as they are, booleans as 0 and 1, dates and timestamps as seconds since 1970
     (UTC), text as the index in ``categories``, -1 for text that is not among them, NaN for missing.
-    ``low`` and ``high`` are the range seen in training, ``typical`` the packed median or commonest value.
+    ``low`` and ``high`` are the range seen in training, ``typical`` the packed median or commonest value. A free text
+    is packed as several numbers, the margins of a linear model over its terms: ``of`` names the text that a column is
+    one of the margins of, ``made_by`` is the digest of the encoder.
     """
 
     name: str
@@ -42,6 +45,8 @@ class InputField:
     low: float | None = None
     high: float | None = None
     typical: float = 0.0
+    of: str = ""
+    made_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,22 @@ class Signature:
     def names(self) -> tuple[str, ...]:
         """The input names, in the order in which a row is packed."""
         return tuple(field.name for field in self.inputs)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The free texts, in the order in which they are packed, behind all other inputs."""
+        return tuple(dict.fromkeys(field.of for field in self.inputs if field.of))
+
+    @property
+    def asked(self) -> tuple[InputField, ...]:
+        """What a caller gives of a row: the inputs, but one text for all the columns that are made of it."""
+        plain = tuple(field for field in self.inputs if not field.of)
+        return (*plain, *(InputField(text, ColumnType.TEXT, nullable=True) for text in self.texts))
+
+    def place(self, asked: InputField) -> slice:
+        """Where what is asked for stands in a packed row."""
+        places = [at for at, field in enumerate(self.inputs) if asked.name == (field.of or field.name)]
+        return slice(places[0], places[-1] + 1)
 
     @property
     def outputs(self) -> tuple[OutputField, ...]:

@@ -45,5 +45,7 @@ def check_task(project: ProjectSpec) -> None:
             f"`model.decision`: {decision.kind} does not belong to the task `{task}`; choose one of "
             f"{', '.join(_DECISIONS[task])}"
         )
+    if project.model.code is not None and project.features.texts:
+        raise ValueError("`model.code` reads no `features.texts`: leave one of them out")
     if project.model.code is not None and task is not Task.YES_NO:
         raise ValueError(f"`model.code` answers yes or no; this project's task is `{task}`")

@@ -17,6 +17,7 @@ from drivetrain.deliver.options import ScoreOptions
 from drivetrain.deliver.outputs import Cursor, Output
 from drivetrain.deliver.rows import BatchPacker, Packed, kept_columns
 from drivetrain.deliver.step import Step
+from drivetrain.ops.text import encoders_from
 from drivetrain.store.golden import golden_from
 from drivetrain.store.models import model_from, open_scorer
 
@@ -52,7 +53,8 @@ class Job:
 
         Raises Refused when too many rows are bad, or the model answers otherwise than when it was validated.
         """
-        packer = BatchPacker(self._model.signature, cursor.kept)
+        encoders = encoders_from(self._model.signature.texts, self._model.texts)
+        packer = BatchPacker(self._model.signature, cursor.kept, encoders)
         sizes = [part.size for part in self._input.parts]
         began, before = time.monotonic(), cursor.rows
         with closing(packer), closing(open_scorer(self._model)) as scorer:

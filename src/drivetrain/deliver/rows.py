@@ -23,6 +23,7 @@ from drivetrain.deliver.parts import Columns
 from drivetrain.deliver.values import Flags, Reader, Typed, flags
 from drivetrain.ops.packing import pack
 from drivetrain.ops.rows import LARGEST_INTEGER
+from drivetrain.ops.text import NO_ENCODERS, Encoders
 from drivetrain.store.casting import MEANING
 from drivetrain.store.files.batches import Batch
 from drivetrain.store.tables import column_type
@@ -84,11 +85,13 @@ def kept_columns(columns: Columns, wanted: tuple[str, ...] | None, entity: str, 
 class BatchPacker:
     """Packs batches for one model, and carries columns along."""
 
-    def __init__(self, signature: Signature, kept: tuple[Column, ...]) -> None:
+    def __init__(self, signature: Signature, kept: tuple[Column, ...], encoders: Encoders = NO_ENCODERS) -> None:
         self._signature = signature
+        self._encoders = encoders
+        asked = [field.name for field in signature.asked]
         self._kept = kept
         self._reader = Reader()
-        self.names = tuple(dict.fromkeys((*signature.names, *(column.name for column in kept))))
+        self.names = tuple(dict.fromkeys((*asked, *(column.name for column in kept))))
 
     def close(self) -> None:
         """Let go of what reads."""
@@ -102,7 +105,7 @@ class BatchPacker:
         there = columns.types.names
         missing = [name for name in self.names if name not in there]
         if columns.optional:
-            needed = {field.name for field in self._signature.inputs if not field.nullable}
+            needed = {field.name for field in self._signature.asked if not field.nullable}
             others = [name for name in there if name not in self.names]
             missing = [name for name in missing if name in needed or _near(name, others, cutoff=0.8)]
         if missing and (there or not columns.optional):
@@ -126,9 +129,9 @@ class BatchPacker:
 
     def _pack(self, rows: pa.Table, numbers: NDArray[np.int64], broken: list[BadRow], last: int, done: int) -> Packed:
         reasons: dict[int, list[str]] = {}
-        inputs = {field.name: self._input(field, rows, reasons) for field in self._signature.inputs}
+        inputs = {field.name: self._input(field, rows, reasons) for field in self._signature.asked}
         kept = {column.name: self._column(column.name, column.type, rows, reasons).values for column in self._kept}
-        packed = pack(self._signature, pa.table(inputs))
+        packed = pack(self._signature, pa.table(inputs), self._encoders)
         carried = pa.table({**kept, "row": numbers})
         bad = [BadRow(int(numbers[at]), _raw(rows, at), tuple(dict.fromkeys(why))) for at, why in reasons.items()]
         if reasons:

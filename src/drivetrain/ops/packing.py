@@ -9,18 +9,28 @@ from numpy.typing import NDArray
 
 from drivetrain.core.model import UNKNOWN, InputField, Signature
 from drivetrain.core.schema import ColumnType
+from drivetrain.ops.text import NO_ENCODERS, Encoders
 
 __all__ = ["UNKNOWN", "pack"]
 
 
-def pack(signature: Signature, table: pa.Table) -> NDArray[np.float64]:
+def pack(signature: Signature, table: pa.Table, encoders: Encoders = NO_ENCODERS) -> NDArray[np.float64]:
     """The rows of a table as float64 [n, F], columns in signature order; see ``core.model.InputField`` for the codes.
 
+    Free texts are encoded; without their encoders the table holds what they were encoded as, as a recorded row does.
     Raises KeyError when the table lacks a column of the signature.
     """
     packed = np.empty((table.num_rows, len(signature.inputs)), dtype=np.float64)
-    for position, field in enumerate(signature.inputs):
-        packed[:, position] = _pack_column(field, table.column(field.name))
+    if not encoders:
+        for position, field in enumerate(signature.inputs):
+            packed[:, position] = _pack_column(field, table.column(field.name))
+        return packed
+    for field in signature.asked:
+        column, place = table.column(field.name), signature.place(field)
+        if field.name in encoders:
+            packed[:, place] = encoders[field.name].encode(column.to_pylist())
+        else:
+            packed[:, place] = _pack_column(field, column)[:, None]
     return packed
 
 

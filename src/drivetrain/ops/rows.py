@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from struct import Struct, error
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 import numpy as np
 
 from drivetrain.core.model import UNKNOWN, InputField, Signature
 from drivetrain.core.schema import ColumnType
+from drivetrain.ops.text import NO_ENCODERS, Encoders
 
 LARGEST_INTEGER = 2**53
 """Whole numbers up to here are exact as float64."""
@@ -46,12 +48,15 @@ def annotation(field: InputField, *, lenient: bool) -> object:
 
 
 def row_type(signature: Signature, entity: str | None = None, *, lenient: bool = False) -> type[msgspec.Struct]:
-    """A struct with one field per input, in order, and the entity last; inputs keep their names on the wire only."""
+    """A struct with one field for each input that is asked for, in order, and the entity last.
+
+    Inputs keep their names on the wire only.
+    """
     fields: list[Any] = []
-    for at, field in enumerate(signature.inputs):
+    for at, field in enumerate(signature.asked):
         kind = annotation(field, lenient=lenient)
         fields.append((f"f{at}", kind, None) if field.nullable else (f"f{at}", kind))
-    names = {f"f{at}": name for at, name in enumerate(signature.names)}
+    names = {f"f{at}": field.name for at, field in enumerate(signature.asked)}
     if entity is not None:
         fields.append(("entity", str | int | None, None))
         names["entity"] = entity
@@ -74,13 +79,19 @@ def coder(field: InputField) -> Coder | None:
 class RowPacker:
     """Packs typed values."""
 
-    def __init__(self, signature: Signature) -> None:
-        self._coders = [coder(field) for field in signature.inputs]
+    def __init__(self, signature: Signature, encoders: Encoders = NO_ENCODERS) -> None:
+        self._coders = [coder(field) for field in signature.asked if field.name not in signature.texts]
         self._coded = [(at, code) for at, code in enumerate(self._coders) if code is not None]
+        self._encoders = [encoders[text] for text in signature.texts]
         self._doubles = Struct(f"={len(signature.inputs)}d").pack
 
     def pack(self, values: Sequence[object]) -> bytes:
         """One row as float64 [F]. Struct is several times faster than NumPy here, but knows no None."""
+        if self._encoders:
+            plain = len(self._coders)
+            texts = zip(self._encoders, cast("Sequence[str | None]", values[plain:]), strict=True)
+            margins = [encoder.encode([text])[0].tolist() for encoder, text in texts]
+            values = [*values[:plain], *chain.from_iterable(margins)]
         if self._coded:
             values = list(values)
             for at, code in self._coded:
@@ -95,7 +106,7 @@ class RowPacker:
         """Rows as float64 [n, F]; column by column where values have to be coded and there are many."""
         if len(rows) == 1:
             return self.pack(rows[0])
-        if not self._coded or len(rows) < _MANY:
+        if not self._coded or len(rows) < _MANY or self._encoders:
             return b"".join([self.pack(row) for row in rows])
         packed = np.empty((len(rows), len(self._coders)), dtype=np.float64)
         for at, (code, column) in enumerate(zip(self._coders, zip(*rows, strict=True), strict=True)):

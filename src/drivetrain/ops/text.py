@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -79,6 +80,27 @@ class TextEncoder:
         if self.embedding:
             margins = margins + self.embedding.of(text) @ self.weights[-self.embedding.width :]
         return margins
+
+
+Encoders = Mapping[str, TextEncoder]
+"""The encoders of a model, by the name of the free text that each of them reads."""
+NO_ENCODERS: Encoders = MappingProxyType({})
+
+
+def encoder_files(encoders: Encoders) -> dict[str, bytes]:
+    """Encoders as files of a model folder."""
+    return {
+        name: content for text, encoder in encoders.items() for name, content in encoder.files(_folder(text)).items()
+    }
+
+
+def encoders_from(texts: Sequence[str], files: Mapping[str, bytes]) -> Encoders:
+    """The encoders of these free texts among the files of a model folder. Raises InvalidInput as ``encoder_from``."""
+    return {text: encoder_from(files, _folder(text)) for text in texts}
+
+
+def _folder(text: str) -> str:
+    return f"texts/{text}/"
 
 
 class _Block(msgspec.Struct):

@@ -9,8 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import Dataset, Features, SplitPart
+from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.project import FeaturesSpec
+from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Truth
 from drivetrain.prepare.cases import PreparedCases, gather
@@ -55,7 +57,10 @@ def prepare(
     test = part(spec.split, cases.split_rows(spec.split))
     parts = _parts(every, cases.label, test)
     progress(steps - 2, steps, ", ".join(_told(part) for part in parts))
-    refuse_leaks(cases, test, spec.leaks, spec.split)
+    _check_texts(cases, spec.texts)
+    # Every text is another one, so that alone it "tells" any label.
+    rules = spec.leaks.model_copy(update={"allow": (*spec.leaks.allow, *spec.texts)})
+    refuse_leaks(cases, test, rules, spec.split)
     progress(steps - 1, steps, f"no leak in {len(cases.inputs.columns)} columns")
     sql = tuple(file.digest for file in {file.path: file for file in files}.values())
     kept = keep(Table(catalog.table_path("features", name)), _rows(every, test), sql, parents)
@@ -76,6 +81,7 @@ def prepare(
         windows=every.windows,
         kept=every.spine.keep,
         blocks="none" if every.blocks is None else "moments" if every.by_time else "groups",
+        texts=spec.texts,
     )
 
 
@@ -89,6 +95,25 @@ def _cases(session: Session, spec: FeaturesSpec, files: list[SqlFile], progress:
         share, columns = joined[-1].matched / spine.rows, ", ".join(column.name for column in joined[-1].inputs)
         progress(position + 2, steps, f"{name}: {columns} ({share:.1%} of the cases)")
     return gather(session, spine, tuple(joined))
+
+
+def _check_texts(cases: PreparedCases, texts: tuple[str, ...]) -> None:
+    readable = [column.name for column in cases.inputs.columns if column.type is ColumnType.TEXT]
+    if texts and cases.windows:
+        raise InvalidInput(
+            "texts_and_windows",
+            "free texts are not read beside windows over events",
+            where="features.texts",
+            hint="make two models of it, or read the text as a category",
+        )
+    for text in texts:
+        if text not in readable:
+            raise InvalidInput(
+                "text_unknown",
+                f"no feature table gives a text {text!r}",
+                where="features.texts",
+                hint=f"columns that are text: {examples(readable) or 'none'}",
+            )
 
 
 def _parts(cases: PreparedCases, label: Truth, test: NDArray[np.bool_]) -> tuple[SplitPart, ...]:

@@ -94,8 +94,8 @@ class RowBatch(NamedTuple):
         """The rows as one release wants them; raises InvalidInput that names the column, and the row if it is one."""
         form.check_columns()
         given = self._given(form)
-        columns = [_column(field, given.get(field.name), self.batch.num_rows) for field in form.signature.inputs]
-        packed = pack(form.signature, pa.RecordBatch.from_arrays(columns, names=form.signature.names))
+        columns = [_column(field, given.get(field.name), self.batch.num_rows) for field in form.asked]
+        packed = pack(form.signature, pa.RecordBatch.from_arrays(columns, names=form.names), form.encoders)
         if wrong := form.possible.first_wrong(packed):
             raise _impossible(form.signature.inputs[wrong[1]], wrong[0], packed[wrong])
         entities = given.get(form.entity) if form.entity else None

@@ -38,7 +38,7 @@ class Contender:
     ) -> None:
         self.release = release
         self.name = str(release.ref)
-        self.form = form or RowForm(release.signature)
+        self.form = form or RowForm(release.signature, release.encoders)
         self.threshold = release.threshold
         self.width = len(release.signature.inputs)
         self.processes = release.processes

@@ -51,7 +51,7 @@ def _column(form: RowForm, described: dict[str, Any]) -> list[str]:
     row = described["components"]["schemas"]["Row"]["properties"]
     cells = [
         (field.name, str(field.type), "yes" if field.nullable else "no", row[field.name]["description"])
-        for field in form.signature.inputs
+        for field in form.asked
     ]
     if form.entity is not None:
         cells.append((form.entity, "text or integer", "yes", row[form.entity]["description"]))

@@ -93,7 +93,7 @@ class _Tensors(Request):
 
 def metadata(service: str, champion: Contender) -> ModelMetadata:
     """What the model takes and gives, one tensor for each input."""
-    inputs = [TensorMetadata(field.name, _ACCEPTED[field.type][0], [-1]) for field in champion.form.signature.inputs]
+    inputs = [TensorMetadata(field.name, _ACCEPTED[field.type][0], [-1]) for field in champion.form.asked]
     platform = "drivetrain_python" if champion.processes else "drivetrain_onnx"
     return ModelMetadata(service, [champion.release.ref.version], platform, inputs, list(_OUTPUTS))
 
@@ -128,7 +128,7 @@ def wanted_outputs(request: InferenceRequest) -> list[TensorMetadata]:
 
 
 def _by_name(request: InferenceRequest, form: RowForm) -> dict[str, InputTensor]:
-    names = form.signature.names
+    names = form.names
     known = (*names, *([form.entity] if form.entity else []), *([] if ROW in names else [ROW]))
     tensors: dict[str, InputTensor] = {}
     for tensor in request.inputs:
@@ -141,7 +141,7 @@ def _by_name(request: InferenceRequest, form: RowForm) -> dict[str, InputTensor]
 
 
 def _is_packed(tensors: Mapping[str, InputTensor], form: RowForm) -> bool:
-    if ROW not in tensors or ROW in form.signature.names:
+    if ROW not in tensors or ROW in form.names:
         return False
     if others := [name for name in tensors if name not in (ROW, form.entity)]:
         raise InvalidInput(
@@ -159,11 +159,13 @@ def _packed_row(tensor: InputTensor, rows: int, form: RowForm) -> Matrix:
 
 def _columns(tensors: Mapping[str, InputTensor], rows: int, form: RowForm) -> Matrix:
     matrix = np.full((rows, len(form.signature.inputs)), np.nan)
-    for at, field in enumerate(form.signature.inputs):
+    for at, field in enumerate(form.asked):
         where = f"inputs[{field.name}]"
         if field.name in tensors:
             flat = _flat(tensors[field.name], [rows], _ACCEPTED[field.type])
-            matrix[:, at] = form.column(at, flat, f"{where}.data")
+            matrix[:, form.signature.place(field)] = form.column(at, flat, f"{where}.data").reshape(rows, -1)
+        elif field.name in form.encoders:
+            matrix[:, form.signature.place(field)] = form.column(at, [None] * rows, where)
         elif not field.nullable:
             raise InvalidInput(
                 "field_missing", f"{field.name} is missing", where=where, hint="it may not be null: give a value"

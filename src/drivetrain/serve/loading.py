@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from drivetrain.core.errors import Refused
 from drivetrain.core.model import Reference, Signature
 from drivetrain.core.refs import Ref
 from drivetrain.ops.live import LiveCounts
+from drivetrain.ops.text import Encoders, encoders_from
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.golden import golden_from
 from drivetrain.store.models import ModelContent, ModelScorer, model_from, open_scorer
@@ -37,6 +38,7 @@ class LoadedRelease:
     scorer: ModelScorer
     live: LiveCounts
     processes: int = 0
+    encoders: Encoders = field(default_factory=dict)
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probability of each packed row: [n, F] -> [n]."""
@@ -86,6 +88,7 @@ def _open(ref: Ref, content: ModelContent) -> LoadedRelease:
         scorer,
         LiveCounts(content.reference),
         scorer.processes,
+        encoders_from(content.signature.texts, content.texts),
     )
 
 

@@ -90,7 +90,7 @@ def openapi(service: str, prefix: str, champion: Contender) -> bytes:
 
 def example_row(form: RowForm) -> dict[str, Value]:
     """The typical row of the training data, as a caller would write it."""
-    return {field.name: readable(field, field.typical) for field in form.signature.inputs}
+    return {field.name: readable(field, field.typical) for field in form.asked}
 
 
 def _of_service(form: RowForm) -> dict[str, Json]:
@@ -165,7 +165,7 @@ def _schemas(form: RowForm) -> Json:
     _, schemas = msgspec.json.schema_components([form.request_type, *_TYPES], ref_template=template)
     schemas["PredictRequest"]["properties"]["rows"]["minItems"] = 1
     row: dict[str, Any] = schemas["Row"]["properties"]
-    for field in form.signature.inputs:
+    for field in form.asked:
         row[field.name] = {**row[field.name], "description": _usual(field), "examples": _examples(field)}
     if form.entity is not None:
         row[form.entity] = {
@@ -181,6 +181,8 @@ def _schemas(form: RowForm) -> Json:
 
 
 def _usual(field: InputField) -> str:
+    if field.type is ColumnType.TEXT and not field.categories:
+        return "Free text, read as language."
     if field.type is ColumnType.TEXT:
         return f"One of {len(field.categories)} known texts; any other is treated as unknown."
     if field.low is None or field.high is None:

@@ -155,7 +155,7 @@ def _explain(contender: Contender, row: NDArray[np.float64]) -> tuple[Reason, ..
 
 def readable(field: InputField, value: float) -> Value:
     """A packed value as a caller would write it; None for missing and for text that the model does not know."""
-    if np.isnan(value) or (field.type is ColumnType.TEXT and value == UNKNOWN):
+    if np.isnan(value) or (field.type is ColumnType.TEXT and (value == UNKNOWN or not field.categories)):
         return None
     if field.type is ColumnType.TEXT:
         return field.categories[int(value)]

@@ -19,6 +19,7 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import Signature
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.rows import RowPacker, annotation, coder, row_type
+from drivetrain.ops.text import NO_ENCODERS, Encoders
 from drivetrain.serve.complaints import complaint, parsed
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.possible import Possible
@@ -50,20 +51,23 @@ class Rows(NamedTuple):
 class RowForm:
     """How the rows of one model are written, read and packed."""
 
-    def __init__(self, signature: Signature) -> None:
+    def __init__(self, signature: Signature, encoders: Encoders = NO_ENCODERS) -> None:
         self.signature = signature
-        self.entity = signature.entity if signature.entity not in signature.names else None
+        self.encoders = encoders
+        self.asked = signature.asked
+        self.names = tuple(field.name for field in self.asked)
+        self.entity = signature.entity if signature.entity not in self.names else None
         strict, lenient = (row_type(signature, self.entity, lenient=lenient) for lenient in (False, True))
         self.request_type = _request_type(strict)
         self._strict = _decoder(self.request_type)
         self._lenient = _decoder(_request_type(lenient))
         self._strict_row, self._lenient_row = msgspec.json.Decoder(strict), msgspec.json.Decoder(lenient)
-        self._lists = [GenericAlias(list, (annotation(field, lenient=True),)) for field in signature.inputs]
-        self._coders = [coder(field) for field in signature.inputs]
-        self._integers = [at for at, field in enumerate(signature.inputs) if field.type is ColumnType.INTEGER]
+        self._lists = [GenericAlias(list, (annotation(field, lenient=True),)) for field in self.asked]
+        self._coders = [coder(field) for field in self.asked]
+        self._integers = [at for at, field in enumerate(self.asked) if field.type is ColumnType.INTEGER]
         self.possible = Possible(signature)
-        self._pack_all = RowPacker(signature).pack_all
-        self.columns = (*signature.names, *([self.entity] if self.entity else []))
+        self._pack_all = RowPacker(signature, encoders).pack_all
+        self.columns = (*self.names, *([self.entity] if self.entity else []))
         self._known = (*self.columns, "rows", "explain")
 
     def read(self, body: bytes) -> Rows:
@@ -110,11 +114,16 @@ class RowForm:
         """Raise InvalidInput when this model takes no rows as columns or tensors."""
 
     def column(self, at: int, values: Sequence[object], where: str) -> Matrix:
-        """The values of input number ``at``, packed [n]; raises InvalidInput that names the place in ``where``."""
+        """The values of what is asked for at ``at``, packed [n], of a free text [n, W].
+
+        Raises InvalidInput that names the place in ``where``.
+        """
         try:
             typed: list[Any] = msgspec.convert(values, self._lists[at])
         except msgspec.ValidationError as error:
             raise complaint(error, (), where) from None
+        if self.names[at] in self.encoders:
+            return self.encoders[self.names[at]].encode(typed)
         code = self._coders[at]
         if code is not None:
             typed = [None if value is None else code(value) for value in typed]

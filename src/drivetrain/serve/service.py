@@ -201,7 +201,8 @@ class Service:
             if ref not in self._contenders:
                 self._slots.check(ref)
                 release = await loop.run_in_executor(None, load, self.catalog, ref)
-                self._add(release, await loop.run_in_executor(None, self._forms.form, release.signature))
+                form = await loop.run_in_executor(None, self._forms.form, release.signature, release.encoders)
+                self._add(release, form)
         before, self.lineup = self.lineup or self._resting, self._line_up(deployment)
         self._resting = None
         self.reason = ""

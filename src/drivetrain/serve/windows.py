@@ -22,6 +22,7 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import Signature
 from drivetrain.core.windows import Event, Value, WindowPlan
 from drivetrain.ops.events import EventPacker, asked
+from drivetrain.ops.text import Encoders
 from drivetrain.ops.windows import WindowState
 from drivetrain.serve.rows import RowForm, Rows, entity_bytes
 from drivetrain.store.catalog import Catalog
@@ -187,11 +188,11 @@ class Forms:
         self._folder = journal / FOLDER
         self._memories: dict[str, WindowMemory] = {}
 
-    def form(self, signature: Signature) -> RowForm:
+    def form(self, signature: Signature, encoders: Encoders) -> RowForm:
         """How rows of a model are read. Opens, and if it is new fills, the memory of its windows: that takes time."""
         plan = signature.windows
         if plan is None:
-            return RowForm(signature)
+            return RowForm(signature, encoders)
         key = digest_of(plan)[:16]
         if key not in self._memories:
             folder = self._folder / key

@@ -5,7 +5,8 @@ A model is data, an ONNX graph; or, where the project consents to it, Python cod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -26,6 +27,7 @@ GRAPH = "model.onnx"
 ENTRY = "entry.json"
 EXPECTED = "expected.npy"
 INTERVAL = "interval.json"
+TEXTS = "texts/"
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class ModelContent:
     """Everything in a Model folder. ``graph`` is the ONNX graph, see ``core.model``; of ``code`` it is empty.
 
     ``expected`` ([m], or [m, K] of classes) is what the trained pipeline answers for the first m rows of the test part,
-    in table order. ``interval`` is that of a number.
+    in table order. ``interval`` is that of a number; ``texts`` are the files of the
+    encoders of free texts, see ``ops.text``.
     """
 
     graph: bytes
@@ -45,6 +48,7 @@ class ModelContent:
     environment: Environment
     code: ModelCode | None = None
     interval: Interval | None = None
+    texts: Mapping[str, bytes] = field(default_factory=dict)
 
     def files(self) -> dict[str, bytes]:
         """The files of the folder; the same content gives the same bytes."""
@@ -57,6 +61,7 @@ class ModelContent:
             "training.json": _json(self.training),
             "environment.json": _json(self.environment),
             **({} if self.interval is None else {INTERVAL: _json(self.interval)}),
+            **self.texts,
         }
 
 
@@ -78,6 +83,7 @@ def model_from(files: dict[str, bytes], where: str) -> ModelContent:
         environment=_read(files, "environment.json", Environment, where),
         code=code,
         interval=_read(files, INTERVAL, Interval, where) if INTERVAL in files else None,
+        texts={name: content for name, content in files.items() if name.startswith(TEXTS)},
     )
 
 

@@ -21,8 +21,8 @@ from drivetrain.ops.links import Identity, Link, Softmax, plain_link
 from drivetrain.ops.metrics import measure
 from drivetrain.store.models import Scorer
 from drivetrain.train.fitting import fit
+from drivetrain.train.lanes import open_lanes
 from drivetrain.train.learner import EARLY, Fields, Fitted, Learner, Params, Sample
-from drivetrain.train.race import open_lanes
 from drivetrain.train.trained import Trained
 
 _YEAR = 365 * 86_400.0

@@ -35,10 +35,12 @@ DEFAULTS: dict[Task, tuple[str, ...]] = {
     Task.CLASSES: ("logistic", *_TREES),
     Task.NUMBER: ("linear", *_TREES),
 }
-"""Who races where the project names nobody."""
+"""Who races where the project names nobody; where there are free texts, ``text`` alone."""
 
 
-def entrants(candidates: Sequence[Candidate] | None, task: Task, home: Path) -> tuple[Entrant, ...]:
+def entrants(
+    candidates: Sequence[Candidate] | None, task: Task, home: Path, *, texts: bool = False
+) -> tuple[Entrant, ...]:
     """The learners of all candidates; two of the same kind are told apart by a number.
 
     Raises NotFound for an unknown name, InvalidInput for an unknown parameter, a hook that cannot be loaded, or a
@@ -46,7 +48,8 @@ def entrants(candidates: Sequence[Candidate] | None, task: Task, home: Path) -> 
     """
     seen: Counter[str] = Counter()
     found = []
-    for candidate in candidates or [Candidate(learner=name) for name in DEFAULTS[task]]:
+    names = ("text",) if texts else DEFAULTS[task]
+    for candidate in candidates or [Candidate(learner=name) for name in names]:
         seen[candidate.learner] += 1
         number = f"#{seen[candidate.learner]}" if seen[candidate.learner] > 1 else ""
         found.append(_entrant(candidate, f"{candidate.learner}{number}", home))

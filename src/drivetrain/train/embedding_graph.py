@@ -23,6 +23,7 @@ from drivetrain.ops.embedding import EMBEDDING, NUMBERS, Embedding
 from drivetrain.train.graph import IR, OPSET, constant
 
 Tensors = Mapping[str, NDArray[np.float32]]
+CONFIG, VOCABULARY, TENSORS = "config.json", "vocab.txt", "model.safetensors"
 _TYPES: Mapping[str, str] = {"F32": "<f4", "F16": "<f2", "I64": "<i8"}
 
 
@@ -41,21 +42,26 @@ class BertShape:
 def read_embedding(folder: Path, most: int = 256) -> Embedding:
     """The model in a folder. Raises InvalidInput when it is another kind of model or a file is missing or damaged."""
     try:
-        shape = read_json((folder / "config.json").read_bytes(), BertShape)
-        pieces = tuple((folder / "vocab.txt").read_text(encoding="utf-8").splitlines())
-        tensors = read_safetensors((folder / "model.safetensors").read_bytes())
-        if len(pieces) != len(tensors["embeddings.word_embeddings.weight"]):
-            raise ValueError(f"vocab.txt has {len(pieces)} pieces")
-        if (shape.model_type, shape.hidden_act) != ("bert", "gelu"):
-            raise ValueError(f"it is {shape.model_type} with {shape.hidden_act}")
-        return Embedding(embedding_graph(tensors, shape), pieces, most)
+        return make_embedding({name: (folder / name).read_bytes() for name in (CONFIG, VOCABULARY, TENSORS)}, most)
     except (OSError, ValueError, KeyError, msgspec.DecodeError) as error:
         raise InvalidInput(
             "embedding_unreadable",
             f"this is no BERT model of sentence-transformers: {error}",
             where=str(folder),
-            hint="a folder with config.json, vocab.txt and model.safetensors",
+            hint=f"name a folder with {CONFIG}, {VOCABULARY} and {TENSORS}",
         ) from error
+
+
+def make_embedding(files: Mapping[str, bytes], most: int = 256) -> Embedding:
+    """The model in these files. Raises ValueError, KeyError or msgspec.DecodeError when they hold another."""
+    shape = read_json(files[CONFIG], BertShape)
+    pieces = tuple(files[VOCABULARY].decode().splitlines())
+    tensors = read_safetensors(files[TENSORS])
+    if (shape.model_type, shape.hidden_act) != ("bert", "gelu"):
+        raise ValueError(f"it is {shape.model_type} with {shape.hidden_act}")
+    if len(pieces) != len(tensors["embeddings.word_embeddings.weight"]):
+        raise ValueError(f"{VOCABULARY} has {len(pieces)} pieces")
+    return Embedding(embedding_graph(tensors, shape), pieces, most)
 
 
 def read_safetensors(content: bytes) -> dict[str, NDArray[np.float32]]:

@@ -17,6 +17,7 @@ from drivetrain.ops.drift import code_cuts, cut_points, distribution, label_cuts
 from drivetrain.ops.links import Link
 from drivetrain.ops.metrics import Numbers
 from drivetrain.ops.saying import Said, Saying
+from drivetrain.ops.text import encoder_files
 from drivetrain.store.models import ModelContent
 from drivetrain.train.calibrate import calibrated
 from drivetrain.train.choice import Choice, Judge, choose
@@ -83,6 +84,7 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
         training=summary,
         environment=environment(),
         interval=interval,
+        texts=encoder_files(material.encoders),
     )
     return Finished(content, standing.result())
 

@@ -11,6 +11,7 @@ from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Numbers
 from drivetrain.train.graph import ROW, Subgraph, constant
 from drivetrain.train.learner import Fields, Fitted, Learner, Params, Rows, Sample, Size
+from drivetrain.train.learners.text import Text
 
 
 def fit(
@@ -19,7 +20,7 @@ def fit(
     """What the learner makes of a sample; see ``Learner.fit``. Two classes are a yes or no, those that do not occur in
     the sample are the least likely ones.
     """
-    if sample.task is not Task.CLASSES:
+    if sample.task is not Task.CLASSES or isinstance(learner, Text):  # its margins are those of every class already
         return learner.fit(sample, fields, params, seed=seed, stop=stop)
     present = np.unique(sample.y.astype(np.intp))
     if len(present) < sample.classes:

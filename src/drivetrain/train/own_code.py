@@ -35,7 +35,7 @@ def finish_code(spec: ModelSpec, name: str, features: Features, catalog: Catalog
     Raises NotFound or InvalidInput when the code cannot be used, Transient when it crashes or hangs.
     """
     code = _code_of(spec, catalog)
-    material = read_material(features, catalog, spec.seed)
+    material = read_material(features, catalog, spec)
     key = digest_of(features.digest, spec.model_dump(mode="json"), digests(code.files))
     run = Experiment(experiment=name, run=str(features.ref), key=key, params={"code": code.entry.function})
     with open_tracker(spec.tracking, catalog.state, run) as tracker:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol
 
 import numpy as np
 import optuna
-from threadpoolctl import threadpool_limits
 
 from drivetrain.core.task import Metric
 from drivetrain.ops.links import plain_link
@@ -23,6 +19,7 @@ from drivetrain.train.candidates import Entrant
 from drivetrain.train.comparison import behind
 from drivetrain.train.fitting import fit as fit_learner
 from drivetrain.train.folds import Fold, hold_back
+from drivetrain.train.lanes import Lanes
 from drivetrain.train.learner import EARLY, Params
 from drivetrain.train.material import Material
 from drivetrain.train.memo import Judged, Memo
@@ -107,14 +104,6 @@ class Watcher(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Lanes:
-    """Threads to fit and judge on, and how many."""
-
-    pool: ThreadPoolExecutor
-    count: int
-
-
 class Race:
     """Runs trials over a course, several folds at a time. The outcome does not depend on how many.
 
@@ -196,15 +185,3 @@ class Race:
     def _note(self, trial: Trial, judged: Judged) -> None:
         trial.scores.append(self._course.score(self._course.material.plan.steps[len(trial.scores)], judged))
         trial.judged.append(judged)
-
-
-@contextmanager
-def open_lanes() -> Iterator[Lanes]:
-    """A thread for each core, and one core for each thread: sums then do not depend on how many cores there are."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with threadpool_limits(1), ThreadPoolExecutor(count, initializer=_one_core) as pool:
-        yield Lanes(pool, count)
-
-
-def _one_core() -> None:
-    threadpool_limits(1, user_api="openmp")  # OpenMP keeps this number for each thread that calls it

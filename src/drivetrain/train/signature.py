@@ -23,7 +23,7 @@ MOST_CATEGORIES = 256
 
 def signature_of(features: Features, train: Cases) -> Signature:
     """The input fields: categories by falling count, then range and typical value of what is packed."""
-    columns = features.inputs.columns
+    columns = [column for column in features.inputs.columns if column.name not in features.texts]
     bare = tuple(_bare(column, train.inputs.column(column.name)) for column in columns)
     signature = Signature(bare, features.entity, features.label, features.task, features.classes)
     packed = pack(signature, train.inputs)

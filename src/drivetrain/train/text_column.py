@@ -46,12 +46,12 @@ class TextColumn:
         idf = inverse_frequency(len(self), np.array([count for _, count in kept], dtype=np.int64))
         return TermWeights(terms, tuple(term for term, _ in kept), idf)
 
-    def tf_idf(self, weights: TermWeights, *, sublinear: bool) -> sparse.csr_matrix:
-        """The TF-IDF of these rows [n, V], as ``ops.text_features.TfIdf`` has it."""
+    def tf_idf(self, weights: TermWeights) -> sparse.csr_matrix:
+        """The TF-IDF of these rows [n, V], as a sublinear ``ops.text_features.TfIdf`` has it."""
         known, counts = self._all.counted(weights.terms)
         places = {term: at for at, term in enumerate(known)}
         found = counts[self._rows][:, [places[term] for term in weights.known]]
-        found.data = (np.log(found.data) + 1.0 if sublinear else found.data) * weights.idf[found.indices]
+        found.data = (np.log(found.data) + 1.0) * weights.idf[found.indices]
         lengths = np.sqrt(np.asarray(found.multiply(found).sum(axis=1)).ravel())
         return sparse.csr_matrix(sparse.diags_array(1.0 / np.where(lengths > 0, lengths, 1.0)) @ found)
 

@@ -20,11 +20,12 @@ from drivetrain.train.environment import environment
 from drivetrain.train.finish import Finished, finish
 from drivetrain.train.fitting import fit
 from drivetrain.train.folds import hold_back
+from drivetrain.train.lanes import open_lanes
 from drivetrain.train.learners.hook import Hook
 from drivetrain.train.material import Material, read_material
 from drivetrain.train.memo import Memo
 from drivetrain.train.own_code import finish_code
-from drivetrain.train.race import Course, Race, open_lanes
+from drivetrain.train.race import Course, Race
 from drivetrain.train.search import Search
 from drivetrain.train.teller import Teller
 from drivetrain.train.trained import Trained
@@ -44,9 +45,9 @@ def train(spec: ModelSpec, name: str, features: Features, catalog: Catalog, prog
 
 
 def _searched(spec: ModelSpec, name: str, features: Features, catalog: Catalog, progress: Progress) -> Finished:
-    racers = entrants(spec.candidates, features.task, catalog.home)
+    racers = entrants(spec.candidates, features.task, catalog.home, texts=bool(features.texts))
     metric = metric_of(spec.metric, features.task)
-    material = read_material(features, catalog, spec.seed)
+    material = read_material(features, catalog, spec)
     key = digest_of(features.name, features.digest, spec.seed, environment())
     work = catalog.work_path("train", key)
     told = {"metric": metric, "seed": str(spec.seed), "protocol": material.plan.protocol}

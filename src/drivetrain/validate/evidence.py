@@ -18,6 +18,7 @@ from drivetrain.ops.intervals import bootstrap
 from drivetrain.ops.metrics import costs
 from drivetrain.ops.packing import pack
 from drivetrain.ops.saying import decided
+from drivetrain.ops.text import Encoders, encoders_from
 from drivetrain.store.cases import Cases, read_cases
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import check_files, read_folder
@@ -56,6 +57,11 @@ class Evidence:
     def content(self) -> ModelContent:
         """The model folder, read."""
         return model_from(self.files, str(self.model.ref))
+
+    @cached_property
+    def encoders(self) -> Encoders:
+        """The encoders of the model's free texts."""
+        return encoders_from(self.content.signature.texts, self.content.texts)
 
     @cached_property
     def scorer(self) -> ModelScorer:
@@ -132,14 +138,14 @@ class Evidence:
 
 def packed_cases(content: ModelContent, cases: Cases) -> NDArray[np.float64]:
     """The cases as a model takes them, [n, F]. Raises InvalidInput that names the inputs that are not there."""
-    missing = [name for name in content.signature.names if name not in cases.inputs.column_names]
+    missing = [field.name for field in content.signature.asked if field.name not in cases.inputs.column_names]
     if missing:
         raise InvalidInput(
             "inputs_missing",
             f"the features no longer hold {examples(missing)}, which the model takes",
             hint="bring the columns back, or train again",
         )
-    return pack(content.signature, cases.inputs)
+    return pack(content.signature, cases.inputs, encoders_from(content.signature.texts, content.texts))
 
 
 def score_in_batches(scorer: ModelScorer, rows: NDArray[np.float64], size: int = BATCH) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ def latency(evidence: Evidence) -> Finding:
     Measured in passes, of which the quickest counts: the slower ones tell of the machine's other work.
     """
     most = asked(evidence.spec.latency).p99_ms
-    path = ServedPath(evidence.content.signature, evidence.scorer)
+    path = ServedPath(evidence.content.signature, evidence.scorer, evidence.encoders)
     bodies = [json_array([row]) for row in json_rows(evidence.test.inputs.slice(0, _CALLS))]
     passes, begun = [_timed(path, bodies)], time.perf_counter()
     while len(passes) < _PASSES and time.perf_counter() - begun < _LONG_S:

@@ -42,8 +42,9 @@ def leakage(evidence: Evidence) -> Finding:
 def _columns(evidence: Evidence) -> dict[str, Levels]:
     """Each input over the training rows and then the test rows."""
     rows = np.concatenate([packed_cases(evidence.content, evidence.train), evidence.packed])
-    names = evidence.content.signature.names
-    return {name: levels(rows[:, position]) for position, name in enumerate(names)}
+    inputs = evidence.content.signature.inputs
+    # The encoder of a text has seen the labels of the training rows; what it says of them proves nothing.
+    return {field.name: levels(rows[:, at]) for at, field in enumerate(inputs) if not field.of}
 
 
 def _telling(label: Labels, column: Levels, test: Labels) -> float:

@@ -58,7 +58,7 @@ def serve(evidence: Evidence, rows: int) -> Served:
         packed = replay(evidence, rows)
         alone = np.concatenate([evidence.scorer.score(row[None]) for row in packed[:_ALONE]])
         return Served(packed, score_in_batches(evidence.scorer, packed), alone)
-    path = ServedPath(evidence.content.signature, evidence.scorer)
+    path = ServedPath(evidence.content.signature, evidence.scorer, evidence.encoders)
     sent = json_rows(evidence.test.inputs.slice(0, rows))
     packed = np.concatenate([path.pack(json_array(sent[at : at + BATCH])) for at in range(0, rows, BATCH)])
     alone = np.concatenate([path.score(json_array([row])) for row in sent[:_ALONE]])

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import Signature
 from drivetrain.ops.rows import RowPacker, row_type
+from drivetrain.ops.text import NO_ENCODERS, Encoders
 from drivetrain.store.models import ModelScorer
 
 
 class ServedPath:
     """From JSON rows to scores, by the code that the server reads rows with."""
 
-    def __init__(self, signature: Signature, scorer: ModelScorer) -> None:
+    def __init__(self, signature: Signature, scorer: ModelScorer, encoders: Encoders = NO_ENCODERS) -> None:
         self._width = len(signature.inputs)
         self._decode = msgspec.json.Decoder(GenericAlias(list, (row_type(signature),))).decode
-        self._pack = RowPacker(signature).pack
+        self._pack = RowPacker(signature, encoders).pack
         self._score = scorer.score
 
     def pack(self, body: bytes) -> NDArray[np.float64]:
