@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from scipy import sparse
@@ -26,9 +27,11 @@ from drivetrain.train.folds import Fold
 from drivetrain.train.learner import Sample
 from drivetrain.train.text_column import TextColumn
 
-_TOLERANCE = 1e-3
+_TOLERANCE, _SVM_TOLERANCE = 1e-3, 1e-2
 """Finer solutions changed no accuracy that was measured, and take twice the time."""
 _MOST_STEPS = 200
+_DRAWING = Lock()
+"""LIBLINEAR draws from one sequence for the whole process: two fits at once would not give the same bytes again."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def _support_vectors(features: sparse.csr_matrix, labels: Sample, c: float, seed
     """Weights [V, W] and intercepts [W]."""
     with warnings.catch_warnings():  # a fit that ran out of steps is judged by its margins like any other
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = LinearSVC(C=c, tol=_TOLERANCE, random_state=seed).fit(features, labels.y)
+        with _DRAWING:
+            model = LinearSVC(C=c, tol=_SVM_TOLERANCE, random_state=seed).fit(features, labels.y)
     weights, intercept = model.coef_.T, np.asarray(model.intercept_, dtype=np.float64)
     if labels.task is not Task.CLASSES:
         return weights, intercept
