@@ -32,9 +32,10 @@ THROUGH = {
     "train/learners/test_linear.py": ("train/learners/encoding",),
     "train/test_train.py": (
         "core/model", "store/models", "train/candidates", "train/environment", "train/estimates", "train/finish",
-        "train/material", "train/memo", "train/race", "train/teller",
+        "train/lanes", "train/material", "train/memo", "train/race", "train/teller",
     ),
-    "train/test_embedding_graph.py": ("ops/embedding",),
+    "train/test_embedding_graph.py": ("ops/embedding", "train/embedding_wheel"),
+    "train/test_texts.py": ("core/texts", "train/learners/text", "train/text_column", "train/text_encoding"),
     "train/learners/test_hook.py": ("train/graph", "train/learner", "train/trees", "train/learners/imputer"),
     "store/test_code_models.py": ("store/code_child", "testing/code_models"),
     "deliver/test_score.py": (
