@@ -16,7 +16,7 @@ from drivetrain.core.sources import SourceSpec
 from drivetrain.core.spec import Name, Share, Spec
 from drivetrain.core.task import METRICS, Metric, Task
 from drivetrain.core.task_rules import check_task
-from drivetrain.core.texts import TextWay
+from drivetrain.core.texts import TextWay, TextWays
 
 # --- prepare ----------------------------------------------------------------------------------------------------
 
@@ -89,9 +89,7 @@ class FeaturesSpec(Spec):
         description="What the label is: `yes_no` true or false, `classes` one of several texts, `number` an amount.",
     )
     time: str | None = Field(None, description="Column of the spine with the moment of the prediction.")
-    texts: tuple[Name, ...] = Field(
-        (), description="Columns that are read as language; other texts are names of categories."
-    )
+    texts: tuple[Name, ...] = Field((), description="Inputs that are read as language; other texts are categories.")
     tables: dict[Name, FeatureTable]
     keep: tuple[str, ...] = Field(
         (),
@@ -165,9 +163,7 @@ class ModelSpec(Spec):
         description="When not given: `logistic` (of numbers `linear`), `random_forest`, `hist_gradient_boosting`, "
         "`xgboost`.",
     )
-    texts: Annotated[tuple[TextWay, ...], Field(min_length=1)] = Field(
-        (TextWay(),), description="Ways to read `features.texts`; the one that answers best over the folds is taken."
-    )
+    texts: TextWays = (TextWay(),)
     metric: Metric | None = Field(None, description=f"What the search improves; {_FIRST} when not given.")
     budget: Budget = Budget(trials=40)
     seed: int = 0

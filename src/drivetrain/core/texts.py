@@ -49,3 +49,11 @@ class TextWay(Spec):
         if self.words is None and self.characters is None and self.embedding is None:
             raise ValueError("nothing of a text counts: give `words`, `characters` or `embedding`")
         return self
+
+
+TextWays = Annotated[
+    tuple[TextWay, ...],
+    Field(
+        min_length=1, description="Ways to read `features.texts`; the one that answers best over the folds is taken."
+    ),
+]
