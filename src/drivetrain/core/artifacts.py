@@ -80,9 +80,9 @@ class Features(Displayed):
     """A version of a feature table: entity, label, time if there is one, input columns, and the column ``split``.
 
     ``classes`` are the texts of the label in the training part, commonest first, where the task is ``classes``;
-    ``windows`` says which of the inputs a server computes from events, ``texts`` which are free text. ``kept`` are more columns, for
-    those who look at cases. Where ``blocks`` are not ``none`` the table says which rows stay together in folds:
-    ``groups``, or ``moments`` in their order.
+    ``windows`` says which of the inputs a server computes from events, ``texts`` which are free text. ``kept`` are more
+    columns, for those who look at cases. Where ``blocks`` are not ``none`` the table says which rows stay together in
+    folds: ``groups``, or ``moments`` in their order.
     """
 
     kind: ClassVar[Kind] = Kind.FEATURES

@@ -82,7 +82,10 @@ def margins(encoder: TextEncoder, texts: TextColumn) -> Numbers:
 def out_of_fold(
     texts: TextColumn, labels: Sample, folds: Sequence[Fold], recipe: Recipe, pool: ThreadPoolExecutor, seed: int
 ) -> Numbers:
-    """The margins [n, W] of each text by an encoder that learned from the other folds of the first repeat."""
+    """The margins [n, W] of each text by an encoder that learned from the other folds of the first repeat.
+
+    What no fold holds back, the earliest where folds go by time, gets 0.
+    """
 
     def judge(fold: Fold) -> Numbers:
         encoder = learn_encoder(texts.take(fold.fit), labels.take(fold.fit), recipe, seed=seed)
@@ -90,7 +93,7 @@ def out_of_fold(
 
     first = [fold for fold in folds if fold.repeat == 0]
     found = list(pool.map(judge, first))
-    together = np.empty((len(texts), found[0].shape[1]))
+    together = np.zeros((len(texts), found[0].shape[1]))
     for fold, held in zip(first, found, strict=True):
         together[fold.held] = held
     return together
