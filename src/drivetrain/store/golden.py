@@ -24,7 +24,7 @@ _DIGITS = 9
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """Packed rows [n, F] and the scores [n] they were given when the model was validated."""
+    """Packed rows [n, F] and what the model answered to them, [n] or [n, K], when it was validated."""
 
     rows: Numbers
     scores: Numbers
@@ -34,7 +34,7 @@ class Golden:
         return {ROWS: to_npy(self.rows), SCORES: to_npy(self.scores)}
 
     def check(self, score: Callable[[Numbers], Numbers], where: str, tolerance: float = TOLERANCE) -> None:
-        """Have the rows scored ([n, F] -> [n]) and compare; missing (NaN) equals missing.
+        """Have the rows scored ([n, F] -> [n] or [n, K]) and compare; missing (NaN) equals missing.
 
         ``where`` names who is asked. Raises Refused when a score differs by more than ``tolerance``, and whatever
         ``score`` raises.
@@ -45,6 +45,7 @@ class Golden:
         same = (answers == self.scores) | (np.isnan(answers) & np.isnan(self.scores))
         with np.errstate(invalid="ignore"):  # infinity minus infinity
             gaps = np.where(same, 0.0, np.nan_to_num(np.abs(answers - self.scores), nan=np.inf, posinf=np.inf))
+        gaps = gaps if gaps.ndim == 1 else gaps.max(axis=1)
         if (gaps > tolerance).any():
             raise _differs(
                 f"{int((gaps > tolerance).sum())} of {len(gaps)} golden rows are scored otherwise than when the model "
@@ -71,7 +72,7 @@ def golden_from(files: Mapping[str, bytes], where: str) -> Golden:
         golden = Golden(from_npy(files[ROWS]), from_npy(files[SCORES]))
     except ValueError as error:
         raise _unusable(str(error), where) from error
-    if golden.rows.ndim != 2 or golden.scores.shape != golden.rows.shape[:1] or not golden.scores.size:
+    if golden.rows.ndim != 2 or golden.scores.shape[:1] != golden.rows.shape[:1] or not golden.scores.size:
         raise _unusable(f"{golden.rows.shape} rows do not go with {golden.scores.shape} scores", where)
     return golden
 
