@@ -99,8 +99,10 @@ class _Page:
         return family
 
     def _classes(self) -> Metric:
-        text = "Predictions by class, of models that know at most 50."
-        family = CounterMetricFamily("drivetrain_classes", text, labels=["service", "release", "class"])
+        labels = ["service", "release", "class"]
+        family = CounterMetricFamily(
+            "drivetrain_classes", "Predictions by class, of models that know at most 50.", labels=labels
+        )
         for view in self._views:
             for (release, name), count in sorted(view.counts.classes.items()):
                 family.add_metric([view.service, release, name], count)
