@@ -1,6 +1,5 @@
 # What stands around the commands of a page when a test runs them: the same commands, on small data, on any free port.
-# DOCS is the folder of the tests, ROOT the repository, READY a project that was run already (empty: there is none),
-# WARM the socket at which processes wait that have imported everything (empty: each command imports for itself).
+# DOCS is the folder of the tests, ROOT the repository, READY a project that was run already (empty: there is none).
 set -Eeuo pipefail
 trap 'echo "failed: $BASH_COMMAND" >&2' ERR
 trap stop EXIT
@@ -15,7 +14,7 @@ drivetrain() {
         if [ -n "$READY" ]; then
             cp -a "$READY" "$2"
         else
-            told "$@"
+            command drivetrain "$@"
             python "$DOCS/shrink.py" "$2"
         fi
         ;;
@@ -27,12 +26,8 @@ drivetrain() {
         line=${line#* at }
         SERVER_URL=${line%%,*}
         ;;
-    *) told "${@//PREDICTION_ID/$LAST_ID}" ;;
+    *) command drivetrain "${@//PREDICTION_ID/$LAST_ID}" ;;
     esac
-}
-
-told() {
-    if [ -n "$WARM" ]; then python -IS "$DOCS/warm.py" "$WARM" "$@"; else command drivetrain "$@"; fi
 }
 
 curl() {

@@ -28,6 +28,10 @@ THROUGH = {
     "engine/test_run.py": ("core/events", "engine/stages"),
     "ingest/test_expectation.py": ("core/loads",),
     "cli/test_contracts.py": ("core/changes", "engine/reviews", "ingest/consent", "ingest/naming"),
+    "validate/test_performance.py": (
+        "validate/class_performance", "validate/number_performance", "validate/yes_no_performance",
+    ),
+    "validate/test_card.py": ("validate/words",),
     "train/test_tasks.py": ("train/decision", "train/fitting"),
     "train/learners/test_linear.py": ("train/learners/encoding",),
     "train/test_train.py": (
@@ -139,7 +143,7 @@ THROUGH = {
     "serve/test_openapi.py": ("serve/docs", "serve/operations"),
     "serve/test_inference.py": ("serve/binary_tensors", "serve/packed_tensors", "serve/protocol"),
     "train/learners/test_logistic.py": ("testing/learners",),
-    "validate/test_contract.py": ("testing/gates", "testing/borrowers"),
+    "validate/test_contract.py": ("testing/gates", "testing/borrowers", "testing/parcels"),
     "validate/test_validate.py": ("validate/evidence",),
 }  # fmt: skip
 

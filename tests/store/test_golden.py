@@ -55,14 +55,34 @@ def test_who_answers_as_before_passes():
         (np.array([0.1, 0.2, 0.3, 0.4]), "1 of 4 .* the worst by inf"),
         (np.array([np.nan, 0.2, 0.3, np.nan]), "1 of 4 .* the worst by inf"),
         (np.array([np.inf, 0.2, 0.3, np.nan]), "1 of 4 .* the worst by inf"),
-        (SCORES[:3], "got 3 scores for 4 golden rows"),
-        (SCORES.reshape(-1, 1), "got 4 scores for 4 golden rows"),
+        (SCORES[:3], r"got scores \(3,\) for golden rows that had \(4,\)"),
+        (SCORES.reshape(-1, 1), r"got scores \(4, 1\) for golden rows that had \(4,\)"),
     ],
 )
 def test_who_answers_otherwise_is_refused(answers: np.ndarray, said: str):
     with pytest.raises(Refused, match=said) as error:
         Golden(ROWS, SCORES).check(lambda rows: answers, "release/loans@ab")
     assert (error.value.code, error.value.where) == ("golden_batch_differs", "release/loans@ab")
+
+
+def test_a_batch_of_classes_has_a_row_of_scores_each_and_its_worst_class_decides():
+    shares = np.array([[0.2, 0.8], [0.5, 0.5], [1.0, 0.0], [0.1, 0.9]])
+    golden = golden_from(Golden(ROWS, shares).files(), "here")
+    golden.check(lambda rows: shares + 1e-9, "here")
+    with pytest.raises(Refused, match=r"1 of 4 golden rows .* the worst by 0\.3"):
+        golden.check(lambda rows: shares + np.array([[0, 0.3], [0, 0], [0, 0], [0, 0]]), "here")
+    with pytest.raises(Refused, match="golden rows that had"):
+        golden.check(lambda rows: shares[:, 0], "here")
+
+
+def test_large_numbers_are_compared_and_kept_by_their_size():
+    numbers = np.array([1e6, -2e9, 0.5, 7.0])
+    golden = golden_of(ROWS, lambda rows: numbers * (1 + 1e-13))
+    np.testing.assert_allclose(golden.scores, numbers, rtol=1e-9)
+    assert golden.files() == golden_of(ROWS, lambda rows: numbers * (1 - 1e-13)).files()
+    golden.check(lambda rows: numbers * (1 + 5e-7), "here")
+    with pytest.raises(Refused, match="1 of 4 golden rows"):
+        golden.check(lambda rows: numbers + np.array([10.0, 0, 0, 0]), "here")
 
 
 def test_the_tolerance_is_a_choice():

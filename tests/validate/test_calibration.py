@@ -10,9 +10,9 @@ from drivetrain.validate.calibration import calibration, calibration_error
 
 def test_the_error_is_the_distance_of_promise_and_rate_weighted_by_rows(world):
     evidence = world.evidence(GatesSpec())
-    bins = reliability(evidence.label, evidence.score)
-    measured = calibration_error(evidence.label, evidence.score, bins)
-    by_hand = sum(part.rows * abs(part.mean_score - part.rate) for part in bins) / len(evidence.label)
+    bins = reliability(evidence.truth, evidence.score)
+    measured = calibration_error(evidence.truth, evidence.score, bins)
+    by_hand = sum(part.rows * abs(part.mean_score - part.rate) for part in bins) / len(evidence.truth)
     assert measured.value == pytest.approx(by_hand)
     assert 0 <= measured.low < measured.high
 

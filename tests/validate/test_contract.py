@@ -4,21 +4,39 @@ import pytest
 
 from drivetrain.core import plugins
 from drivetrain.core.project import Bound, FairnessGate, GatesSpec, SliceGate
+from drivetrain.core.task import METRICS, Task
 from drivetrain.testing.gates import GateContract
 
+ONLY = {"coverage": Task.NUMBER} | {name: task for task, names in METRICS.items() for name in names}
+"""Gates that are of one task; log loss is of two, and is judged by the second."""
+BY_ZONE = FairnessGate(column="zone", max=1)
 
-@pytest.mark.parametrize("registered", plugins.names("gates"), scope="class")
+
+def _tasks(name: str) -> tuple[Task, ...]:
+    if name in ("cost", "custom"):
+        return (Task.YES_NO,)
+    if name in ("calibration", "fairness", "log_loss"):
+        return (Task.YES_NO, Task.CLASSES)
+    return (ONLY[name],) if name in ONLY else tuple(Task)
+
+
+@pytest.mark.parametrize(
+    "registered", [(name, task) for name in plugins.names("gates") for task in _tasks(name)], scope="class", ids=str
+)
 class TestBuiltInGates(GateContract):
     @pytest.fixture(autouse=True)
-    def _named(self, registered: str) -> None:
+    def _named(self, registered: tuple[str, Task]) -> None:
         self.registered = registered
 
     def name(self) -> str:
-        return self.registered
+        return self.registered[0]
+
+    def task(self) -> Task:
+        return self.registered[1]
 
     def spec(self) -> GatesSpec:
         bound = Bound(min=0, max=1)
         return GatesSpec(
-            roc_auc=bound, average_precision=bound, log_loss=bound, cost=bound, calibration=bound,
-            fairness=(FairnessGate(column="age", cuts=(45,)),), slices=SliceGate(min_rows=200),
+            **dict.fromkeys((*ONLY, "cost", "calibration"), bound), slices=SliceGate(min_rows=200),
+            fairness=(FairnessGate(column="age", cuts=(45,)) if self.task() is Task.YES_NO else BY_ZONE,),
         )  # fmt: skip

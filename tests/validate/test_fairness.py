@@ -25,7 +25,7 @@ def test_the_difference_is_fairlearns(world, measure):
     evidence = world.evidence(GatesSpec(fairness=(FairnessGate(column="age", cuts=(60, 30), measure=measure),)))
     groups = np.searchsorted([30, 60], evidence.packed[:, 1], side="right")
     (result,) = fairness(evidence).results
-    official = OFFICIAL[measure](evidence.label, evidence.decision, sensitive_features=groups)
+    official = OFFICIAL[measure](evidence.truth, evidence.decision, sensitive_features=groups)
     assert result.measured.value == pytest.approx(official)
     assert result.measured.low <= result.measured.value <= result.measured.high
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, EntryPoints
+import importlib.metadata
+from importlib.metadata import EntryPoint
 
 import pytest
 
@@ -63,14 +64,16 @@ def explode(evidence):
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch):
     """Registers a gate of a plugin, as an installed distribution would."""
-    installed = plugins._installed
+    real = importlib.metadata.entry_points
 
     def register(name: str, function: str) -> None:
-        def with_it(group: str, places: tuple[str, ...]) -> EntryPoints:
-            point = EntryPoint(name, f"{__name__}:{function}", "drivetrain.gates")
-            return EntryPoints((*installed(group, places), *([point] if group == "gates" else [])))
+        point = EntryPoint(name, f"{__name__}:{function}", "drivetrain.gates")
 
-        monkeypatch.setattr(plugins, "_installed", with_it)
+        def entry_points(*, group: str, name: str | None = None):
+            found = [*real(group=group), *([point] if group == "drivetrain.gates" else [])]
+            return [one for one in found if name in (None, one.name)]
+
+        monkeypatch.setattr(plugins, "entry_points", entry_points)
 
     return register
 

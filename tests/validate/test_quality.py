@@ -16,7 +16,7 @@ def test_a_metric_is_measured_on_the_test_rows_with_its_interval(world, gate):
     name = gate.__name__
     evidence = world.evidence(GatesSpec(**{name: Bound(min=0.0)}))
     (result,) = gate(evidence).results
-    assert result.measured.value == pytest.approx(measure(name, world.evidence(GatesSpec()).label, evidence.score))
+    assert result.measured.value == pytest.approx(measure(name, world.evidence(GatesSpec()).truth, evidence.score))
     assert result.measured.low < result.measured.value < result.measured.high
     assert result.measured.rows == 1_600
 
@@ -32,7 +32,7 @@ def test_a_bound_between_the_interval_and_the_value_fails_only_when_sure(world):
 
 def test_cost_is_that_of_the_decisions(world):
     evidence = world.evidence(GatesSpec(cost=Bound(max=0.5)))
-    missed, alarms = evidence.label & (evidence.score < 0.25), ~evidence.label & (evidence.score >= 0.25)
+    missed, alarms = evidence.truth & (evidence.score < 0.25), ~evidence.truth & (evidence.score >= 0.25)
     (result,) = cost(evidence).results
     assert result.measured.value == pytest.approx((3 * missed.sum() + alarms.sum()) / 1_600)
     assert result.verdict == "pass"

@@ -53,7 +53,7 @@ def test_the_worst_fault_is_named_and_measured_on_the_same_rows(world):
     struck = np.random.default_rng(0).random(1_600) < 0.2
     packed = evidence.packed.copy()
     packed[struck, 0] = 2 * 0.0 - 20_000.0
-    fallen = roc_auc(evidence.label, evidence.score) - roc_auc(evidence.label, evidence.scorer.score(packed))
+    fallen = roc_auc(evidence.truth, evidence.score) - roc_auc(evidence.truth, evidence.scorer.score(packed))
     assert result.measured.value == pytest.approx(fallen)
 
 
@@ -79,11 +79,11 @@ def test_a_model_that_breaks_on_huge_numbers_fails_and_says_on_which(world, make
     assert hostile(evidence) == ["income is 1e+300", "income is -1e+300"]
     (result,) = robustness(evidence).results
     assert result.verdict == "fail"
-    assert "no probability when income is 1e+300" in result.detail
+    assert "not a probability when income is 1e+300" in result.detail
 
 
 def test_a_fault_that_breaks_a_score_is_named(world, make_graph):
     shifted = helper.make_node("Add", ["filled", "ten"], ["shifted"])
     fragile = _fragile(world, make_graph, shifted, helper.make_node("Sqrt", ["shifted"], ["x"]))
-    with pytest.raises(InvalidInput, match="no probability when income is far below its range"):
+    with pytest.raises(InvalidInput, match="not a probability when income is far below its range"):
         robustness(world.evidence(GatesSpec(), fragile))

@@ -18,7 +18,7 @@ _DECISIONS: dict[Task, tuple[str, ...]] = {
 _ONLY: dict[Task, tuple[str, ...]] = {
     Task.YES_NO: ("cost", "calibration", "fairness", *METRICS[Task.YES_NO]),
     Task.CLASSES: ("fairness", "calibration", *METRICS[Task.CLASSES]),
-    Task.NUMBER: ("coverage", "series", *METRICS[Task.NUMBER]),
+    Task.NUMBER: ("coverage", *METRICS[Task.NUMBER]),
 }
 """The gates that not every task has."""
 
@@ -39,6 +39,11 @@ def check_task(project: ProjectSpec) -> None:
     for name in sorted({name for names in _ONLY.values() for name in names} - set(_ONLY[task])):
         if getattr(gates, name):
             raise ValueError(f"`gates.{name}` does not belong to the task `{task}`: leave it out")
+    if task is Task.CLASSES and any(gate.measure == "equalized_odds" for gate in gates.fairness):
+        raise ValueError(
+            "`gates.fairness`: equalized_odds compares true and false cases, and of classes no case is false; choose "
+            "equal_opportunity (how often the answer is right) or demographic_parity (how often it is given)"
+        )
     decision = project.model.decision
     if decision is not None and decision.kind not in _DECISIONS[task]:
         raise ValueError(

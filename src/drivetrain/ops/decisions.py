@@ -64,6 +64,19 @@ def hand_over_threshold(right: Labels, score: Numbers, wrong: float, person: flo
     return float(cheapest[np.abs(cheapest - (1.0 - person / wrong)).argmin()])
 
 
+def handed_over_curve(right: Labels, score: Numbers) -> Curve:
+    """The share of answers [n] that are right (y) when the share x, the least sure of them, is handed over.
+
+    The risk-coverage curve (El-Yaniv & Wiener 2010) the other way up: from the surest answers alone given to all.
+    """
+    check_cases(right, score)
+    order = np.argsort(-score, kind="stable")
+    thresholds, every = _cuts(score[order])
+    given = every[1:]
+    good = np.cumsum(right[order], dtype=np.float64)[given - 1]
+    return Curve(np.asarray(1.0 - given / len(score)), np.asarray(good / given), thresholds[1:])
+
+
 def _cuts(falling: Numbers) -> tuple[Numbers, NDArray[np.intp]]:
     """Every threshold that decides differently on scores sorted from high to low, and how many each flags.
 

@@ -36,6 +36,11 @@ def weigh_numbers(metric: Metric, truth: Numbers, answer: Numbers) -> Callable[[
     return lambda weights: _explained(weights, truth, squares)
 
 
+def covered(truth: Numbers, low: Numbers, high: Numbers) -> Numbers:
+    """Which truths lie in their interval, ends included: 1 or 0, [n]."""
+    return ((truth >= low) & (truth <= high)).astype(np.float64)
+
+
 def _explained(weights: Numbers, truth: Numbers, squares: Numbers) -> float:
     mean = (weights * truth).sum() / weights.sum()
     whole = float((weights * np.square(truth - mean)).sum())

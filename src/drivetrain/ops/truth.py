@@ -49,3 +49,27 @@ def always(task: Task, classes: int, truth: Truth, rows: int) -> Numbers:
 def tiled(truth: Truth, times: int) -> Truth:
     """Truths [n] over and over, for answers of several repeats."""
     return truth[np.tile(np.arange(len(truth)), times)]
+
+
+def recoded(truth: Truth, known: tuple[str, ...], wanted: tuple[str, ...]) -> Truth:
+    """Truths [n] that are places in the classes ``known`` as places in ``wanted``, -1 for what it does not hold.
+
+    Truths that are no classes (``wanted`` is empty) stay as they are.
+    """
+    if known == wanted or not wanted:
+        return truth
+    places = {name: place for place, name in enumerate(wanted)}
+    codes = np.array([*(places.get(name, -1) for name in known), -1], dtype=np.int64)
+    return codes[truth.astype(np.int64)]
+
+
+def aligned(answer: Numbers, known: tuple[str, ...], wanted: tuple[str, ...]) -> Numbers:
+    """Answers [n, K] to the classes ``known`` with a column for each of ``wanted``, which holds them all: [n, W].
+
+    A class that was not known gets the probability 0. Answers that are of no classes stay as they are.
+    """
+    if known == wanted:
+        return answer
+    wide = np.zeros((len(answer), len(wanted)))
+    wide[:, [wanted.index(name) for name in known]] = answer
+    return wide

@@ -13,6 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,6 @@ from drivetrain.serve.crowd import Crowd
 from drivetrain.serve.pace import Pace
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.settings import ServiceSettings
-from drivetrain.serve.wording import Scored
 
 SLICE = 512
 """Rows of a long request that are scored in one turn; a request with more rows is long."""
@@ -33,6 +33,15 @@ _PART_SECONDS = 0.02
 _BRIEF_SECONDS = 0.01
 
 Matrix = NDArray[np.float64]
+
+
+class Scored(NamedTuple):
+    """What ``release`` said of the rows of one request, [n] each. It is recorded already."""
+
+    release: str
+    ids: list[str]
+    scores: list[float]
+    decisions: list[bool]
 
 
 class Request(ABC):
@@ -47,8 +56,8 @@ class Request(ABC):
     long = False
     rows = Rows(b"", [], False)
     ended = False
-    answers: list[Matrix]
-    """Of a long request: what the model answered to the slices so far."""
+    scores: list[Matrix]
+    """Of a long request: those of the slices so far."""
     copies: Sequence[Copy] = ()
     alarm: asyncio.TimerHandle | None = None
     """What ends the request at ``late``, where the loop goes on while it is scored."""
@@ -137,7 +146,7 @@ class Scoring:
         self.waiting_requests += 1
         if request.long or rows > SLICE:
             request.long = True
-            request.answers = []
+            request.scores = []
             self._long.append(request)
             self._long_rows += rows
         else:
@@ -165,7 +174,7 @@ class Scoring:
             self._score(requests, None)
         if self._long:
             for request in self._in_time([self._long.popleft()]):
-                self._score([request], len(request.answers))
+                self._score([request], len(request.scores))
         if self._short or self._long:
             self._schedule()
 
@@ -202,34 +211,31 @@ class Scoring:
 
     # --- answers -----------------------------------------------------------------------------------------------
 
-    def _settle(self, requests: list[Request], part: int | None, rows: Matrix, answer: Matrix) -> None:
+    def _settle(self, requests: list[Request], part: int | None, rows: Matrix, scores: Matrix) -> None:
         """Record the predictions, then answer the requests whose rows they are, in order."""
         if part is not None:
             (request,) = requests
-            request.answers.append(answer)
-            if len(request.answers) * SLICE < len(rows):
+            request.scores.append(scores)
+            if len(request.scores) * SLICE < len(rows):
                 self._long.append(request)
                 return
-            answer = np.concatenate(request.answers)
-        contender, wording = self.contender, self.contender.wording
-        said = wording.say(answer)
-        if not math.isfinite(sum(said.scores)):
-            requests, known = self._refuse_unscored(requests, np.array(said.scores))
-            rows, said = rows[known], wording.say(answer[known])
+            scores = np.concatenate(request.scores)
+        values: list[float] = scores.tolist()
+        if not math.isfinite(sum(values)):
+            requests, known = self._refuse_unscored(requests, scores)
+            rows, values = rows[known], scores[known].tolist()
         if not requests:
             return
-        scores, decisions, outputs = said
+        contender, threshold = self.contender, self.contender.threshold
+        decisions = [value >= threshold for value in values]
         entities = [entity for request in requests for entity in request.rows.entities]
         callers = [request.caller for request in requests for _ in request.rows.entities]
-        ids = contender.record(rows, said, entities, callers)
-        self._counts.predicted(contender.name, len(scores), sum(decisions))
-        if wording.classes:
-            self._counts.classified(contender.name, wording.tally(outputs))
+        ids = contender.record(rows, values, decisions, entities, callers)
+        self._counts.predicted(contender.name, len(values), sum(decisions))
         start = 0
         for request in requests:
             end = start + len(request.rows.entities)
-            part_of = ids[start:end], scores[start:end], decisions[start:end]
-            self._end(request, Scored(contender.name, *part_of, wording, outputs[start:end]))
+            self._end(request, Scored(contender.name, ids[start:end], values[start:end], decisions[start:end]))
             start = end
 
     def _refuse_unscored(self, requests: list[Request], scores: Matrix) -> tuple[list[Request], NDArray[np.bool_]]:

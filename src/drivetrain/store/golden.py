@@ -1,4 +1,4 @@
-"""The golden batch of a release: synthetic rows, and the scores that the validated model gave them.
+"""The golden batch of a release: synthetic rows, and what the validated model answered to them.
 
 Before it takes traffic, a copy of the model proves on it that it answers as the one that was validated.
 """
@@ -24,7 +24,7 @@ _DIGITS = 9
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """Packed rows [n, F] and what the model answered to them, [n] or [n, K], when it was validated."""
+    """Packed rows [n, F] and the scores they were given when the model was validated: [n], or [n, K] of classes."""
 
     rows: Numbers
     scores: Numbers
@@ -34,18 +34,19 @@ class Golden:
         return {ROWS: to_npy(self.rows), SCORES: to_npy(self.scores)}
 
     def check(self, score: Callable[[Numbers], Numbers], where: str, tolerance: float = TOLERANCE) -> None:
-        """Have the rows scored ([n, F] -> [n] or [n, K]) and compare; missing (NaN) equals missing.
+        """Have the rows scored and compare; missing (NaN) equals missing.
 
-        ``where`` names who is asked. Raises Refused when a score differs by more than ``tolerance``, and whatever
-        ``score`` raises.
+        ``where`` names who is asked. Raises Refused when a score differs by more than ``tolerance``, of a score beyond
+        1 as a share of it, and whatever ``score`` raises.
         """
         answers = score(self.rows)
         if answers.shape != self.scores.shape:
-            raise _differs(f"got {answers.size} scores for {len(self.scores)} golden rows", where)
+            raise _differs(f"got scores {answers.shape} for golden rows that had {self.scores.shape}", where)
         same = (answers == self.scores) | (np.isnan(answers) & np.isnan(self.scores))
         with np.errstate(invalid="ignore"):  # infinity minus infinity
-            gaps = np.where(same, 0.0, np.nan_to_num(np.abs(answers - self.scores), nan=np.inf, posinf=np.inf))
-        gaps = gaps if gaps.ndim == 1 else gaps.max(axis=1)
+            apart = np.abs(answers - self.scores) / np.maximum(1.0, np.abs(self.scores))
+        worst = np.where(same, 0.0, np.nan_to_num(apart, nan=np.inf, posinf=np.inf))
+        gaps = worst.reshape(len(self.rows), -1).max(axis=1)
         if (gaps > tolerance).any():
             raise _differs(
                 f"{int((gaps > tolerance).sum())} of {len(gaps)} golden rows are scored otherwise than when the model "
@@ -57,10 +58,10 @@ class Golden:
 def golden_of(rows: Numbers, score: Callable[[Numbers], Numbers]) -> Golden:
     """The batch of these rows [n, F] as ``score`` answers them.
 
-    Scores are kept with nine decimals: beyond them lie differences between machines, and the same model is to make the
-    same bytes on each.
+    Scores are kept with nine decimals, those beyond 1 with nine digits: further on lie differences between machines,
+    and the same model is to make the same bytes on each.
     """
-    return Golden(rows, np.round(score(rows), _DIGITS))
+    return Golden(rows, _rounded(score(rows)))
 
 
 def golden_from(files: Mapping[str, bytes], where: str) -> Golden:
@@ -72,9 +73,21 @@ def golden_from(files: Mapping[str, bytes], where: str) -> Golden:
         golden = Golden(from_npy(files[ROWS]), from_npy(files[SCORES]))
     except ValueError as error:
         raise _unusable(str(error), where) from error
-    if golden.rows.ndim != 2 or golden.scores.shape[:1] != golden.rows.shape[:1] or not golden.scores.size:
+    if (
+        golden.rows.ndim != 2
+        or golden.scores.ndim not in (1, 2)
+        or len(golden.scores) != len(golden.rows)
+        or not golden.scores.size
+    ):
         raise _unusable(f"{golden.rows.shape} rows do not go with {golden.scores.shape} scores", where)
     return golden
+
+
+def _rounded(scores: Numbers) -> Numbers:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.nan_to_num(np.ceil(np.log10(np.abs(scores))), nan=0.0, posinf=0.0, neginf=0.0)
+    scale = np.power(10.0, np.maximum(size, 0.0))
+    return np.asarray(np.round(scores / scale, _DIGITS) * scale)
 
 
 def _differs(message: str, where: str) -> Refused:

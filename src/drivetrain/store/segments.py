@@ -37,7 +37,6 @@ from drivetrain.store.folders import write_file
 from drivetrain.store.locks import alone
 
 Kind = Literal["predictions", "labels", "pairs"]
-Label = bool | str | float
 Durability = Literal["process", "power", "buffered"]
 KINDS: tuple[Kind, ...] = ("predictions", "labels", "pairs")
 ID_BYTES = 32
@@ -66,13 +65,10 @@ class SegmentHeader:
 
 @dataclass(frozen=True)
 class LabelRecord:
-    """An outcome that came later: which prediction, what was true, when it was known, who said so.
-
-    What was true is a bool, the text of a class or a number, as the task of the release was that served then.
-    """
+    """An outcome that came later: which prediction, what was true, when it was known, who said so."""
 
     prediction_id: str
-    label: Label
+    label: bool
     at: datetime
     caller: str
 
@@ -91,15 +87,12 @@ class Segment:
 def record_type(signature: Signature) -> np.dtype[np.void]:
     """One prediction of a model: ids and text as bytes, time in microseconds since 1970 (UTC).
 
-    Where the model has windows, the event stands behind the entity as a line of JSON. The outputs of the signature
-    stand behind the row.
+    Where the model has windows, the event stands behind the entity as a line of JSON.
     """
     fields = [
         ("id", f"S{ID_BYTES}"), ("at", "<i8"), ("score", "<f8"), ("decision", "?"), ("caller", "<u2"),
         ("entity", f"S{_entity_bytes(signature)}"), ("row", "<f8", (len(signature.inputs),)),
     ]  # fmt: skip
-    if signature.outputs:
-        fields.append(("outputs", "<f8", (len(signature.outputs),)))
     return np.dtype(fields)
 
 
@@ -150,9 +143,8 @@ class PredictionLog:
     def append_one(
         self, name: bytes, at: int, said: tuple[float, bool], caller: int, entity: bytes, row: bytes
     ) -> None:
-        """Write one prediction without NumPy, which is made for many.
+        """Write one prediction without NumPy, which is made for many; ``said`` is score and decision, ``row`` packed.
 
-        ``said`` is score and decision, ``row`` is packed, with the outputs behind it.
         Raises Transient when the disk refuses it.
         """
         self._log.append(self._one(name, at, *said, caller, entity) + row, self._header)

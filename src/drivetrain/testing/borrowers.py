@@ -29,11 +29,13 @@ from drivetrain.core.model import (
 )
 from drivetrain.core.project import GatesSpec
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Task
 from drivetrain.ops.drift import code_cuts, cut_points, distribution
 from drivetrain.ops.packing import pack
 from drivetrain.store.cases import SPLIT, Part, read_cases
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import write_folder
+from drivetrain.store.labels import classes_of
 from drivetrain.store.models import ModelContent
 from drivetrain.store.tables import Commit, Table, schema_of
 from drivetrain.validate.evidence import Evidence
@@ -56,41 +58,6 @@ CENTER = (3_000.0, 45.0, 1.0, 0.5, 1.15e9)
 SCALE = (1_500.0, 15.0, 1.0, 1.0, 1e8)
 ROWS = 4_000
 PARTS: tuple[Part, ...] = ("train", "test")
-
-
-@dataclass
-class World:
-    """A catalog with one version of the features, and a maker of models."""
-
-    catalog: Catalog
-    features: Features
-    made: int = field(default=0)
-
-    def model(self, change: Callable[[ModelContent], ModelContent] = lambda content: content) -> Model:
-        """The true model, or what ``change`` makes of its content."""
-        return self.keep(change(content_of(self.packed("test"), self.packed("train"))).files())
-
-    def keep(self, files: dict[str, bytes]) -> Model:
-        """A model of these files."""
-        self.made += 1
-        model = Model("risk", digest_of(files, self.made), "logistic", Estimate("roc_auc", 0.8, 0.7, 0.9, 1), (), ())
-        digests = write_folder(self.catalog.folder(model.ref), files)
-        model = replace(model, files=digests, parents=(self.features.ref,))
-        self.catalog.put(model)
-        return model
-
-    def wrong_model(self, weights: tuple[float, ...], bias: float = -1.2) -> Model:
-        """A model with these weights, honest about what it answers."""
-        answers = probability(self.packed("test"), weights, bias)
-        return self.model(lambda content: replace(content, graph=graph_of(weights, bias), expected=answers))
-
-    def packed(self, part: Part) -> Numbers:
-        """The packed rows of a part."""
-        return pack(SIGNATURE, read_cases(self.catalog, self.features, part).inputs)
-
-    def evidence(self, spec: GatesSpec, model: Model | None = None, champion: Model | None = None) -> Evidence:
-        """What the gates of ``spec`` judge by."""
-        return Evidence(spec, model or self.model(), self.features, champion, self.catalog)
 
 
 def probability(packed: Numbers, weights: tuple[float, ...] = WEIGHTS, bias: float = -1.2) -> Numbers:
@@ -153,6 +120,45 @@ def content_of(test: Numbers, train: Numbers) -> ModelContent:
     )  # fmt: skip
 
 
+@dataclass
+class World:
+    """A catalog with one version of the features, and a maker of models."""
+
+    catalog: Catalog
+    features: Features
+    content: Callable[[Numbers, Numbers], ModelContent] = content_of
+    signature: Signature = SIGNATURE
+    made: int = field(default=0)
+
+    def model(self, change: Callable[[ModelContent], ModelContent] = lambda content: content) -> Model:
+        """The true model, or what ``change`` makes of its content."""
+        return self.keep(change(self.content(self.packed("test"), self.packed("train"))).files())
+
+    def keep(self, files: dict[str, bytes]) -> Model:
+        """A model of these files."""
+        self.made += 1
+        model = Model(
+            self.features.name, digest_of(files, self.made), "logistic", Estimate("roc_auc", 0.8, 0.7, 0.9, 1), (), ()
+        )
+        digests = write_folder(self.catalog.folder(model.ref), files)
+        model = replace(model, files=digests, parents=(self.features.ref,))
+        self.catalog.put(model)
+        return model
+
+    def wrong_model(self, weights: tuple[float, ...], bias: float = -1.2) -> Model:
+        """A model with these weights, honest about what it answers."""
+        answers = probability(self.packed("test"), weights, bias)
+        return self.model(lambda content: replace(content, graph=graph_of(weights, bias), expected=answers))
+
+    def packed(self, part: Part) -> Numbers:
+        """The packed rows of a part."""
+        return pack(self.signature, read_cases(self.catalog, self.features, part).inputs)
+
+    def evidence(self, spec: GatesSpec, model: Model | None = None, champion: Model | None = None) -> Evidence:
+        """What the gates of ``spec`` judge by."""
+        return Evidence(spec, model or self.model(), self.features, champion, self.catalog)
+
+
 def borrowers(rows: int = ROWS, seed: int = 0) -> pa.Table:
     """Loans with their outcome, drawn from the true model."""
     draw = np.random.default_rng(seed)
@@ -178,14 +184,22 @@ def borrowers(rows: int = ROWS, seed: int = 0) -> pa.Table:
     )
 
 
-def enter_features(catalog: Catalog, table: pa.Table, name: str = "risk") -> Features:
-    """Write the table to the lake and its artefact to the catalog."""
+def enter_features(
+    catalog: Catalog,
+    table: pa.Table,
+    name: str = "risk",
+    task: Task = Task.YES_NO,
+    columns: tuple[str, str] = ("loan", "late"),
+) -> Features:
+    """Write the table to the lake and its artefact to the catalog. ``columns`` are entity and label."""
     version = Table(catalog.table_path("features", name)).overwrite(table, Commit("", digest_of(table.num_rows), 0))
-    label, split = np.array(table["late"]), np.array(table[SPLIT])
-    parts = tuple(SplitPart(part, int((split == part).sum()), int(label[split == part].sum())) for part in PARTS)
+    label, split = table.column(columns[1]), np.array(table[SPLIT])
+    true = {part: int(np.array(label)[split == part].sum()) for part in PARTS} if task is Task.YES_NO else {}
+    parts = tuple(SplitPart(part, int((split == part).sum()), true.get(part)) for part in PARTS)
     features = Features(
-        name=name, version=version, digest=digest_of(version), entity="loan", label="late", time=None,
-        inputs=schema_of(table.drop_columns(["loan", "late", SPLIT]).schema), parts=parts, sql=(), parents=(),
+        name=name, version=version, digest=digest_of(version), entity=columns[0], label=columns[1], time=None,
+        inputs=schema_of(table.drop_columns([*columns, SPLIT]).schema), parts=parts, sql=(), parents=(), task=task,
+        classes=classes_of(label.filter(pa.array(split == "train"))) if task is Task.CLASSES else (),
     )  # fmt: skip
     catalog.put(features)
     return features

@@ -13,14 +13,19 @@ import pytest
 
 from drivetrain.core import plugins
 from drivetrain.core.project import GatesSpec
+from drivetrain.core.task import Task
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.pages import render_page
 from drivetrain.testing.borrowers import World, borrowers, enter_features
+from drivetrain.testing.parcels import parcel_world
 from drivetrain.validate.gates import Finding, Gate, attempt
 
 
 class GateContract(ABC):
-    """Four promises that ``validate`` builds on. The world to judge in is ``drivetrain.testing.borrowers``."""
+    """Four promises that ``validate`` builds on.
+
+    The world to judge in is ``drivetrain.testing.borrowers``, of classes and numbers ``drivetrain.testing.parcels``.
+    """
 
     @abstractmethod
     def name(self) -> str:
@@ -30,11 +35,18 @@ class GateContract(ABC):
         """The section ``gates`` of the project file that asks for the gate; the default one if it is always asked."""
         return GatesSpec()
 
+    def task(self) -> Task:
+        """A task that the gate is for."""
+        return Task.YES_NO
+
     @pytest.fixture
     def world(self, tmp_path: Path) -> Iterator[World]:
         """A project with features."""
         with Catalog(tmp_path) as catalog:
-            yield World(catalog, enter_features(catalog, borrowers()))
+            if self.task() is Task.YES_NO:
+                yield World(catalog, enter_features(catalog, borrowers()))
+            else:
+                yield parcel_world(catalog, self.task())
 
     @pytest.fixture
     def gate(self) -> Gate:

@@ -1,4 +1,8 @@
-"""The gate of calibration: a score of 0.3 should come true three times in ten."""
+"""The gate of calibration: a score of 0.3 should come true three times in ten.
+
+Of classes the score is the probability of the likeliest, and comes true when that one is right (top-label calibration,
+Guo et al. 2017).
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,8 @@ from drivetrain.validate.gates import Finding, asked, judge
 
 def calibration(evidence: Evidence) -> Finding:
     """The expected calibration error of the scores: ten bins of equal count, with the bins of the table kept fixed."""
-    bins = reliability(evidence.label, evidence.score)
-    measured = calibration_error(evidence.label, evidence.score, bins)
+    bins = reliability(evidence.came_true, evidence.score)
+    measured = calibration_error(evidence.came_true, evidence.score, bins)
     worst = max(bins, key=lambda part: abs(part.mean_score - part.rate))
     detail = f"furthest off: promised {worst.mean_score:.3f}, came true {worst.rate:.3f}, in {worst.rows:,} cases"
     rows = tuple((part.low, part.high, part.mean_score, part.rate, part.rows) for part in bins)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drivetrain.core.artifacts import Estimate, GateResult, Verdict
+from drivetrain.core.artifacts import Estimate, GateResult, SplitPart, Verdict
 from drivetrain.core.errors import examples
-from drivetrain.core.model import DecisionRule, InputField, TrainingSummary
+from drivetrain.core.model import InputField, TrainingSummary
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.drift import missing_rate
 from drivetrain.store.models import ModelContent
 from drivetrain.store.pages import Block, Card, Cards, Cell, Mark, Mood, Table, Text, render_page, show_number
 from drivetrain.validate.body import ReportBody
 from drivetrain.validate.parts import show_day
+from drivetrain.validate.words import rule_words, said_words
 
 _TITLES = {
     "performance": "Performance",
@@ -21,7 +22,11 @@ _TITLES = {
     "slices": "Weakest slices",
     "robustness": "Robustness",
 }
-_NAMES = {"roc_auc": "ROC AUC", "average_precision": "Average precision", "log_loss": "Log loss", "cost": "Mean cost"}
+_NAMES = {
+    "roc_auc": "ROC AUC", "average_precision": "Average precision", "log_loss": "Log loss", "cost": "Mean cost",
+    "accuracy": "Accuracy", "macro_f1": "Macro F1", "answered": "Answered", "r2": "R²", "rmse": "RMSE", "mae": "MAE",
+    "coverage": "Coverage",
+}  # fmt: skip
 
 
 def render_card(body: ReportBody, content: ModelContent | None) -> bytes:
@@ -49,20 +54,8 @@ def _purpose(body: ReportBody, content: ModelContent | None) -> Iterator[Block]:
     if body.card.users:
         said.append(body.card.users)
     if content is not None:
-        signature = content.signature
-        said.append(f"The score is the probability that {signature.target} is true, for one {signature.entity}.")
-        said.append(_rule(content.decision))
+        said += [said_words(content), rule_words(content)]
     yield Text("Purpose", tuple(said))
-
-
-def _rule(rule: DecisionRule) -> str:
-    reason = "is a number that somebody decided"
-    if rule.kind == "cost":
-        prices = f"a false alarm costs {rule.false_positive or 0:g} and a miss {rule.false_negative or 0:g}"
-        reason = f"has the least expected cost when {prices}"
-    elif rule.kind == "capacity":
-        reason = f"flags as many cases as can be looked at, {rule.capacity or 0:.2%}"
-    return f"A score of {rule.threshold:.4g} or more is flagged. This threshold {reason}."
 
 
 def _gates(body: ReportBody) -> Iterator[Block]:
@@ -91,13 +84,9 @@ def _interval(estimate: Estimate) -> str:
 
 def _data(body: ReportBody, content: ModelContent) -> Iterator[Block]:
     yield Text("Data")
-    rows = [
-        (part.part, part.rows, part.positives or 0, f"{(part.positives or 0) / part.rows:.2%}" if part.rows else "n/a")
-        for part in body.parts
-    ]
-    yield Table(
-        "Rows", ("part", "rows", "true", "share true"), tuple(rows), "The model learned from the training part only."
-    )
+    counted = ("true", "share true") if any(part.positives is not None for part in body.parts) else ()
+    rows = [(part.part, part.rows, *_true(part)) for part in body.parts]
+    yield Table("Rows", ("part", "rows", *counted), tuple(rows), "The model learned from the training part only.")
     spreads = {spread.name: spread for spread in content.reference.inputs}
     inputs = [
         (
@@ -109,6 +98,13 @@ def _data(body: ReportBody, content: ModelContent) -> Iterator[Block]:
         for field in content.signature.inputs
     ]
     yield Table("Inputs", ("input", "type", "missing", "seen in training"), tuple(inputs))
+
+
+def _true(part: SplitPart) -> tuple[Cell, ...]:
+    """How many rows are true, of yes or no."""
+    if part.positives is None:
+        return ()
+    return part.positives, f"{part.positives / part.rows:.2%}" if part.rows else "n/a"
 
 
 def _seen(field: InputField) -> str:

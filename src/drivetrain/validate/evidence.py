@@ -8,17 +8,17 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import Estimate, Features, Model
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.project import GatesSpec
-from drivetrain.core.task import Metric, metric_of
+from drivetrain.core.task import METRICS, Metric, Task, metric_of
 from drivetrain.ops.intervals import bootstrap
-from drivetrain.ops.metrics import costs
+from drivetrain.ops.metrics import Labels, Numbers, Truth, costs
 from drivetrain.ops.packing import pack
-from drivetrain.ops.saying import decided
+from drivetrain.ops.saying import Said, Saying
 from drivetrain.ops.text import Encoders, encoders_from
+from drivetrain.ops.truth import aligned, recoded
 from drivetrain.store.cases import Cases, read_cases
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import check_files, read_folder
@@ -26,15 +26,28 @@ from drivetrain.store.models import ModelContent, ModelScorer, model_from, open_
 
 BATCH = 32
 """Rows a call: where ONNX Runtime on one thread is fastest, and what the server batches."""
-METRICS: tuple[Metric, ...] = ("roc_auc", "average_precision", "log_loss")
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """The model and its champion on the same cases: ``truth`` [n], and the answers of both ([n], or [n, U] of classes).
+
+    U are the classes that either of them knows. ``only_ours`` and ``only_theirs`` know no other than the one.
+    """
+
+    truth: Truth
+    ours: Numbers
+    theirs: Numbers
+    only_ours: tuple[str, ...] = ()
+    only_theirs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Evidence:
     """The model under judgement, the cases it is judged on, and the model to beat.
 
-    ``label``, ``score`` and ``decision`` have one entry a row of the test part, in table order; ``packed`` is [n, F].
-    Whatever cannot be had (an unreadable graph, a column that is not there) raises for the gate that asks for it.
+    Whatever is of rows has one entry a row of the test part, in table order; ``packed`` is [n, F]. Whatever cannot be
+    had (an unreadable graph, a column that is not there) raises for the gate that asks for it.
     """
 
     spec: GatesSpec
@@ -84,32 +97,76 @@ class Evidence:
         return read_cases(self.catalog, self.features, "train")
 
     @property
-    def label(self) -> NDArray[np.bool_]:
-        """What came true, [n]."""
-        return self.test.label.astype(np.bool_)
+    def task(self) -> Task:
+        """What the label is."""
+        return self.features.task
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the model knows, none where it is no model of classes."""
+        return self.content.signature.classes
+
+    @cached_property
+    def truth(self) -> Truth:
+        """What came true, [n], as ``ops.metrics`` measures it: of classes their places in the model's own."""
+        return self.truth_of(self.test)
+
+    def truth_of(self, cases: Cases) -> Truth:
+        """The same of other cases. Raises InvalidInput when the model answers another question."""
+        if self.content.signature.task is not self.task:
+            raise InvalidInput(
+                "other_task",
+                f"{self.model.ref} answers `{self.content.signature.task}`, and {self.features.ref} asks `{self.task}`",
+                hint="train again on these features",
+            )
+        return recoded(cases.label, self.features.classes, self.classes)
+
+    @cached_property
+    def came_true(self) -> Labels:
+        """Whether what the score promises came true, [n]: the label; of classes, that the class that is said is right.
+
+        Raises InvalidInput for numbers, which promise nothing of the kind.
+        """
+        if self.task is Task.NUMBER:
+            raise InvalidInput("metric_undefined", "an estimated number is no probability that could come true")
+        said = self.truth if self.task is Task.YES_NO else self.answer.argmax(axis=1) == self.truth
+        return np.asarray(said, dtype=np.bool_)
 
     def metric(self, named: Metric | None) -> Metric:
         """The metric that a gate names, or the first of the task."""
         return metric_of(named, self.features.task)
 
     @cached_property
-    def packed(self) -> NDArray[np.float64]:
+    def packed(self) -> Numbers:
         """The test rows as the model takes them, [n, F]."""
         return packed_cases(self.content, self.test)
 
     @cached_property
-    def score(self) -> NDArray[np.float64]:
-        """The model's probability for each test row, [n]."""
+    def answer(self) -> Numbers:
+        """What the model answers to each test row: [n], or [n, K] of classes."""
         return score_in_batches(self.scorer, self.packed)
 
     @cached_property
-    def decision(self) -> NDArray[np.bool_]:
+    def said(self) -> Said:
+        """What is said of each test row: score, decision and the outputs of the signature."""
+        content = self.content
+        return Saying(content.signature, content.decision, content.interval).say(self.answer)
+
+    @property
+    def score(self) -> Numbers:
+        """The score of each test row, [n]: the probability, that of the likeliest class, or the estimate."""
+        return self.said.score
+
+    @property
+    def decision(self) -> Labels:
         """What the model's decision rule makes of each score, [n]."""
-        return decided(self.content.decision, self.score)
+        return self.said.decision
 
     @cached_property
-    def cost(self) -> NDArray[np.float64]:
-        """What each decision cost, [n], under the cost matrix of the decision rule. Raises InvalidInput without one."""
+    def cost(self) -> Numbers:
+        """What each decision cost, [n], by what the decision rule was made from: of yes or no a cost matrix, of classes
+        what a wrong answer and a person cost. Raises InvalidInput where it was made from something else.
+        """
         rule = self.content.decision
         if rule.false_positive is None or rule.false_negative is None:
             raise InvalidInput(
@@ -117,26 +174,45 @@ class Evidence:
                 f"the decision was made from a {rule.kind}, so there are no costs to measure",
                 hint="set model.decision to kind `cost`, or leave gates.cost out",
             )
-        return costs(self.label, self.decision, rule.false_positive, rule.false_negative)
+        if rule.kind == "hand_over":
+            return np.where(self.decision, ~self.came_true * rule.false_positive, rule.false_negative)
+        return costs(self.came_true, self.decision, rule.false_positive, rule.false_negative)
 
     @cached_property
     def metrics(self) -> dict[Metric, Estimate]:
-        """The three headline metrics on the test rows, with their intervals."""
-        return {metric: bootstrap(metric, self.label, self.score) for metric in METRICS}
+        """The metrics of the task on the test rows, with their intervals."""
+        return {metric: bootstrap(metric, self.truth, self.answer) for metric in METRICS[self.task]}
 
     @cached_property
-    def champion_score(self) -> NDArray[np.float64]:
-        """The champion's probability for the same rows, [n]. Raises InvalidInput when it cannot be asked."""
+    def rivals(self) -> Rivals:
+        """The model and the champion on the test rows. Raises InvalidInput when the champion cannot be asked."""
         if self.champion is None:
             raise InvalidInput("no_champion", "nothing serves yet, so there is no champion")
         files = read_folder(self.catalog.folder(self.champion.ref))
         check_files(files, self.champion.files, str(self.champion.ref))
         content = model_from(files, str(self.champion.ref))
+        if content.signature.task is not self.task:
+            raise InvalidInput(
+                "champion_other_task",
+                f"the champion {self.champion.ref} answers `{content.signature.task}`, this model `{self.task}`",
+                hint="give the service another name, or set gates.champion to null for this release",
+            )
         with closing(open_scorer(content)) as scorer:
-            return score_in_batches(scorer, packed_cases(content, self.test))
+            answer = score_in_batches(scorer, packed_cases(content, self.test))
+        return self._beside(answer, content.signature.classes)
+
+    def _beside(self, theirs: Numbers, known: tuple[str, ...]) -> Rivals:
+        union = tuple(dict.fromkeys((*self.classes, *known)))
+        return Rivals(
+            recoded(self.test.label, self.features.classes, union),
+            aligned(self.answer, self.classes, union),
+            aligned(theirs, known, union),
+            tuple(name for name in self.classes if name not in known),
+            tuple(name for name in known if name not in self.classes),
+        )
 
 
-def packed_cases(content: ModelContent, cases: Cases) -> NDArray[np.float64]:
+def packed_cases(content: ModelContent, cases: Cases) -> Numbers:
     """The cases as a model takes them, [n, F]. Raises InvalidInput that names the inputs that are not there."""
     missing = [field.name for field in content.signature.asked if field.name not in cases.inputs.column_names]
     if missing:
@@ -148,8 +224,8 @@ def packed_cases(content: ModelContent, cases: Cases) -> NDArray[np.float64]:
     return pack(content.signature, cases.inputs, encoders_from(content.signature.texts, content.texts))
 
 
-def score_in_batches(scorer: ModelScorer, rows: NDArray[np.float64], size: int = BATCH) -> NDArray[np.float64]:
-    """The probability for each packed row: [n, F] -> [n], as many rows a call as a server would take."""
+def score_in_batches(scorer: ModelScorer, rows: Numbers, size: int = BATCH) -> Numbers:
+    """The answer to each packed row: [n, F] -> [n], or [n, K] of classes; as many rows a call as a server takes."""
     if len(rows) == 0:
         return np.empty(0)
     return np.concatenate([scorer.score(rows[start : start + size]) for start in range(0, len(rows), size)])

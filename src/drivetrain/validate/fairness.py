@@ -2,23 +2,25 @@
 
 Measures are those of fairlearn (https://fairlearn.org): *demographic parity* compares how often a group is flagged,
 *equal opportunity* (Hardt, Price & Srebro 2016) how many of its true cases are, *equalized odds* that and how many of
-its false cases are. The number is the largest difference between two groups.
+its false cases are. Of classes, demographic parity compares how often a group is answered and not handed over, equal
+opportunity how often the class that is said is right; there are no false cases, so there are no equalized odds. The
+number is the largest difference between two groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
+from fairlearn.metrics import MetricFrame, selection_rate
 
 from drivetrain.core.artifacts import Estimate
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.project import Bound, FairnessGate
+from drivetrain.core.task import Task
 from drivetrain.ops.intervals import bootstrap_mean, bootstrap_weighed
 from drivetrain.ops.metrics import Labels, Numbers
 from drivetrain.store.pages import Bars, Cell, Chart, Mark, Table
@@ -29,17 +31,22 @@ from drivetrain.validate.parts import Part, numbers, parts_by_cuts, parts_by_val
 _LEAST = 30
 """Cases that a rate must be of, or the group is too small to judge."""
 _MOST_GROUPS = 30
-Rate = Literal["true positive rate", "false positive rate", "flagged"]
-_RATES: dict[str, tuple[Rate, ...]] = {
-    "equal_opportunity": ("true positive rate",),
-    "demographic_parity": ("flagged",),
-    "equalized_odds": ("true positive rate", "false positive rate"),
+_RATES: dict[Task, dict[str, tuple[str, ...]]] = {
+    Task.YES_NO: {
+        "equal_opportunity": ("true positive rate",),
+        "demographic_parity": ("flagged",),
+        "equalized_odds": ("true positive rate", "false positive rate"),
+    },
+    Task.CLASSES: {"equal_opportunity": ("right",), "demographic_parity": ("answered",)},
 }
-_FUNCTIONS: dict[Rate, Callable[..., float]] = {
-    "true positive rate": true_positive_rate,
-    "false positive rate": false_positive_rate,
-    "flagged": selection_rate,
-}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Of the cases ``base``, bool [n], how many are ``counted``, bool [n]."""
+
+    base: Labels
+    counted: Labels
 
 
 def fairness(evidence: Evidence) -> Finding:
@@ -47,28 +54,29 @@ def fairness(evidence: Evidence) -> Finding:
     return merged(attempt(_name(spec), partial(_fairness, evidence, spec)) for spec in evidence.spec.fairness)
 
 
-def gap(groups: Sequence[Part], base: Labels, decision: Labels) -> Estimate:
-    """The largest difference between groups in the share of their ``base`` cases that are flagged, and its interval.
+def gap(groups: Sequence[Part], rate: Rate) -> Estimate:
+    """The largest difference between groups in a rate, and its interval.
 
     A round of the bootstrap that leaves a group without a base case does not count that group.
     """
-    member = np.full(len(base), len(groups))
+    member = np.full(len(rate.base), len(groups))
     for number, group in enumerate(groups):
-        member[group.rows & base] = number
+        member[group.rows & rate.base] = number
 
     def apart(weights: Numbers) -> float:
         of = np.bincount(member, weights, minlength=len(groups) + 1)[:-1]
-        flagged = np.bincount(member, weights * decision, minlength=len(groups) + 1)[:-1]
-        rates = flagged[of > 0] / of[of > 0]
+        counted = np.bincount(member, weights * rate.counted, minlength=len(groups) + 1)[:-1]
+        rates = counted[of > 0] / of[of > 0]
         return float(np.ptp(rates))
 
-    return bootstrap_weighed("difference", apart, len(base))
+    return bootstrap_weighed("difference", apart, len(rate.base))
 
 
 def _fairness(evidence: Evidence, spec: FairnessGate) -> Finding:
+    every, named = _rates(evidence), _RATES[evidence.task][spec.measure]
     groups = _groups(evidence, spec)
-    bases = {rate: _cases_of(rate, evidence.label) for rate in _RATES[spec.measure]}
-    judged = [all((group.rows & base).sum() >= _LEAST for base in bases.values()) for group in groups]
+    bases = [every[name].base for name in named]
+    judged = [all((group.rows & base).sum() >= _LEAST for base in bases) for group in groups]
     if sum(judged) < 2:
         raise InvalidInput(
             "groups_too_small",
@@ -76,16 +84,16 @@ def _fairness(evidence: Evidence, spec: FairnessGate) -> Finding:
             hint="choose wider cuts, or more test rows",
         )
     kept = [group for group, enough in zip(groups, judged, strict=True) if enough]
-    gaps = [(rate, gap(kept, base, evidence.decision)) for rate, base in bases.items()]
-    rate, measured = max(gaps, key=lambda item: item[1].value)
-    rates = _rates(evidence, groups)
-    low, high = (pick(kept, key=lambda group: rates[rate][group.label]).label for pick in (min, max))
-    detail = f"{spec.measure.replace('_', ' ')}: {rate} is least for {low}, greatest for {high}"
+    name, measured = max(((name, gap(kept, every[name])) for name in named), key=lambda item: item[1].value)
+    shares = {name: _by_group(rate, groups) for name, rate in every.items()}
+    low, high = (pick(kept, key=lambda group: shares[name][group.label]).label for pick in (min, max))
+    detail = f"{spec.measure.replace('_', ' ')}: {name} is least for {low}, greatest for {high}"
     small = [group.label for group, enough in zip(groups, judged, strict=True) if not enough]
     if small:
         detail += f"; too small to judge: {examples(small)}"
-    result = judge(_name(spec), replace(measured, name=f"{rate} difference"), Bound(max=spec.max), detail)
-    return Finding((result,), (_table(evidence, spec, groups, judged),), (_chart(evidence, spec, kept, bases),))
+    result = judge(_name(spec), replace(measured, name=f"{name} difference"), Bound(max=spec.max), detail)
+    table = _table(evidence, spec, groups, shares, judged)
+    return Finding((result,), (table,), (_chart(spec, kept, {name: every[name] for name in named}),))
 
 
 def _name(spec: FairnessGate) -> str:
@@ -114,42 +122,57 @@ def _groups(evidence: Evidence, spec: FairnessGate) -> tuple[Part, ...]:
     return groups
 
 
-def _cases_of(rate: Rate, label: Labels) -> Labels:
-    """The cases that a rate is a share of."""
-    return {"true positive rate": label, "false positive rate": ~label, "flagged": np.ones_like(label)}[rate]
+def _rates(evidence: Evidence) -> dict[str, Rate]:
+    """Every rate that the task knows."""
+    decision, true = evidence.decision, evidence.came_true
+    all_cases = np.ones_like(true)
+    if evidence.task is Task.CLASSES:
+        return {"right": Rate(all_cases, true), "answered": Rate(all_cases, decision)}
+    return {
+        "true positive rate": Rate(true, decision),
+        "false positive rate": Rate(~true, decision),
+        "flagged": Rate(all_cases, decision),
+    }
 
 
-def _rates(evidence: Evidence, groups: Sequence[Part]) -> dict[Rate, dict[str, float]]:
-    """Each rate of each group, by fairlearn; 0 for a rate of no cases."""
-    labels = np.empty(len(evidence.label), dtype=object)
+def _by_group(rate: Rate, groups: Sequence[Part]) -> dict[str, float]:
+    """The rate of each group, by fairlearn; 0 for a rate of no cases."""
+    names = np.empty(len(rate.base), dtype=object)
     for group in groups:
-        labels[group.rows] = group.label
-    frame = MetricFrame(
-        metrics=dict(_FUNCTIONS), y_true=evidence.label, y_pred=evidence.decision, sensitive_features=labels
-    )
-    return {rate: {str(group): float(value) for group, value in frame.by_group[rate].items()} for rate in _FUNCTIONS}
+        names[group.rows] = group.label
+    if not rate.base.any():
+        return dict.fromkeys((group.label for group in groups), 0.0)
+    base, counted = rate.base[rate.base], rate.counted[rate.base]
+    frame = MetricFrame(metrics=selection_rate, y_true=base, y_pred=counted, sensitive_features=names[rate.base])
+    return {group.label: float(frame.by_group.get(group.label, 0.0)) for group in groups}
 
 
-def _table(evidence: Evidence, spec: FairnessGate, groups: Sequence[Part], judged: Sequence[bool]) -> Table:
-    rates = _rates(evidence, groups)
+def _table(
+    evidence: Evidence,
+    spec: FairnessGate,
+    groups: Sequence[Part],
+    shares: Mapping[str, Mapping[str, float]],
+    judged: Sequence[bool],
+) -> Table:
+    yes_no = evidence.task is Task.YES_NO
     rows: list[tuple[Cell, ...]] = [
         (
             group.label,
             int(group.rows.sum()),
-            int((group.rows & evidence.label).sum()),
-            *(rates[rate][group.label] for rate in _FUNCTIONS),
+            *((int((group.rows & evidence.came_true).sum()),) if yes_no else ()),
+            *(share[group.label] for share in shares.values()),
             "yes" if enough else Mark("warn", "too few cases"),
         )
         for group, enough in zip(groups, judged, strict=True)
     ]
-    header = ("group", "cases", "true cases", *_FUNCTIONS, "judged")
+    header = ("group", "cases", *(("true cases",) if yes_no else ()), *shares, "judged")
     return Table(f"Decisions by {spec.column}", header, tuple(rows))
 
 
-def _chart(evidence: Evidence, spec: FairnessGate, groups: Sequence[Part], bases: Mapping[Rate, Labels]) -> Chart:
+def _chart(spec: FairnessGate, groups: Sequence[Part], rates: Mapping[str, Rate]) -> Chart:
     series = []
-    for rate, base in bases.items():
-        shares = [bootstrap_mean(rate, evidence.decision[group.rows & base].astype(np.float64)) for group in groups]
-        low, high = [share.low for share in shares], [share.high for share in shares]
-        series.append(Bars(rate, [group.label for group in groups], [share.value for share in shares], low, high))
-    return Chart(f"{spec.measure.replace('_', ' ').capitalize()} by {spec.column}", tuple(series), y="share flagged")
+    for name, rate in rates.items():
+        found = [bootstrap_mean(name, rate.counted[group.rows & rate.base].astype(np.float64)) for group in groups]
+        low, high = [share.low for share in found], [share.high for share in found]
+        series.append(Bars(name, [group.label for group in groups], [share.value for share in found], low, high))
+    return Chart(f"{spec.measure.replace('_', ' ').capitalize()} by {spec.column}", tuple(series), y="share")

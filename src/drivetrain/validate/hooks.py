@@ -28,7 +28,7 @@ def _custom(evidence: Evidence, name: str, gate: HookGate) -> Finding:
     if not isinstance(answer, Estimate):
         if isinstance(answer, bool) or not isinstance(answer, Real):
             raise InvalidInput("hook_answer", f"{gate.hook} returned {answer!r}", hint="return a number or an Estimate")
-        answer = exact(name, float(answer), len(evidence.label))
+        answer = exact(name, float(answer), len(evidence.truth))
     return Finding((judge(f"custom:{name}", answer, gate.bound, gate.hook),))
 
 

@@ -10,29 +10,37 @@ import numpy as np
 
 from drivetrain.core.artifacts import GateResult
 from drivetrain.core.errors import examples
-from drivetrain.ops.leaks import Levels, duplicate_rows, levels, single_auc, value_auc
-from drivetrain.ops.metrics import Labels
+from drivetrain.core.task import Task
+from drivetrain.ops.leaks import Levels, duplicate_rows, explained, levels, single_auc, value_auc
+from drivetrain.ops.metrics import Labels, Truth
+from drivetrain.ops.truth import halved
 from drivetrain.validate.evidence import Evidence, packed_cases
 from drivetrain.validate.gates import Finding, asked, exact
 
 
 def leakage(evidence: Evidence) -> Finding:
-    """The best ROC AUC that one input reaches alone, and the share of test rows that also stand in training."""
+    """What one input tells of the label alone, at best, and the share of test rows that also stand in training.
+
+    It is the ROC AUC of yes or no, of classes that of the commonest; of numbers the share of variance it explains.
+    """
     rules = asked(evidence.spec.leakage)
     test = np.arange(len(evidence.train) + len(evidence.test)) >= len(evidence.train)
-    label = np.concatenate([evidence.train.label, evidence.test.label])
+    truth: Truth = np.concatenate([evidence.train.label, evidence.test.label])
+    label = halved(evidence.task, truth)
     columns = _columns(evidence)
-    telling = {name: _telling(label, column, test) for name, column in columns.items() if name not in rules.allow}
+    alone = {name: column for name, column in columns.items() if name not in rules.allow}
+    telling = {name: _telling(evidence.task, truth, label, column, test) for name, column in alone.items()}
     copies = duplicate_rows(label, tuple(columns.values()), test).share
     strongest = max(telling, key=lambda name: telling[name], default="none")
-    highest = telling.get(strongest, 0.5)
+    number = evidence.task is Task.NUMBER
+    highest = telling.get(strongest, 0.0 if number else 0.5)
     passed = highest <= rules.max_single_auc and copies <= rules.max_duplicates
-    leaks = [f"{name!r} ({auc:.4f})" for name, auc in telling.items() if auc > rules.max_single_auc]
+    leaks = [f"{name!r} ({told:.4f})" for name, told in telling.items() if told > rules.max_single_auc]
     said = f"tells the label alone: {examples(leaks)}" if leaks else f"the strongest input alone is {strongest!r}"
     result = GateResult(
         gate="leakage",
         verdict="pass" if passed else "fail",
-        measured=exact("ROC AUC of one input", highest, len(label)),
+        measured=exact("share explained by one input" if number else "ROC AUC of one input", highest, len(label)),
         threshold=f"at most {rules.max_single_auc:g}, and at most {rules.max_duplicates:.1%} of test rows in training",
         detail=f"{said}; {copies:.2%} of the test rows also stand in training",
     )
@@ -47,6 +55,8 @@ def _columns(evidence: Evidence) -> dict[str, Levels]:
     return {field.name: levels(rows[:, at]) for at, field in enumerate(inputs) if not field.of}
 
 
-def _telling(label: Labels, column: Levels, test: Labels) -> float:
-    """By its order, or by what each of its values meant in training."""
+def _telling(task: Task, truth: Truth, label: Labels, column: Levels, test: Labels) -> float:
+    """By its order, or by what each of its values meant in training; of a number by a line through it."""
+    if task is Task.NUMBER:
+        return explained(truth.astype(np.float64), column)
     return max(single_auc(label, column), value_auc(label, column, test))

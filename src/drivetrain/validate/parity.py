@@ -22,13 +22,14 @@ _ALONE = 500
 def parity(evidence: Evidence) -> Finding:
     """The largest difference between the served path and what the trained pipeline answered (``expected.npy``).
 
+    Of classes it is that of the probability that is furthest off; of a number beyond 1, a share of the number.
     Every row that has an expected answer goes the served path, from JSON on, in batches, and the first ones also one
     row a call. A failure names the worst row and the input that the difference comes from. The windows of a model that
     has some are computed from the events of the source, and must be what the feature table holds.
     """
     expected, limit = _expected(evidence), evidence.spec.parity
     served = serve(evidence, len(expected))
-    apart = _apart(served.score, expected)
+    apart = _apart(served.answer, expected)
     alone = _apart(served.alone, expected[: len(served.alone)])
     apart[: len(alone)] = np.maximum(apart[: len(alone)], alone)
     most = float(apart.max())
@@ -45,10 +46,10 @@ def parity(evidence: Evidence) -> Finding:
 
 @dataclass(frozen=True)
 class Served:
-    """What the served path makes of the test rows: packed [m, F], scores in batches [m] and one row a call [a]."""
+    """What the served path makes of the test rows: packed [m, F], answers in batches [m] or [m, K], and alone [a]."""
 
     packed: Numbers
-    score: Numbers
+    answer: Numbers
     alone: Numbers
 
 
@@ -80,18 +81,33 @@ def _expected(evidence: Evidence) -> Numbers:
             f"the model holds {len(expected)} expected answers for {len(evidence.test)} test rows",
             hint="train again",
         )
+    if expected.shape[1:] != evidence.answer.shape[1:]:
+        raise InvalidInput(
+            "expected_rows",
+            f"the model answers {evidence.answer.shape}, and {expected.shape} is expected of it",
+            hint="train again",
+        )
     return expected
 
 
 def _apart(served: Numbers, expected: Numbers) -> Numbers:
-    """The distance row by row; infinite where an answer is not a number."""
-    return np.nan_to_num(np.abs(served - expected), nan=np.inf, posinf=np.inf)
+    """The distance row by row, [m]; infinite where an answer is not a number."""
+    return np.asarray(_gaps(served, expected).reshape(len(served), -1).max(axis=1))
+
+
+def _gaps(served: Numbers, expected: Numbers) -> Numbers:
+    far = np.abs(served - expected) / np.maximum(1.0, np.abs(expected))
+    return np.asarray(np.nan_to_num(far, nan=np.inf, posinf=np.inf))
 
 
 def _worst(evidence: Evidence, served: Served, apart: Numbers) -> str:
     row = int(apart.argmax())
-    entity, answer = evidence.test.entity[row], evidence.content.expected[row]
-    return f"worst in {evidence.features.entity} {entity}: served {served.score[row]:.9g}, trained {answer:.9g}"
+    entity, answer, ours = evidence.test.entity[row], evidence.content.expected[row], served.answer[row]
+    of = ""
+    if answer.ndim:
+        place = int(_gaps(ours, answer).argmax())
+        of, answer, ours = f" of {evidence.classes[place]}", answer[place], ours[place]
+    return f"worst in {evidence.features.entity} {entity}{of}: served {ours:.9g}, trained {answer:.9g}"
 
 
 def _cause(evidence: Evidence, served: Served, wrong: Labels) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from drivetrain.core.artifacts import GateResult, Verdict
+from drivetrain.core.errors import examples
 from drivetrain.core.project import Bound
-from drivetrain.core.task import Metric
+from drivetrain.core.task import Metric, Task
 from drivetrain.ops.intervals import bootstrap_difference, bootstrap_mean
-from drivetrain.ops.metrics import case_log_loss
-from drivetrain.ops.saying import Saying
-from drivetrain.validate.evidence import Evidence
+from drivetrain.ops.metrics import Numbers
+from drivetrain.ops.number_metrics import covered
+from drivetrain.ops.truth import always
+from drivetrain.store.pages import show_number
+from drivetrain.validate.evidence import Evidence, Rivals
 from drivetrain.validate.gates import Finding, asked, judge
 
 
@@ -57,11 +60,10 @@ def mae(evidence: Evidence) -> Finding:
 def coverage(evidence: Evidence) -> Finding:
     """The share of test rows whose true number lies in the interval around its estimate."""
     bound = asked(evidence.spec.coverage)
-    content = evidence.content
-    low, high = Saying(content.signature, content.decision, content.interval).say(evidence.score).outputs.T
-    truth = evidence.test.label
-    inside = ((truth >= low) & (truth <= high)).astype(np.float64)
-    detail = f"the mean interval is {float((high - low).mean()):.4g} wide"
+    low, high = evidence.said.outputs.T
+    inside = covered(evidence.truth.astype(np.float64), low, high)
+    promised = evidence.content.interval.coverage if evidence.content.interval else float("nan")
+    detail = f"{promised:.0%} were promised; the mean interval is {show_number(float((high - low).mean()))} wide"
     return Finding((judge("coverage", bootstrap_mean("coverage", inside), bound, detail),))
 
 
@@ -76,39 +78,70 @@ def cost(evidence: Evidence) -> Finding:
 
 
 def baseline(evidence: Evidence) -> Finding:
-    """How much log loss the model saves over always answering the base rate of the training rows.
+    """How much better the model is than always answering the same, what the training rows say on average.
 
-    Passes when the whole interval of the gain lies above ``min_gain``.
+    That is the base rate, of classes that of each, by log loss; of numbers the mean, by RMSE. Passes when the whole
+    interval of the gain lies above ``min_gain``.
     """
     least = asked(evidence.spec.baseline).min_gain
-    rate = float(evidence.train.label.mean())
-    naive = case_log_loss(evidence.label, np.full(len(evidence.label), rate))
-    gain = bootstrap_mean("log_loss gain", naive - case_log_loss(evidence.label, evidence.score))
+    known = evidence.truth_of(evidence.train)
+    naive = always(evidence.task, len(evidence.classes), known, len(evidence.truth))
+    metric: Metric = "rmse" if evidence.task is Task.NUMBER else "log_loss"
+    gain = bootstrap_difference(metric, evidence.truth, evidence.answer, naive)
     result = GateResult(
         gate="baseline",
         verdict="pass" if gain.low > least else "fail",
         measured=gain,
         threshold=f"more than {least:g}, by the whole interval",
-        detail=f"against always answering the base rate of the training rows, {rate:.2%}",
+        detail=f"against always answering {_same(evidence, naive)}",
     )
     return Finding((result,))
+
+
+def _same(evidence: Evidence, naive: Numbers) -> str:
+    """The answer that is always the same, in words."""
+    if evidence.task is Task.NUMBER:
+        return f"the mean of the training rows, {show_number(float(naive[0]))}"
+    if evidence.task is Task.YES_NO:
+        return f"the base rate of the training rows, {naive[0]:.2%}"
+    common = int(naive[0].argmax())
+    return f"the base rates of the training rows, {naive[0, common]:.1%} of them {evidence.classes[common]}"
 
 
 def champion(evidence: Evidence) -> Finding:
     """How much better the model is than the one that serves now, on the same rows (paired).
 
-    Passes when the whole interval of the difference lies above ``-tolerance``: when the model is surely not worse.
+    Passes when the whole interval of the difference lies above ``-tolerance``: when the model is surely not worse. A
+    class that one of the two does not know has no probability there.
     """
     spec = asked(evidence.spec.champion)
     metric = evidence.metric(spec.metric)
     threshold = f"at least {-spec.tolerance:g} in {metric}, by the whole interval"
     if evidence.champion is None:
         return Finding((GateResult("champion", "pass", None, threshold, "nothing serves yet: there is no champion"),))
-    gain = bootstrap_difference(metric, evidence.label, evidence.score, evidence.champion_score)
+    rivals = evidence.rivals
+    gain = bootstrap_difference(metric, rivals.truth, rivals.ours, rivals.theirs)
     verdict: Verdict = "pass" if gain.low >= -spec.tolerance else "fail"
-    return Finding((GateResult("champion", verdict, gain, threshold, f"against {evidence.champion.ref}"),))
+    detail = f"against {evidence.champion.ref}{_strangers(rivals)}"
+    return Finding((GateResult("champion", verdict, gain, threshold, detail),))
+
+
+def _strangers(rivals: Rivals) -> str:
+    """The classes that only one of two models knows."""
+    ours, theirs = examples(rivals.only_ours), examples(rivals.only_theirs)
+    return (f"; new here: {ours}" if ours else "") + (f"; only the champion knows {theirs}" if theirs else "")
 
 
 def _metric(evidence: Evidence, metric: Metric, bound: Bound | None) -> Finding:
-    detail = f"on {len(evidence.label):,} test rows, {int(evidence.label.sum()):,} of them true"
+    detail = f"on {len(evidence.truth):,} test rows{_counted(evidence)}"
     return Finding((judge(metric, evidence.metrics[metric], asked(bound), detail),))
+
+
+def _counted(evidence: Evidence) -> str:
+    """What of the labels of the test rows bears on a metric."""
+    if evidence.task is Task.YES_NO:
+        return f", {int(evidence.truth.sum()):,} of them true"
+    if evidence.task is Task.NUMBER:
+        return f", whose labels spread by {show_number(float(evidence.truth.std()))}"
+    strange = int((evidence.truth < 0).sum())
+    return f" of {len(evidence.classes)} classes" + (f", {strange:,} of them of others" if strange else "")

@@ -2,7 +2,7 @@
 
 A fault strikes a share of the rows in one column at a time: the field is missing, its unit is wrong (a thousand times
 too much or too little), it lies outside what training saw, it is noisy, it is a text that training did not know. No
-fault, however great, may make a score that is not a probability.
+fault, however great, may make an answer that is none: no finite number, or no probability where that was promised.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.model import UNKNOWN, InputField
 from drivetrain.core.project import RobustnessGate
 from drivetrain.core.schema import ColumnType
-from drivetrain.core.task import Metric
+from drivetrain.core.task import Metric, Task
 from drivetrain.ops.intervals import bootstrap_difference
 from drivetrain.ops.metrics import Numbers, higher_is_better, measure
 from drivetrain.store.pages import Mark, Table
@@ -31,6 +31,9 @@ _HOSTILE_ROWS = 100
 _HUGE = {ColumnType.NUMBER: (1e300, -1e300), ColumnType.INTEGER: (2.0**53, -(2.0**53))}
 """Numbers that a service takes: anything JSON can say, and integers that a float64 holds exactly."""
 _SHOWN = 12
+_SOUND = {Task.YES_NO: "a probability", Task.CLASSES: "a probability", Task.NUMBER: "a finite number"}
+_ONE = 1e-6
+"""How far from one the probabilities of the classes may add up, of a graph in single precision."""
 Change = Callable[[Numbers, np.random.Generator], Numbers]
 
 
@@ -46,10 +49,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a fault did: the scores of all rows with it, and how far the metric fell."""
+    """What a fault did: the answers to all rows with it, and how far the metric fell."""
 
     fault: Fault
-    score: Numbers
+    answer: Numbers
     drop: float
 
 
@@ -57,19 +60,20 @@ def robustness(evidence: Evidence) -> Finding:
     """How far the metric of the gate falls under the worst fault, measured with and without it on the same rows."""
     spec = asked(evidence.spec.robustness)
     metric = evidence.metric(spec.metric)
-    rows = np.unique(np.linspace(0, len(evidence.label) - 1, _ROWS).astype(np.intp))
-    label, clean = evidence.label[rows], evidence.score[rows]
+    rows = np.unique(np.linspace(0, len(evidence.truth) - 1, _ROWS).astype(np.intp))
+    truth, clean = evidence.truth[rows], evidence.answer[rows]
     broken = hostile(evidence)
     effects = sorted(_effects(evidence, spec, rows), key=lambda effect: -effect.drop)
     if not effects:
         raise InvalidInput("no_faults", "no column can be given a fault")
     worst = effects[0]
-    drop = replace(bootstrap_difference(metric, label, clean, worst.score), name=f"{metric} drop")
+    drop = replace(bootstrap_difference(metric, truth, clean, worst.answer), name=f"{metric} drop")
     detail = f"worst of {len(effects)} faults: {worst.fault.column} {worst.fault.name}, in {spec.share:.0%} of the rows"
     if broken:
-        detail = f"the score is no probability when {examples(broken)}"
+        detail = f"the score is not {_SOUND[evidence.task]} when {examples(broken)}"
     verdict: Verdict = "pass" if drop.value <= spec.max_drop and not broken else "fail"
-    result = GateResult("robustness", verdict, drop, f"at most {spec.max_drop:g}; every score a probability", detail)
+    threshold = f"at most {spec.max_drop:g}; every score {_SOUND[evidence.task]}"
+    result = GateResult("robustness", verdict, drop, threshold, detail)
     return Finding((result,), (_table(spec, metric, effects),))
 
 
@@ -93,7 +97,7 @@ def faults_of(field: InputField, position: int, spread: float) -> tuple[Fault, .
 
 
 def hostile(evidence: Evidence) -> list[str]:
-    """What makes the model answer with something that is no probability: huge numbers, rows with nothing in them."""
+    """What makes the model answer with something that is no answer: huge numbers, rows with nothing in them."""
     rows = evidence.packed[:_HOSTILE_ROWS]
     fields = evidence.content.signature.inputs
     nullable = np.array([field.nullable for field in fields], dtype=np.bool_)
@@ -101,21 +105,33 @@ def hostile(evidence: Evidence) -> list[str]:
     for position, field in enumerate(fields):
         for value in _HUGE.get(field.type, ()):
             tried[f"{field.name} is {value:g}"] = _with(rows, position, np.full(len(rows), value))
-    return [name for name, changed in tried.items() if not _probabilities(score_in_batches(evidence.scorer, changed))]
+    answers = {name: score_in_batches(evidence.scorer, changed) for name, changed in tried.items()}
+    return [name for name, answer in answers.items() if not sound(evidence.task, answer)]
+
+
+def sound(task: Task, answer: Numbers) -> bool:
+    """Whether answers ([n], or [n, K] of classes) are what the task promises: numbers, probabilities, those of one."""
+    if not np.isfinite(answer).all():
+        return False
+    if task is Task.NUMBER:
+        return True
+    whole = answer.ndim == 1 or bool((np.abs(answer.sum(axis=1) - 1.0) <= _ONE).all())
+    return whole and bool((answer >= 0).all() and (answer <= 1).all())
 
 
 def _effects(evidence: Evidence, spec: RobustnessGate, rows: NDArray[np.intp]) -> Iterator[Effect]:
-    packed, label, clean = evidence.packed[rows], evidence.label[rows], evidence.score[rows]
+    packed, truth, clean = evidence.packed[rows], evidence.truth[rows], evidence.answer[rows]
     struck = np.random.default_rng(0).random(len(rows)) < spec.share
     metric = evidence.metric(spec.metric)
-    before, sign = measure(metric, label, clean), 1 if higher_is_better(metric) else -1
+    before, sign = measure(metric, truth, clean), 1 if higher_is_better(metric) else -1
     for fault in _faults(evidence, packed):
         changed = fault.change(packed[struck, fault.position], np.random.default_rng(0))
-        score = clean.copy()
-        score[struck] = score_in_batches(evidence.scorer, _with(packed[struck], fault.position, changed))
-        if not _probabilities(score):
-            raise InvalidInput("no_probability", f"the score is no probability when {fault.column} {fault.name}")
-        yield Effect(fault, score, sign * (before - measure(metric, label, score)))
+        answer = clean.copy()
+        answer[struck] = score_in_batches(evidence.scorer, _with(packed[struck], fault.position, changed))
+        if not sound(evidence.task, answer):
+            told = f"the score is not {_SOUND[evidence.task]} when {fault.column} {fault.name}"
+            raise InvalidInput("no_probability", told)
+        yield Effect(fault, answer, sign * (before - measure(metric, truth, answer)))
 
 
 def _faults(evidence: Evidence, packed: Numbers) -> Iterator[Fault]:
@@ -134,10 +150,6 @@ def _table(spec: RobustnessGate, metric: Metric, effects: Sequence[Effect]) -> T
         f"The worst {len(rows)} of {len(effects)} faults, each in {spec.share:.0%} of the rows, one column at a time."
     )
     return Table("When the data are wrong", ("column", "fault", f"fall of {metric}", ""), tuple(rows), note)
-
-
-def _probabilities(score: Numbers) -> bool:
-    return bool(np.isfinite(score).all() and (score >= 0).all() and (score <= 1).all())
 
 
 def _with(rows: Numbers, position: int, values: Numbers) -> Numbers:

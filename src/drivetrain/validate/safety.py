@@ -21,9 +21,11 @@ from onnx.shape_inference import InferenceError
 
 from drivetrain.core.artifacts import GateResult, Verdict
 from drivetrain.core.errors import examples
+from drivetrain.core.model import Signature
+from drivetrain.core.task import Task
 from drivetrain.store.code_models import CODE
 from drivetrain.store.folders import check_files
-from drivetrain.store.models import ENTRY, GRAPH
+from drivetrain.store.models import ENTRY, GRAPH, INTERVAL
 from drivetrain.validate.evidence import Evidence
 from drivetrain.validate.gates import SAFETY, Finding
 
@@ -32,8 +34,10 @@ _MOST_NODES = 20_000
 _MOST_NUMBERS = 4_000_000
 """Numbers in one tensor for one row; a graph of allowed operators can still double what it holds with every node."""
 _PICKLE = b"\x80"
-Door = tuple[str, int, tuple[int | None, ...]]
-"""A graph's input or output: name, element type, shape with None for a side of any length."""
+Shape = tuple[int | None, ...]
+"""Lengths of the sides, None for one of any length."""
+Door = tuple[str, int, Shape]
+"""A graph's input or output: name, element type, shape."""
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 _OPERATORS = frozenset(files("drivetrain.validate").joinpath("operators.txt").read_text(encoding="utf-8").split())
 
@@ -49,7 +53,7 @@ def safety(evidence: Evidence) -> Finding:
         fine = "" if problems else _consented(evidence, size)
     else:
         asked = "data only, nothing that runs or grows"
-        problems = problems or [*_graph_problems(evidence)]
+        problems = problems or [*_graph_problems(evidence), *_interval_problems(evidence)]
         fine = f"{len(evidence.files)} data files, {size:,.0f} KiB, standard operators only"
     verdict: Verdict = "fail" if problems else "pass"
     return Finding((GateResult(SAFETY, verdict, None, asked, examples(problems) or fine),))
@@ -102,11 +106,16 @@ def _graph_problems(evidence: Evidence) -> Iterator[str]:
     try:
         graph = onnx.load_model_from_string(evidence.content.graph)
         yield from _operator_problems(graph)
-        yield from _door_problems(graph, len(evidence.content.signature.inputs))
+        yield from _door_problems(graph, evidence.content.signature)
         onnx.checker.check_model(graph, full_check=True)
         yield from _growth(graph)
     except (DecodeError, ValidationError, InferenceError) as error:
         yield f"{GRAPH} is not a valid graph: {str(error).strip().splitlines()[0]}"
+
+
+def _interval_problems(evidence: Evidence) -> Iterator[str]:
+    if evidence.content.signature.task is Task.NUMBER and evidence.content.interval is None:
+        yield f"{INTERVAL} is missing, without which nobody can say how sure an estimated number is"
 
 
 def _operator_problems(model: onnx.ModelProto) -> Iterator[str]:
@@ -129,16 +138,18 @@ def _operator_problems(model: onnx.ModelProto) -> Iterator[str]:
         yield "numbers that lie in another file"
 
 
-def _door_problems(model: onnx.ModelProto, inputs: int) -> Iterator[str]:
-    """The input must be ``row`` float64 [any, inputs], the output ``score`` float [any] or [any, 1]."""
+def _door_problems(model: onnx.ModelProto, signature: Signature) -> Iterator[str]:
+    """The input must be ``row`` float64 [any, F], the output ``score`` float [any] or [any, 1]; of classes [any, K]."""
+    inputs, classes = len(signature.inputs), len(signature.classes)
     fixed = {tensor.name for tensor in model.graph.initializer}
     taken = [_door(value) for value in model.graph.input if value.name not in fixed]
     if taken != [("row", onnx.TensorProto.DOUBLE, (None, inputs))]:
         yield f"the input is not `row`, float64 [n, {inputs}]"
     given = [_door(value) for value in model.graph.output]
-    shapes, types = ((None,), (None, 1)), (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
+    shapes: tuple[Shape, ...] = ((None, classes),) if signature.task is Task.CLASSES else ((None,), (None, 1))
+    types = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
     if len(given) != 1 or given[0][0] != "score" or given[0][1] not in types or given[0][2] not in shapes:
-        yield "the output is not `score`, float [n]"
+        yield f"the output is not `score`, float [n{f', {classes}' if signature.task is Task.CLASSES else ''}]"
 
 
 def _door(value: onnx.ValueInfoProto) -> Door:
