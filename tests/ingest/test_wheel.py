@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import shutil
 import sys
 
 import pytest
@@ -24,11 +25,20 @@ def spec_of(content, version="1.0", **changes):
     )
 
 
+@pytest.fixture(scope="module")
+def fetched(tmp_path_factory):
+    return tmp_path_factory.mktemp("fetched")
+
+
 class TestWheel(ReaderContract):
+    """The tests share what was fetched: pip takes a second for each wheel, and theirs are the same."""
+
     @pytest.fixture(autouse=True)
-    def _index(self, wheel_index):
-        self.index = wheel_index
+    def _index(self, wheel_index, fetched, home):
+        self.index, self.fetched = wheel_index, fetched
         self.rows = []
+        (home / ".drivetrain").mkdir()
+        (home / ".drivetrain" / "cache").symlink_to(fetched)
 
     def make(self, home, rows):
         self.rows = [*self.rows, *rows]
@@ -41,6 +51,8 @@ class TestWheel(ReaderContract):
 
     def remove(self, home):
         self.wheel.unlink()
+        for kept in self.fetched.iterdir():
+            shutil.rmtree(kept)
 
 
 def test_it_is_fetched_once_and_never_imported(project, wheel_index):

@@ -1,18 +1,19 @@
 """Whole loads of tables into datasets: what the dataset holds is what the table held."""
 
+import os
 import random
-import subprocess
-import sys
-from pathlib import Path
+import signal
+from contextlib import closing, suppress
+from threading import Event
 
 import pytest
 from tests.ingest.databases.conftest import sql_source
+from tests.ingest.killed_loads import Loads
 
 from drivetrain.ingest.ingest import ingest
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table
 
-ROOT = Path(__file__).parents[3]
 PEOPLE = "CREATE TABLE people (id integer PRIMARY KEY, age integer, changed integer NOT NULL, gone boolean NOT NULL)"
 CHANGING = {"mode": "incremental", "cursor": "changed", "deleted": "gone", "look_back": 3}
 WHOLE = {"deleted": "gone"}
@@ -76,35 +77,21 @@ def test_any_changes_end_in_the_same_rows(pg, load, options):
         assert load(pg.url, **options)[1] == sorted(people.items())
 
 
-KILLED = """
-import sys
-from pathlib import Path
-from tests.ingest.databases.conftest import sql_source
-from drivetrain.ingest.ingest import ingest
-from drivetrain.store.catalog import Catalog
-with Catalog(Path(sys.argv[1])) as catalog:
-    print("begins", flush=True)
-    ingest(sql_source(sys.argv[2], table="people", cursor="id"), "people", catalog)
-"""
-
-
 def test_kills_neither_lose_nor_double_a_row(pg, tmp_path):
     """The process is killed at some moment of its load, again and again, while the table grows."""
     pg.run(PEOPLE)
-    chance, rows = random.Random(3), 0
-    for _ in range(3):
-        pg.run(f"INSERT INTO people SELECT id, 1, 1, false FROM generate_series({rows + 1}, {rows + 20_000}) AS id")
-        rows += 20_000
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, tmp_path, pg.url], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-        with process:
-            assert process.stdout.readline() == "begins\n"
-            try:
-                process.wait(chance.uniform(0, 0.8))
-            except subprocess.TimeoutExpired:
-                process.kill()
+    chance, rows, pause = random.Random(3), 0, Event()
+    source = sql_source(pg.url, table="people", cursor="id")
+    with closing(Loads(tmp_path, source, "people")) as loads:
+        for _ in range(3):
+            pg.run(f"INSERT INTO people SELECT id, 1, 1, false FROM generate_series({rows + 1}, {rows + 20_000}) AS id")
+            rows += 20_000
+            child = loads.start()
+            pause.wait(chance.uniform(0, 0.8))
+            with suppress(ProcessLookupError):  # it was quicker
+                os.kill(child, signal.SIGKILL)
+            loads.finish()
     with Catalog(tmp_path) as catalog:
-        dataset = ingest(sql_source(pg.url, table="people", cursor="id"), "people", catalog)
+        dataset = ingest(source, "people", catalog)
         found = Table(catalog.table_path("datasets", "people")).read(dataset.version).column("id").to_pylist()
     assert sorted(found) == list(range(1, rows + 1))
