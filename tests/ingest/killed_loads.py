@@ -13,7 +13,7 @@ import importlib, json, os, signal, sys
 from pathlib import Path
 from pydantic import TypeAdapter
 from drivetrain.access.secrets import KnownSecrets
-from drivetrain.core.errors import InvalidInput
+from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.core.sources import SourceSpec
 from drivetrain.ingest import ingest
 from drivetrain.store.catalog import Catalog
@@ -27,7 +27,7 @@ def dies(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 def load(moment):
-    if moment:
+    if moment in places:
         owner, attribute = places[moment]
         *way, last = attribute.split(".")
         for step in way:
@@ -35,9 +35,11 @@ def load(moment):
         setattr(owner, last, dies)
     with Catalog(home) as catalog:
         try:
+            if moment == "replay":
+                return ingest.replay(spec, dataset, catalog).rows
             return ingest.ingest(spec, dataset, catalog, secrets=KnownSecrets({}, home)).rows
-        except InvalidInput as error:
-            assert error.code == "no_rows", error
+        except (InvalidInput, Transient) as error:
+            assert error.code in ("no_rows", "in_use"), error
             return 0
 
 for line in sys.stdin:  # a child for each load: what is imported is there already
@@ -51,12 +53,23 @@ for line in sys.stdin:  # a child for each load: what is imported is there alrea
 
 
 class Loads:
-    """Loads one after the other. A moment is the name of a function, which kills the process that calls it."""
+    """Loads one after the other. A moment is the name of a function, which kills the process that calls it.
+
+    The moment ``replay`` is none: it replays the quarantine instead of loading.
+    """
 
     def __init__(self, home, spec, dataset="things", **moments):
         """``moments``: module and dotted name of the function, by what the moment is called (words with _)."""
         places = {name.replace("_", " "): place for name, place in moments.items()}
-        command = [sys.executable, "-c", SCRIPT, str(home), spec.model_dump_json(), dataset, json.dumps(places)]
+        command = [
+            sys.executable,
+            "-c",
+            SCRIPT,
+            str(home),
+            spec.model_dump_json(exclude_unset=True),
+            dataset,
+            json.dumps(places),
+        ]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
