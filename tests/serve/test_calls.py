@@ -14,6 +14,7 @@ import pytest
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.core.refs import Ref
 from drivetrain.ops.live import LiveCounts
+from drivetrain.ops.saying import Saying
 from drivetrain.serve.calls import Calls
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
@@ -120,8 +121,9 @@ def run(ref: Ref, tmp_path: Path) -> Run:
         scorer = open_scorer(content)
 
         async def all_steps() -> None:
+            saying = Saying(content.signature, content.decision)
             release = LoadedRelease(
-                ref, content.signature, content.reference, 0.5, np.array(TYPICAL), scorer,
+                ref, content.signature, content.reference, saying, np.array(TYPICAL), scorer,
                 LiveCounts(content.reference), processes,
             )  # fmt: skip
             bench = Bench(release, tmp_path)

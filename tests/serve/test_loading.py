@@ -33,7 +33,7 @@ def refusal(home: Path) -> Refusal:
 
 def test_a_release_answers_as_its_model_does(loaded: LoadedRelease, template: Template) -> None:
     assert loaded.ref == template.good.ref
-    assert (loaded.threshold, loaded.processes) == (0.5, 0)
+    assert (loaded.saying.rule.threshold, loaded.processes) == (0.5, 0)
     rows = draw(CHUNK * 3 + 5, seed=1)
     assert loaded.score(rows) == pytest.approx([expected_score(row) for row in rows], abs=1e-12)
     assert loaded.score(rows[:1]).shape == (1,)

@@ -19,13 +19,17 @@ class Reason(msgspec.Struct, frozen=True):
 class Prediction(msgspec.Struct, frozen=True):
     """What the model says of one row.
 
-    ``id`` names the prediction in labels, in the lake and in ``drivetrain trace``. ``reasons`` stand strongest first;
-    there are none unless they were asked for.
+    ``id`` names the prediction in labels, in the lake and in ``drivetrain trace``. ``class_`` is said by a model of
+    classes, ``low`` and ``high`` (the interval around the estimate, which is ``score``) by one of numbers. ``reasons``
+    stand strongest first; there are none unless they were asked for.
     """
 
     id: str
     score: float
     decision: bool
+    class_: str | None = msgspec.field(default=None, name="class")
+    low: float | None = None
+    high: float | None = None
     reasons: tuple[Reason, ...] = ()
 
 
@@ -40,10 +44,13 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Label(msgspec.Struct, frozen=True):
-    """How the case behind a prediction came out, and when that was known (None: now; without a zone: UTC)."""
+    """How the case behind a prediction came out, and when that was known (None: now; without a zone: UTC).
+
+    The label is true or false, the text of a class or a number, as the service answers.
+    """
 
     prediction_id: str
-    label: bool
+    label: bool | str | float
     at: datetime | None = None
 
 

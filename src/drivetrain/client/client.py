@@ -117,7 +117,7 @@ class Client:
                     raise moved(error, part.start)
                 check_count(len(predictions), len(part.items), self._wire.place)
 
-    def label(self, prediction_id: str, label: bool, at: datetime | None = None) -> None:
+    def label(self, prediction_id: str, label: bool | str | float, at: datetime | None = None) -> None:
         """Tell how the case behind a prediction came out, and when that was known (now when not given)."""
         self.labels([Label(prediction_id, label, at)])
 
@@ -172,6 +172,6 @@ class Client:
         return path if self.service is None else f"/services/{quote(self.service, safe='')}{path}"
 
 
-def _dated(label: Label) -> Mapping[str, str | bool | datetime]:
+def _dated(label: Label) -> Mapping[str, bool | str | float | datetime]:
     """As it is sent: with its time, so that a repeat tells the same fact."""
     return {"prediction_id": label.prediction_id, "label": label.label, "at": label.at or datetime.now(UTC)}

@@ -28,6 +28,7 @@ class Benchmark(Spec):
     """What the pack's model must reach on rows that it has never seen."""
 
     metric: Metric
+    gate: str | None = Field(None, description="The gate whose measured number counts, instead of the report's metric.")
     floor: float = Field(description="`drivetrain packs score` fails below it.")
     split: str = Field(description="How the rows were held out.")
     measured: Measured

@@ -255,6 +255,20 @@ class RobustnessGate(Spec):
     share: Annotated[float, Field(gt=0, le=1)] = 0.2
 
 
+class SeriesGate(Spec):
+    """Of numbers in many series, such as the demand of items: the mean over series of the RMSE of each.
+
+    Where the label is in the usual change from one step to the next, that is RMSSE.
+    """
+
+    by: str = Field(description="The column that names a series: the entity, or one of `features.keep`.")
+    weight: str | None = Field(None, description="The column that says what a series is worth; all alike without it.")
+    max: Annotated[float, Field(gt=0)]
+    beats: str | None = Field(
+        None, description="The column that holds a naive answer; the interval of the gain over it must lie above 0."
+    )
+
+
 class LatencyGate(Spec):
     """One row, in process, on this machine."""
 
@@ -295,6 +309,7 @@ class GatesSpec(Spec):
     fairness: tuple[FairnessGate, ...] = ()
     slices: SliceGate | None = SliceGate()
     robustness: RobustnessGate | None = RobustnessGate()
+    series: tuple[SeriesGate, ...] = Field((), description="Of numbers: the error of each series by itself.")
     latency: LatencyGate | None = LatencyGate()
     leakage: LeakRules | None = LeakRules()
     parity: Annotated[float, Field(gt=0)] = Field(1e-6, description="Largest gap between served and trained score.")

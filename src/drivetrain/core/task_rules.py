@@ -18,7 +18,7 @@ _DECISIONS: dict[Task, tuple[str, ...]] = {
 _ONLY: dict[Task, tuple[str, ...]] = {
     Task.YES_NO: ("cost", "calibration", "fairness", *METRICS[Task.YES_NO]),
     Task.CLASSES: ("fairness", "calibration", *METRICS[Task.CLASSES]),
-    Task.NUMBER: ("coverage", *METRICS[Task.NUMBER]),
+    Task.NUMBER: ("coverage", "series", *METRICS[Task.NUMBER]),
 }
 """The gates that not every task has."""
 

@@ -30,6 +30,7 @@ from drivetrain.deploy.replay_page import replay_page
 from drivetrain.deploy.replay_report import NotTaken, ReplayReport, broken_bounds
 from drivetrain.deploy.rollout import standing_of
 from drivetrain.deploy.tally import Answers, Tally
+from drivetrain.ops.saying import Saying
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import write_folder
 from drivetrain.store.journal import roll
@@ -117,8 +118,10 @@ class _Contender:
         """Score and decision for packed rows [n, F]; where there is no score it is NaN, and the decision is no."""
         starts = range(0, len(rows), self._together)
         parts = [self._scorer.score(rows[start : start + self._together]) for start in starts]
-        score = np.concatenate(parts) if parts else np.empty(0)
-        return Answers(score, score >= self.content.decision.threshold)
+        if not parts:
+            return Answers(np.empty(0), np.empty(0, dtype=np.bool_))
+        said = Saying(self.content.signature, self.content.decision, self.content.interval).say(np.concatenate(parts))
+        return Answers(said.score, said.decision)
 
 
 class _Match:

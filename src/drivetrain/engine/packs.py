@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from drivetrain.core.artifacts import Estimate, Report
+from drivetrain.core.errors import NotFound
 from drivetrain.core.events import Subscriber
-from drivetrain.core.pack import PackSpec
+from drivetrain.core.pack import Benchmark, PackSpec
 from drivetrain.core.settings import Settings
+from drivetrain.core.task import Metric
 from drivetrain.engine.create import create_project
 from drivetrain.engine.project import FILE, Project
+from drivetrain.ops.metrics import higher_is_better
 from drivetrain.packs.templates import packs, read_pack
 
 
@@ -36,8 +40,8 @@ class PackScore:
     @property
     def is_reached(self) -> bool:
         """Whether it is at least as good as its floor."""
-        value = self.estimate.value
-        return value <= self.floor if self.estimate.name == "log_loss" else value >= self.floor
+        value, higher = self.estimate.value, higher_is_better(cast(Metric, self.estimate.name))
+        return value >= self.floor if higher else value <= self.floor
 
 
 def list_packs() -> tuple[Pack, ...]:
@@ -58,5 +62,19 @@ def score_pack(name: str, folder: Path, settings: Settings, subscribers: Sequenc
     ref = run.steps[-1].ref
     assert ref is not None, "a stage that was brought up to date has a result"
     report = project.get(Report, ref)
-    estimate = next(metric for metric in report.metrics if metric.name == says.benchmark.metric)
-    return PackScore(name, estimate, says.benchmark.floor, time.monotonic() - began)
+    return PackScore(name, _reached(says.benchmark, report), says.benchmark.floor, time.monotonic() - began)
+
+
+def _reached(benchmark: Benchmark, report: Report) -> Estimate:
+    """What the report says of the benchmark. Raises NotFound when it does not speak of it."""
+    named = {metric.name: metric for metric in report.metrics if benchmark.gate is None}
+    named |= {gate.gate: gate.measured for gate in report.gates if gate.gate == benchmark.gate and gate.measured}
+    found = named.get(benchmark.gate or benchmark.metric)
+    if found is None:
+        raise NotFound(
+            "benchmark_unmeasured",
+            f"the report does not say {benchmark.gate or benchmark.metric}",
+            where=str(report.ref),
+            hint="`drivetrain validate` says why that gate could not run",
+        )
+    return replace(found, name=benchmark.metric)

@@ -12,12 +12,19 @@ from drivetrain.ops.metrics import Numbers
 
 
 def shapley(
-    score_fn: Callable[[Numbers], Numbers], row: Numbers, typical: Numbers, *, pairs: int = 8, seed: int = 0
+    score_fn: Callable[[Numbers], Numbers],
+    row: Numbers,
+    typical: Numbers,
+    *,
+    link: Callable[[Numbers], Numbers] = log_odds,
+    pairs: int = 8,
+    seed: int = 0,
 ) -> Numbers:
-    """What each of the F values of ``row`` adds to the log-odds of its score, against ``typical``: float64 [F].
+    """What each of the F values of ``row`` adds to the ``link`` of its score, against ``typical``: float64 [F].
 
-    ``score_fn`` takes rows [n, F] to probabilities [n] and is called once, or not at all when the rows are equal. The
-    values add up to ``logit(score(row)) - logit(score(typical))``; a value that is the typical one adds 0.
+    ``score_fn`` takes rows [n, F] to probabilities [n] (or, with ``identity`` for a link, to numbers) and is called
+    once, or not at all when the rows are equal. The values add up to ``link(score(row)) - link(score(typical))``; a
+    value that is the typical one adds 0.
 
     In each of ``pairs`` random orders and its reverse, values are put into the typical row one by one; a value adds
     what its step changes, on average (Castro et al. 2009; antithetic pairs: Mitchell et al. 2022). The same seed gives
@@ -30,20 +37,25 @@ def shapley(
     generator = np.random.default_rng(seed)
     forward = [generator.permutation(moved) for _ in range(pairs)]
     orders = np.array([*forward, *(order[::-1] for order in forward)])
-    steps = np.diff(_along(score_fn, row, typical, orders), axis=1)
+    steps = np.diff(_along(lambda rows: link(score_fn(rows)), row, typical, orders), axis=1)
     for order, step in zip(orders, steps, strict=True):
         added[order] += step / len(orders)
     return added
 
 
-def _along(score_fn: Callable[[Numbers], Numbers], row: Numbers, typical: Numbers, orders: NDArray[np.intp]) -> Numbers:
-    """Log-odds along each order [orders, moved + 1], from the typical row to the row; both ends are scored once."""
+def identity(score: Numbers) -> Numbers:
+    """The link of a number: the number itself."""
+    return score
+
+
+def _along(linked: Callable[[Numbers], Numbers], row: Numbers, typical: Numbers, orders: NDArray[np.intp]) -> Numbers:
+    """Linked scores along each order [orders, moved + 1], from the typical row to the row; each end is scored once."""
     count, moved = orders.shape
     between = np.broadcast_to(typical, (count, moved - 1, len(row))).copy()
     for step in range(1, moved):
         chosen = orders[:, :step]
         np.put_along_axis(between[:, step - 1], chosen, row[chosen], axis=1)
-    scores = log_odds(score_fn(np.vstack([typical, row, between.reshape(-1, len(row))])))
+    scores = linked(np.vstack([typical, row, between.reshape(-1, len(row))]))
     path = np.empty((count, moved + 1))
     path[:, 0], path[:, -1] = scores[0], scores[1]
     path[:, 1:-1] = scores[2:].reshape(count, moved - 1)

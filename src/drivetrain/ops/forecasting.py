@@ -61,6 +61,15 @@ def rmsse(actual: Numbers, forecast: Numbers, scale: Numbers) -> Numbers:
     return np.asarray(np.sqrt(np.square(actual - forecast).mean(axis=1) / scale))
 
 
+def series_rmse(truth: Numbers, answer: Numbers, series: NDArray[np.int64]) -> Numbers:
+    """The RMSE of each series, [s], of truths and answers [n]; ``series`` [n] is 0 to s - 1 and says whose a row is.
+
+    Of values in units of the root of ``naive_scale`` that is ``rmsse``.
+    """
+    squares = np.bincount(series, np.square(truth - answer))
+    return np.asarray(np.sqrt(squares / np.bincount(series)))
+
+
 def wrmsse(errors: Numbers, weights: Numbers) -> float:
     """RMSSE of series [s], each weighted by what it is worth [s], such as its revenue of late (M5, 2022).
 

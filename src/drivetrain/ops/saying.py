@@ -16,10 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivetrain.core.model import DecisionRule, Interval, Signature
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Labels, Numbers
+
+Rows = NDArray[np.int64] | NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Said:
 
     def __len__(self) -> int:
         return len(self.score)
+
+    def part(self, rows: Rows) -> Said:
+        """Some of the rows."""
+        return Said(self.score[rows], self.decision[rows], self.outputs[rows])
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ import pyarrow.types as kinds
 from numpy.typing import NDArray
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput
-from drivetrain.core.model import InputField
+from drivetrain.core.model import InputField, OutputField
 from drivetrain.core.schema import ColumnType
 from drivetrain.ops.packing import pack
 from drivetrain.serve.answers import told
 from drivetrain.serve.arrow_messages import BATCH, DICTIONARY, SCHEMA, Message, invalid
 from drivetrain.serve.complaints import unknown_field
 from drivetrain.serve.rows import RowForm, Rows, entity_bytes
-from drivetrain.serve.scoring import Scored
+from drivetrain.serve.wording import Scored, Wording
 
 TOGETHER = 8192
 """Rows that are packed in one go."""
@@ -29,7 +29,7 @@ END = b"\xff\xff\xff\xff\0\0\0\0"
 
 Is = Callable[[pa.DataType], bool]
 Numbers = NDArray[np.generic]
-_ANSWER = pa.schema([("id", pa.string()), ("score", pa.float64()), ("decision", pa.bool_())])
+_ANSWER = (("id", pa.string()), ("score", pa.float64()), ("decision", pa.bool_()))
 _TEXT: tuple[Is, ...] = (kinds.is_string, kinds.is_large_string, kinds.is_string_view)
 _NUMBER: tuple[Is, ...] = (kinds.is_floating, kinds.is_integer)
 _TAKEN: Mapping[ColumnType, tuple[pa.DataType, tuple[Is, ...]]] = {
@@ -121,9 +121,9 @@ def first_array() -> None:
     pa.array([0])
 
 
-def opening(release: str) -> bytes:
+def opening(scored: Scored) -> bytes:
     """The schema of the answers."""
-    return bytes(_ANSWER.with_metadata({"release": release}).serialize())
+    return bytes(_schema(scored.wording).with_metadata({"release": scored.release}).serialize())
 
 
 def answered(scored: Scored) -> bytes:
@@ -136,20 +136,32 @@ def answered(scored: Scored) -> bytes:
     )
     columns = [
         pa.Array.from_buffers(kind, count, [None, *map(pa.py_buffer, own)])
-        for kind, own in zip(_ANSWER.types, buffers, strict=True)
+        for (_, kind), own in zip(_ANSWER, buffers, strict=True)
     ]
-    return bytes(pa.RecordBatch.from_arrays(columns, schema=_ANSWER).serialize())
+    outputs = [_output(field, scored.outputs[:, at]) for at, field in enumerate(scored.wording.fields)]
+    return bytes(pa.RecordBatch.from_arrays([*columns, *outputs], schema=_schema(scored.wording)).serialize())
 
 
-def failed(error: DrivetrainError) -> bytes:
+def failed(error: DrivetrainError, wording: Wording) -> bytes:
     """A batch without rows, whose own metadata hold ``error`` as JSON."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, _ANSWER) as stream:
-        nothing = pa.RecordBatch.from_arrays([pa.array([], kind) for kind in _ANSWER.types], schema=_ANSWER)
+    sink, answer = pa.BufferOutputStream(), _schema(wording)
+    with pa.ipc.new_stream(sink, answer) as stream:
+        nothing = pa.RecordBatch.from_arrays([pa.array([], kind) for kind in answer.types], schema=answer)
         stream.write_batch(nothing, custom_metadata={"error": msgspec.json.encode(told(error).error)})
         whole = sink.tell()
-    schema = _ANSWER.serialize().size
+    schema = answer.serialize().size
     return bytes(sink.getvalue())[schema:whole]
+
+
+def _schema(wording: Wording) -> pa.Schema:
+    kinds_of = {ColumnType.TEXT: pa.string(), ColumnType.NUMBER: pa.float64()}
+    return pa.schema([*_ANSWER, *((field.name, kinds_of[field.type]) for field in wording.fields)])
+
+
+def _output(field: OutputField, values: NDArray[np.float64]) -> pa.Array:
+    if field.type is ColumnType.TEXT:
+        return pa.array(field.categories, pa.string()).take(pa.array(values.astype(np.int32)))
+    return pa.array(np.ascontiguousarray(values))
 
 
 def _checked(schema: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""``POST /v1/predict`` as an Arrow IPC stream: record batches of named columns in; id, score and decision out.
+"""``POST /v1/predict`` as an Arrow IPC stream: record batches of named columns in; id, score, decision and outputs out.
 
 The release stands in the schema's metadata. An error in the middle is a last batch without rows, whose custom metadata
 hold it as JSON under ``error``; the answer is broken off then, so that nobody takes it for all.
@@ -13,9 +13,9 @@ from importlib.abc import MetaPathFinder
 from drivetrain.connect.http.messages import Exchange, Headers
 from drivetrain.core.errors import DrivetrainError
 from drivetrain.serve.arrow_messages import Messages
-from drivetrain.serve.scoring import Scored
 from drivetrain.serve.service import Service
 from drivetrain.serve.streams import Stream, Streams
+from drivetrain.serve.wording import Scored, Wording
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -49,20 +49,20 @@ class _Batches:
 
     headers: Headers = (("content-type", ARROW),)
 
-    def opening(self, release: str) -> bytes:
+    def opening(self, scored: Scored) -> bytes:
         from drivetrain.serve.arrow_rows import opening  # as above
 
-        return opening(release)
+        return opening(scored)
 
     def said(self, scored: Scored) -> bytes:
         from drivetrain.serve.arrow_rows import answered  # as above
 
         return answered(scored)
 
-    def ending(self, problem: DrivetrainError | None) -> tuple[bytes, bool]:
+    def ending(self, problem: DrivetrainError | None, wording: Wording) -> tuple[bytes, bool]:
         from drivetrain.serve.arrow_rows import END, failed  # as above
 
-        return (END, True) if problem is None else (failed(problem), False)
+        return (END, True) if problem is None else (failed(problem, wording), False)
 
 
 class _NoPandas(MetaPathFinder):

@@ -53,7 +53,7 @@ class Calls(Scoring):
         self._long_last = bool(self._long) and not (self._long_last and (self._short or self._parts))
         if self._long_last:
             for request in self._in_time([self._long.popleft()]):
-                self._call([request], len(request.scores))
+                self._call([request], len(request.answers))
         elif requests := self._in_time(self._batch()):
             self._call(requests, None)
         self._schedule()
@@ -98,14 +98,14 @@ class Calls(Scoring):
             self._answer(call, requests, asked.result())
         self._schedule()
 
-    def _answer(self, call: _Call, requests: list[Request], scores: Matrix) -> None:
+    def _answer(self, call: _Call, requests: list[Request], answer: Matrix) -> None:
         rows = call.rows
         if len(requests) < len(call.requests):
             counts = [len(request.rows.entities) for request in call.requests]
             awaited = np.repeat([not request.ended for request in call.requests], counts)
-            rows, scores = rows[awaited], scores[awaited]
+            rows, answer = rows[awaited], answer[awaited]
         try:
-            self._settle(requests, call.part, rows, scores)
+            self._settle(requests, call.part, rows, answer)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
             self._fail(requests, error)
 

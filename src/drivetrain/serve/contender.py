@@ -17,6 +17,7 @@ from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.mishaps import Mishaps
 from drivetrain.serve.pulse import Pulse
 from drivetrain.serve.rows import RowForm
+from drivetrain.serve.wording import Spoken, Wording
 from drivetrain.store.segments import PredictionLog
 
 Matrix = NDArray[np.float64]
@@ -39,7 +40,7 @@ class Contender:
         self.release = release
         self.name = str(release.ref)
         self.form = form or RowForm(release.signature, release.encoders)
-        self.threshold = release.threshold
+        self.wording = Wording(release.saying)
         self.width = len(release.signature.inputs)
         self.processes = release.processes
         self.slot = slot
@@ -55,7 +56,7 @@ class Contender:
         self.closed = False
 
     def score(self, rows: Matrix) -> Matrix:
-        """The probability of each packed row: [n, F] -> [n]; NaN where the model has none. For the event loop.
+        """The model's answer to each packed row: [n, F] -> [n] or [n, K]; NaN where it has none. For the event loop.
 
         Of a model in processes of its own: see ``ask``.
         """
@@ -72,7 +73,7 @@ class Contender:
         return asyncio.get_running_loop().run_in_executor(self._threads, self.told, rows)
 
     def told(self, rows: Matrix) -> Matrix:
-        """The scores [n], for whoever may wait in a thread: no pulse tells of it. Raises InvalidInput or Transient.
+        """The answers, for whoever may wait in a thread: no pulse tells of it. Raises InvalidInput or Transient.
 
         What code says of its failure may hold rows of other callers: it goes to the log, and its code to the caller.
         """
@@ -92,34 +93,30 @@ class Contender:
         with suppress(DrivetrainError):  # broken it is, as everybody knows already
             self.release.score(self.release.typical[None])
 
-    def record(
-        self,
-        rows: Matrix,
-        scores: Sequence[float],
-        decisions: Sequence[bool],
-        entities: Sequence[bytes],
-        callers: Sequence[str],
-    ) -> list[str]:
+    def record(self, rows: Matrix, said: Spoken, entities: Sequence[bytes], callers: Sequence[str]) -> list[str]:
         """Write n predictions to the log, all or none, and give their ids. Raises Transient."""
         count, log, micros = len(rows), self._log, time.time_ns() // 1000
         ids = self._ids.take(count, micros)
         indices = {name: log.caller(name) for name in dict.fromkeys(callers)}
-        self._fresh.append((rows, scores))
+        self._fresh.append((rows, said.scores))
         self._fresh_rows += count
         if self._fresh_rows >= BLOCK:
             self.count_live()
         if count == 1:
-            said = scores[0], decisions[0]
-            log.append_one(ids[0], micros, said, indices[callers[0]], entities[0], rows.tobytes())
+            both = said.scores[0], said.decisions[0]
+            packed = rows.tobytes() + said.outputs.tobytes() if self.wording.fields else rows.tobytes()
+            log.append_one(ids[0], micros, both, indices[callers[0]], entities[0], packed)
             return [ids[0].decode()]
         records = self._room[:count] if count <= BLOCK else np.empty(count, log.dtype)
         records["id"] = ids
         records["at"] = micros
-        records["score"] = scores
-        records["decision"] = decisions
+        records["score"] = said.scores
+        records["decision"] = said.decisions
         records["caller"] = [indices[name] for name in callers] if len(indices) > 1 else indices[callers[0]]
         records["entity"] = entities
         records["row"] = rows
+        if self.wording.fields:
+            records["outputs"] = said.outputs
         log.append(records)
         return [name.decode() for name in ids]
 

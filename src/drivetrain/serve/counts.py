@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 EVENTS = {
     "turns": "Turns of the loop that scored rows together.",
     "labels": "Outcomes that were told.",
+    "labels_unknown": "Of those, texts that are no class of the model.",
     "overloaded": "Requests refused because too many were waiting.",
     "late": "Requests refused because their deadline had passed.",
     "switches": "Deployments taken up while serving.",
@@ -33,6 +35,7 @@ class Counts:
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     seconds: float = 0.0
     predictions: dict[tuple[str, bool], int] = field(default_factory=dict)
+    classes: dict[tuple[str, str], int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
 
     def answered(self, path: str, status: int, seconds: float) -> None:
@@ -48,6 +51,11 @@ class Counts:
         _count(self.predictions, (release, False), rows - positive)
         _count(self.predictions, (release, True), positive)
 
+    def classified(self, release: str, times: Mapping[str, int]) -> None:
+        """Count how often each class was said in one turn."""
+        for name, count in times.items():
+            _count(self.classes, (release, name), count)
+
     def happened(self, event: str, times: int = 1) -> None:
         """Count one of the things in ``EVENTS``."""
         _count(self.events, event, times)
@@ -56,6 +64,7 @@ class Counts:
         """Take in what another worker counted."""
         _add(self.requests, other.requests)
         _add(self.predictions, other.predictions)
+        _add(self.classes, other.classes)
         _add(self.events, other.events)
         self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
         self.seconds += other.seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -10,8 +11,10 @@ from typing import Any
 import msgspec
 
 from drivetrain.connect.http.messages import Headers
+from drivetrain.core.model import CLASS, HIGH, LOW
+from drivetrain.core.task import Task
 from drivetrain.serve.contender import Contender
-from drivetrain.serve.openapi import example_row
+from drivetrain.serve.openapi import EXAMPLE_ID, example_label, example_row
 from drivetrain.serve.rows import RowForm
 
 HEADERS: Headers = (
@@ -28,10 +31,7 @@ def docs_page(service: str, champion: Contender, document: bytes, url: str) -> b
     form, release = champion.form, champion.name
     described: dict[str, Any] = msgspec.json.decode(document)
     example = msgspec.json.encode({"rows": [example_row(form)]})
-    answer = {
-        "release": release,
-        "predictions": [{"id": "019a62f41c7f3b2d9c1e00000000", "score": 0.0412, "decision": False}],
-    }
+    answer = {"release": release, "predictions": [_example(champion)]}
     template = files("drivetrain.serve").joinpath("docs.html").read_text(encoding="utf-8")
     page = Template(template).substitute(
         service=escape(service),
@@ -45,6 +45,17 @@ def docs_page(service: str, champion: Contender, document: bytes, url: str) -> b
         paths="\n".join(_paths(described)),
     )
     return page.encode()
+
+
+def _example(champion: Contender) -> dict[str, object]:
+    """An answer as it could be."""
+    label = example_label(champion.release.signature)
+    said: Mapping[Task, dict[str, object]] = {
+        Task.YES_NO: {"score": 0.0412, "decision": False},
+        Task.CLASSES: {"score": 0.9412, "decision": True, CLASS: label},
+        Task.NUMBER: {"score": label, "decision": True, LOW: 38.0, HIGH: 46.5},
+    }
+    return {"id": EXAMPLE_ID, **said[champion.release.signature.task]}
 
 
 def _column(form: RowForm, described: dict[str, Any]) -> list[str]:

@@ -20,13 +20,14 @@ from drivetrain.serve.answers import retry_after, status
 from drivetrain.serve.door import DEFECT
 from drivetrain.serve.grpc_messages import PACKAGE, SERVICE, message
 from drivetrain.serve.grpc_tensors import read_inference, written_answer
-from drivetrain.serve.inference import metadata, read_tensors, wanted_outputs
+from drivetrain.serve.inference import metadata, read_tensors
 from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.protocol import InferenceRequest
 from drivetrain.serve.rows import RowForm, Rows
-from drivetrain.serve.scoring import Request, Scored
+from drivetrain.serve.scoring import Request
 from drivetrain.serve.service import Service
 from drivetrain.serve.settings import ServerSettings
+from drivetrain.serve.wording import Scored
 
 _BY_CODE = {
     "key_missing": grpc.StatusCode.UNAUTHENTICATED,
@@ -164,7 +165,6 @@ async def _infer(service: Service, asked: Message, context: Context, began: floa
     """Queue the rows of the tensors; they are recorded before the answer. Raises what refuses them."""
     caller = _caller(service, context)
     request = read_inference(asked)
-    wanted_outputs(request)  # one that does not exist is refused before anything is scored
     remaining, patience = context.time_remaining(), service.settings.deadline_seconds
     call = _Call(request)
     service.queue(call, caller, began + (patience if remaining is None else min(patience, remaining)))

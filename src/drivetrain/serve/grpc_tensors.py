@@ -5,16 +5,14 @@ Missing values are NaN, or the whole tensor is left out. The answer is packed wh
 
 from __future__ import annotations
 
-from typing import Any
-
 from google.protobuf.message import Message
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.serve.grpc_messages import message
 from drivetrain.serve.inference import wanted_outputs
-from drivetrain.serve.packed_tensors import KINDS, known, pack, text_of, unpack
-from drivetrain.serve.protocol import InferenceRequest, InputTensor, OutputRequest
-from drivetrain.serve.scoring import Scored
+from drivetrain.serve.packed_tensors import KINDS, as_bytes, known, pack, text_of, unpack
+from drivetrain.serve.protocol import InferenceRequest, InputTensor, OutputRequest, TensorMetadata
+from drivetrain.serve.wording import Scored
 
 _LISTS = {
     "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
@@ -43,20 +41,15 @@ def read_inference(asked: Message) -> InferenceRequest:
 def written_answer(service: str, request: InferenceRequest, scored: Scored, *, packed: bool) -> Message:
     """The answer to a request whose rows were scored. The ids of the predictions are one more output."""
     tensor, lists = message("InferOutputTensor"), message("InferTensorContents")
-    ids = [name.encode() for name in scored.ids]
-    answers: dict[str, tuple[str, list[Any]]] = {
-        "score": ("FP64", scored.scores),
-        "decision": ("BOOL", scored.decisions),
-        "prediction_id": ("BYTES", ids),
-    }
+    wanted = [*wanted_outputs(request, scored), (TensorMetadata("prediction_id", "BYTES", [-1]), scored.ids)]
     outputs, contents = [], []
-    for name in [*(output.name for output in wanted_outputs(request)), "prediction_id"]:
-        kind, values = answers[name]
-        made = tensor(name=name, datatype=kind, shape=[len(ids)])
+    for output, values in wanted:
+        kind = output.datatype
+        made = tensor(name=output.name, datatype=kind, shape=[len(scored.ids)])
         if packed:
             contents.append(pack(kind, values))
         else:
-            made.contents.CopyFrom(lists(**{_LISTS[kind]: values}))
+            made.contents.CopyFrom(lists(**{_LISTS[kind]: as_bytes(values) if kind == "BYTES" else values}))
         outputs.append(made)
     return message("ModelInferResponse")(
         model_name=service,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,11 +17,13 @@ import numpy as np
 
 from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.errors import InvalidInput, examples
+from drivetrain.core.model import Signature
 from drivetrain.core.schema import ColumnType
 from drivetrain.serve.binary_tensors import binary_outputs, filled, json_bytes, packed
 from drivetrain.serve.complaints import parsed
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.nesting import check_nesting
+from drivetrain.serve.packed_tensors import Value as PackedValue
 from drivetrain.serve.predict import failure, headers_of
 from drivetrain.serve.protocol import (
     AnswerParameters,
@@ -33,8 +35,9 @@ from drivetrain.serve.protocol import (
     TensorMetadata,
 )
 from drivetrain.serve.rows import Matrix, RowForm, Rows, entity_bytes
-from drivetrain.serve.scoring import Request, Scored
+from drivetrain.serve.scoring import Request
 from drivetrain.serve.service import Service
+from drivetrain.serve.wording import Scored
 
 ROW = "row"
 _INTEGERS = ("INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8")
@@ -50,6 +53,7 @@ _ACCEPTED: Mapping[ColumnType, tuple[str, ...]] = {
 """What a tensor may hold, by the type of the input; the first is what the metadata says."""
 
 _OUTPUTS = (TensorMetadata("score", "FP64", [-1]), TensorMetadata("decision", "BOOL", [-1]))
+_OF_TYPE = {ColumnType.TEXT: "BYTES", ColumnType.NUMBER: "FP64"}
 _ENTITIES = (*_INTEGERS, "BYTES")
 
 
@@ -76,14 +80,13 @@ class _Tensors(Request):
         self._service = service
         self._exchange = exchange
         self._request = request
-        self._wanted = wanted_outputs(request)
 
     def read(self, form: RowForm) -> Rows:
         return read_tensors(self._request, form)
 
     def tell(self, result: Scored | Exception) -> None:
         if isinstance(result, Scored):
-            answer = inferred(self._service, self._request, self._wanted, result)
+            answer = inferred(self._service, self._request, result)
             told = Answer(200, headers_of(result.release), msgspec.json.encode(answer))
             names = binary_outputs(self._request)
             self._exchange.answer(told if names == frozenset() else packed(told, answer, names))
@@ -95,12 +98,18 @@ def metadata(service: str, champion: Contender) -> ModelMetadata:
     """What the model takes and gives, one tensor for each input."""
     inputs = [TensorMetadata(field.name, _ACCEPTED[field.type][0], [-1]) for field in champion.form.asked]
     platform = "drivetrain_python" if champion.processes else "drivetrain_onnx"
-    return ModelMetadata(service, [champion.release.ref.version], platform, inputs, list(_OUTPUTS))
+    return ModelMetadata(
+        service, [champion.release.ref.version], platform, inputs, _outputs_of(champion.release.signature)
+    )
 
 
 def read_tensors(request: InferenceRequest, form: RowForm) -> Rows:
-    """The rows in the tensors of a request; raises InvalidInput that names the tensor and the place."""
+    """The rows in the tensors of a request; raises InvalidInput that names the tensor and the place.
+
+    One that asks for an output that this release does not give is refused too.
+    """
     form.check_columns()
+    _check_outputs(request, form)
     tensors = _by_name(request, form)
     count = _rows(request.inputs[0])
     whole = _is_packed(tensors, form)
@@ -108,23 +117,33 @@ def read_tensors(request: InferenceRequest, form: RowForm) -> Rows:
     return Rows(matrix.tobytes(), _entities(tensors, count, form), False)
 
 
-def inferred(service: str, request: InferenceRequest, wanted: list[TensorMetadata], scored: Scored) -> InferenceAnswer:
+def inferred(service: str, request: InferenceRequest, scored: Scored) -> InferenceAnswer:
     """The answer to a request whose rows were scored."""
-    values: dict[str, list[Any]] = {"score": scored.scores, "decision": scored.decisions}
-    outputs = [OutputTensor(out.name, [len(scored.ids)], out.datatype, values[out.name]) for out in wanted]
+    outputs = [
+        OutputTensor(out.name, [len(scored.ids)], out.datatype, list(values))
+        for out, values in wanted_outputs(request, scored)
+    ]
     version = scored.release.rpartition("@")[2]
     return InferenceAnswer(service, version, AnswerParameters(scored.release, scored.ids), outputs, request.id)
 
 
-def wanted_outputs(request: InferenceRequest) -> list[TensorMetadata]:
-    """The outputs that a request asks for; all of them when it names none. Raises InvalidInput."""
-    if not request.outputs:
-        return list(_OUTPUTS)
-    known = {output.name: output for output in _OUTPUTS}
-    for output in request.outputs:
+def _outputs_of(signature: Signature) -> list[TensorMetadata]:
+    return [*_OUTPUTS, *(TensorMetadata(field.name, _OF_TYPE[field.type], [-1]) for field in signature.outputs)]
+
+
+def _check_outputs(request: InferenceRequest, form: RowForm) -> None:
+    known = {output.name: output for output in _outputs_of(form.signature)}
+    for output in request.outputs or ():
         if output.name not in known:
             raise _unknown("output", output.name, known, "outputs")
-    return [known[output.name] for output in request.outputs]
+
+
+def wanted_outputs(request: InferenceRequest, scored: Scored) -> list[tuple[TensorMetadata, Sequence[PackedValue]]]:
+    """The outputs that a request asks for, all of them when it names none, with what was said of its rows."""
+    values = (scored.scores, scored.decisions, *scored.columns())
+    given = _outputs_of(scored.wording.saying.signature)
+    found = {output.name: (output, told) for output, told in zip(given, values, strict=True)}
+    return [found[output.name] for output in request.outputs] if request.outputs else list(found.values())
 
 
 def _by_name(request: InferenceRequest, form: RowForm) -> dict[str, InputTensor]:

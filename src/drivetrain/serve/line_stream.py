@@ -14,11 +14,10 @@ import msgspec
 from drivetrain.connect.http.messages import Exchange, Headers
 from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.serve.answers import told
-from drivetrain.serve.predict import Prediction
 from drivetrain.serve.rows import RowForm, Rows
-from drivetrain.serve.scoring import Scored
 from drivetrain.serve.service import Service
 from drivetrain.serve.streams import Stream, Streams
+from drivetrain.serve.wording import Scored, Wording, predictions
 
 NDJSON = "application/x-ndjson"
 LONGEST_LINE = 256 * 1024
@@ -89,13 +88,13 @@ class _Lines:
 
     headers: Headers = (("content-type", NDJSON),)
 
-    def opening(self, release: str) -> bytes:
+    def opening(self, scored: Scored) -> bytes:
         return b""
 
     def said(self, scored: Scored) -> bytes:
-        return _ENCODE(map(Prediction, scored.ids, scored.scores, scored.decisions))
+        return _ENCODE(predictions(scored))
 
-    def ending(self, problem: DrivetrainError | None) -> tuple[bytes, bool]:
+    def ending(self, problem: DrivetrainError | None, wording: Wording) -> tuple[bytes, bool]:
         return (b"" if problem is None else _ENCODE([told(problem)])), True
 
 

@@ -14,6 +14,7 @@ from drivetrain.core.errors import Refused
 from drivetrain.core.model import Reference, Signature
 from drivetrain.core.refs import Ref
 from drivetrain.ops.live import LiveCounts
+from drivetrain.ops.saying import Saying
 from drivetrain.ops.text import Encoders, encoders_from
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.golden import golden_from
@@ -33,7 +34,7 @@ class LoadedRelease:
     ref: Ref
     signature: Signature
     reference: Reference
-    threshold: float
+    saying: Saying
     typical: NDArray[np.float64]
     scorer: ModelScorer
     live: LiveCounts
@@ -41,7 +42,7 @@ class LoadedRelease:
     encoders: Encoders = field(default_factory=dict)
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability of each packed row: [n, F] -> [n]."""
+        """What the model answers to each packed row: [n, F] -> [n], or [n, K] of classes."""
         if len(rows) <= CHUNK or self.processes:
             return self.scorer.score(rows)
         return np.concatenate([self.scorer.score(rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK)])
@@ -83,7 +84,7 @@ def _open(ref: Ref, content: ModelContent) -> LoadedRelease:
         ref,
         content.signature,
         content.reference,
-        content.decision.threshold,
+        Saying(content.signature, content.decision, content.interval),
         np.array([field.typical for field in content.signature.inputs], dtype=np.float64),
         scorer,
         LiveCounts(content.reference),

@@ -58,6 +58,7 @@ class _Page:
         yield self._requests()
         yield self._latency()
         yield self._predictions()
+        yield self._classes()
         for event, meaning in EVENTS.items():
             family = CounterMetricFamily(f"drivetrain_{event}", meaning, labels=["service"])
             for view in self._views:
@@ -95,6 +96,16 @@ class _Page:
         for view in self._views:
             for (release, decision), count in sorted(view.counts.predictions.items()):
                 family.add_metric([view.service, release, str(decision).lower()], count)
+        return family
+
+    def _classes(self) -> Metric:
+        labels = ["service", "release", "class"]
+        family = CounterMetricFamily(
+            "drivetrain_classes", "Predictions by class, of models that know at most 50.", labels=labels
+        )
+        for view in self._views:
+            for (release, name), count in sorted(view.counts.classes.items()):
+                family.add_metric([view.service, release, name], count)
         return family
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from types import GenericAlias
 from typing import Any
 
 import msgspec
 
-from drivetrain.core.model import InputField
+from drivetrain.core.model import InputField, Signature
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Task
+from drivetrain.ops.saying import Saying
 from drivetrain.serve.answers import ErrorAnswer, InferenceErrorAnswer, StreamErrorAnswer
 from drivetrain.serve.arrow_stream import ARROW
 from drivetrain.serve.binary_tensors import BINARY
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, DeploymentState, Health
-from drivetrain.serve.labels import LabelsAnswer, LabelsRequest
+from drivetrain.serve.labels import REQUESTS, LabelsAnswer
 from drivetrain.serve.line_stream import NDJSON
 from drivetrain.serve.operations import (
     DEADLINE,
@@ -35,34 +38,36 @@ from drivetrain.serve.operations import (
     refused,
     schema,
 )
-from drivetrain.serve.predict import PredictAnswer, Value, readable
+from drivetrain.serve.predict import PredictAnswer, readable
 from drivetrain.serve.protocol import InferenceAnswer, InferenceRequest, ModelMetadata, Ready, ServerMetadata
 from drivetrain.serve.rows import RowForm
+from drivetrain.serve.wording import Value
 from drivetrain.store.segments import ENTITY_BYTES
 
 _TYPES = (
-    PredictAnswer, StreamErrorAnswer, LabelsRequest, LabelsAnswer, InferenceRequest, InferenceAnswer, ModelMetadata,
+    StreamErrorAnswer, LabelsAnswer, InferenceRequest, InferenceAnswer, ModelMetadata,
     ServerMetadata, Ready, Health, DeploymentState, ErrorAnswer, InferenceErrorAnswer,
 )  # fmt: skip
+_COMPONENT = "#/components/schemas/{name}"
+EXAMPLE_ID = "019a62f41c7f3b2d9c1e00000000"
 _STREAMS = (
     f"As `{NDJSON}` any number of rows, one object a line, and one answer a line; as `{ARROW}` the same in record "
-    "batches, with the columns id, score and decision in the answer. The answer has the form of the request."
+    "batches, with a column in the answer for whatever is said of a row. The answer has the form of the request."
 )
 
 
 def openapi(service: str, prefix: str, champion: Contender) -> bytes:
     """The document of a service whose own paths begin with ``prefix``, as JSON, for the release that answers."""
-    form, release = champion.form, champion.release
+    release = champion.release
     document = {
         "openapi": "3.1.0",
         "info": {
             "title": service,
             "version": champion.name,
-            "description": f"The probability of `{release.signature.target}`, and a decision: true when the score is "
-            f"at least {release.threshold:g}. Served by Drivetrain {version('drivetrain')}.",
+            "description": f"{_said(release.saying)} Served by Drivetrain {version('drivetrain')}.",
         },
         "paths": {
-            **{prefix + path: operations for path, operations in _of_service(form).items()},
+            **{prefix + path: operations for path, operations in _of_service(champion).items()},
             **_of_model(f"/v2/models/{service}"),
             **_of_model(
                 f"/v2/models/{service}/versions/{release.ref.version}",
@@ -72,7 +77,7 @@ def openapi(service: str, prefix: str, champion: Contender) -> bytes:
             **_of_server(),
         },
         "components": {
-            "schemas": _schemas(form),
+            "schemas": _schemas(champion),
             "headers": headers(),
             "responses": {
                 **refused(REFUSED, schema("ErrorAnswer")),
@@ -93,8 +98,28 @@ def example_row(form: RowForm) -> dict[str, Value]:
     return {field.name: readable(field, field.typical) for field in form.asked}
 
 
-def _of_service(form: RowForm) -> dict[str, Json]:
-    row = example_row(form)
+def _said(saying: Saying) -> str:
+    """What a release says, in a sentence."""
+    target, rule = saying.signature.target, saying.rule
+    score = {
+        Task.YES_NO: f"The probability of `{target}`",
+        Task.CLASSES: f"Which of {len(saying.signature.classes)} classes `{target}` is (`class`), its probability",
+        Task.NUMBER: f"An estimate of `{target}`, the interval around it (`low` to `high`)",
+    }[saying.signature.task]
+    when = f"when the score is at {'most' if rule.below else 'least'} {rule.threshold:g}"
+    return f"{score}, and a decision: {'always true' if rule.kind == 'none' else f'true {when}'}."
+
+
+def example_label(signature: Signature) -> str | float | bool:
+    """An outcome, as a caller would tell it."""
+    if signature.task is Task.CLASSES:
+        return signature.classes[0]
+    return 42.0 if signature.task is Task.NUMBER else True
+
+
+def _of_service(champion: Contender) -> dict[str, Json]:
+    row = example_row(champion.form)
+    label = {"prediction_id": EXAMPLE_ID, "label": example_label(champion.release.signature)}
     asked = {
         JSON_TYPE: {"schema": schema("PredictRequest"), "example": {"rows": [row]}},
         NDJSON: {"schema": schema("Row"), "example": row},
@@ -105,7 +130,7 @@ def _of_service(form: RowForm) -> dict[str, Json]:
     labels = {
         JSON_TYPE: {
             "schema": schema("LabelsRequest"),
-            "example": {"labels": [{"prediction_id": "019a62f41c7f3b2d9c1e00000000", "label": True}]},
+            "example": {"labels": [label]},
         }
     }
     recorded = {JSON_TYPE: schema("LabelsAnswer")}
@@ -160,9 +185,12 @@ def _no(*bodies: str) -> Json:
     return {"503": {"description": "Nothing answers now.", "content": content({JSON_TYPE: one_of(*bodies)})}}
 
 
-def _schemas(form: RowForm) -> Json:
-    template = "#/components/schemas/{name}"
-    _, schemas = msgspec.json.schema_components([form.request_type, *_TYPES], ref_template=template)
+def _schemas(champion: Contender) -> Json:
+    form, prediction = champion.form, champion.wording.prediction_type
+    fields: list[Any] = [("release", str), ("predictions", GenericAlias(list, (prediction,)))]
+    answer = msgspec.defstruct("PredictAnswer", fields, namespace={"__doc__": PredictAnswer.__doc__})
+    labels = REQUESTS[champion.release.signature.task]
+    _, schemas = msgspec.json.schema_components([form.request_type, answer, labels, *_TYPES], ref_template=_COMPONENT)
     schemas["PredictRequest"]["properties"]["rows"]["minItems"] = 1
     row: dict[str, Any] = schemas["Row"]["properties"]
     for field in form.asked:

@@ -37,11 +37,16 @@ def known(values: Iterable[Value]) -> list[Value]:
 
 
 def pack(kind: str, values: Sequence[Value]) -> bytes:
-    """The values of a tensor as bytes; texts come as bytes already."""
+    """The values of a tensor as bytes."""
     if kind == "BYTES":
-        texts = [value for value in values if isinstance(value, bytes)]
+        texts = as_bytes(values)
         return b"".join(len(text).to_bytes(_LENGTH_BYTES, "little") + text for text in texts)
     return np.array(values, _NUMBERS[kind]).tobytes()
+
+
+def as_bytes(values: Sequence[Value]) -> list[bytes]:
+    """Texts as BYTES have them."""
+    return [value if isinstance(value, bytes) else str(value).encode() for value in values]
 
 
 def text_of(value: bytes, where: str) -> str:

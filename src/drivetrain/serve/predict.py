@@ -11,51 +11,33 @@ from urllib.parse import parse_qs
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from drivetrain.connect.http.messages import Answer, Exchange, Headers
 from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.core.model import UNKNOWN, InputField
 from drivetrain.core.schema import ColumnType
-from drivetrain.ops.explain import shapley
+from drivetrain.core.task import Task
+from drivetrain.ops.calibration import log_odds
+from drivetrain.ops.explain import identity, shapley
 from drivetrain.serve.answers import JSON, refusal
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.door import defect
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.rows import RowForm, Rows
-from drivetrain.serve.scoring import Request, Scored
+from drivetrain.serve.scoring import Request
 from drivetrain.serve.service import Service
+from drivetrain.serve.wording import Matrix, Reason, Scored, Value, predictions
 
 TOP = 5
 """Reasons given for a decision at most."""
-
-Value = str | float | bool | None
-
-
-class Reason(msgspec.Struct, frozen=True):
-    """An input that moved the score: its value, the typical one, and what it adds to the log-odds of the score."""
-
-    field: str
-    value: Value
-    typical: Value
-    effect: float
-
-
-class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the model says of one row. ``id`` names it in labels and in the lake; ``reasons`` come strongest first."""
-
-    id: str
-    score: float
-    decision: bool
-    reasons: tuple[Reason, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class PredictAnswer(msgspec.Struct, frozen=True):
     """The predictions, in the order of the rows, and the release that made them."""
 
     release: str
-    predictions: list[Prediction]
+    predictions: list[msgspec.Struct]
 
 
 class Predict:
@@ -96,20 +78,20 @@ class _Named(Request):
         elif self.rows.explain:
             self.exchange.run(self._explain(result))
         else:
-            self.exchange.answer(predicted(result, map(Prediction, result.ids, result.scores, result.decisions)))
+            self.exchange.answer(predicted(result, predictions(result)))
 
     async def _explain(self, scored: Scored) -> None:
         """Find the reasons in a thread of their own, then answer."""
         loop = asyncio.get_running_loop()
         try:
             contender, rows = self._scored_rows(scored)
-            reasons = await loop.run_in_executor(self.endpoint.explainer, _reasons, contender, rows)
+            reasons = await loop.run_in_executor(self.endpoint.explainer, _reasons, contender, rows, scored)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
             self.exchange.answer(failure(error))
             return
-        self.exchange.answer(predicted(scored, map(Prediction, scored.ids, scored.scores, scored.decisions, reasons)))
+        self.exchange.answer(predicted(scored, predictions(scored, reasons)))
 
-    def _scored_rows(self, scored: Scored) -> tuple[Contender, NDArray[np.float64]]:
+    def _scored_rows(self, scored: Scored) -> tuple[Contender, Matrix]:
         """Who answered, and the rows [n, F] as it reads them."""
         assert self.lineup is not None
         contender = next(each for each in self.lineup.contenders if each.name == scored.release)
@@ -117,9 +99,9 @@ class _Named(Request):
         return contender, np.frombuffer(rows.packed).reshape(len(scored.ids), -1)
 
 
-def predicted(scored: Scored, predictions: Iterable[Prediction]) -> Answer:
+def predicted(scored: Scored, said: Iterable[msgspec.Struct]) -> Answer:
     """The answer to a request whose rows were scored."""
-    return Answer(200, headers_of(scored.release), _ENCODE(PredictAnswer(scored.release, list(predictions))))
+    return Answer(200, headers_of(scored.release), _ENCODE(PredictAnswer(scored.release, list(said))))
 
 
 @lru_cache(maxsize=64)
@@ -138,12 +120,21 @@ def failure(error: Exception, *, inference: bool = False) -> Answer:
 _ENCODE = msgspec.json.Encoder().encode
 
 
-def _reasons(contender: Contender, rows: NDArray[np.float64]) -> list[tuple[Reason, ...]]:
+def _reasons(contender: Contender, rows: Matrix, scored: Scored) -> list[tuple[Reason, ...]]:
+    if contender.release.signature.task is Task.CLASSES:
+        return [_explain(contender, row, int(code)) for row, code in zip(rows, scored.outputs[:, 0], strict=True)]
     return [_explain(contender, row) for row in rows]
 
 
-def _explain(contender: Contender, row: NDArray[np.float64]) -> tuple[Reason, ...]:
-    effects = shapley(contender.told, row, contender.release.typical)
+def _explain(contender: Contender, row: Matrix, code: int | None = None) -> tuple[Reason, ...]:
+    """The reasons for the answer to a row; of classes, for the probability of the one with that code."""
+
+    def told(rows: Matrix) -> Matrix:
+        answer = contender.told(rows)
+        return answer if code is None else answer[:, code]
+
+    link = identity if contender.release.signature.task is Task.NUMBER else log_odds
+    effects = shapley(told, row, contender.release.typical, link=link)
     strongest = np.argsort(-np.abs(effects), kind="stable")[:TOP]
     fields = contender.release.signature.inputs
     return tuple(

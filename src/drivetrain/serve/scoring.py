@@ -13,7 +13,6 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from drivetrain.serve.crowd import Crowd
 from drivetrain.serve.pace import Pace
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.settings import ServiceSettings
+from drivetrain.serve.wording import Scored
 
 SLICE = 512
 """Rows of a long request that are scored in one turn; a request with more rows is long."""
@@ -33,15 +33,6 @@ _PART_SECONDS = 0.02
 _BRIEF_SECONDS = 0.01
 
 Matrix = NDArray[np.float64]
-
-
-class Scored(NamedTuple):
-    """What ``release`` said of the rows of one request, [n] each. It is recorded already."""
-
-    release: str
-    ids: list[str]
-    scores: list[float]
-    decisions: list[bool]
 
 
 class Request(ABC):
@@ -56,8 +47,8 @@ class Request(ABC):
     long = False
     rows = Rows(b"", [], False)
     ended = False
-    scores: list[Matrix]
-    """Of a long request: those of the slices so far."""
+    answers: list[Matrix]
+    """Of a long request: what the model answered to the slices so far."""
     copies: Sequence[Copy] = ()
     alarm: asyncio.TimerHandle | None = None
     """What ends the request at ``late``, where the loop goes on while it is scored."""
@@ -146,7 +137,7 @@ class Scoring:
         self.waiting_requests += 1
         if request.long or rows > SLICE:
             request.long = True
-            request.scores = []
+            request.answers = []
             self._long.append(request)
             self._long_rows += rows
         else:
@@ -174,7 +165,7 @@ class Scoring:
             self._score(requests, None)
         if self._long:
             for request in self._in_time([self._long.popleft()]):
-                self._score([request], len(request.scores))
+                self._score([request], len(request.answers))
         if self._short or self._long:
             self._schedule()
 
@@ -211,31 +202,34 @@ class Scoring:
 
     # --- answers -----------------------------------------------------------------------------------------------
 
-    def _settle(self, requests: list[Request], part: int | None, rows: Matrix, scores: Matrix) -> None:
+    def _settle(self, requests: list[Request], part: int | None, rows: Matrix, answer: Matrix) -> None:
         """Record the predictions, then answer the requests whose rows they are, in order."""
         if part is not None:
             (request,) = requests
-            request.scores.append(scores)
-            if len(request.scores) * SLICE < len(rows):
+            request.answers.append(answer)
+            if len(request.answers) * SLICE < len(rows):
                 self._long.append(request)
                 return
-            scores = np.concatenate(request.scores)
-        values: list[float] = scores.tolist()
-        if not math.isfinite(sum(values)):
-            requests, known = self._refuse_unscored(requests, scores)
-            rows, values = rows[known], scores[known].tolist()
+            answer = np.concatenate(request.answers)
+        contender, wording = self.contender, self.contender.wording
+        said = wording.say(answer)
+        if not math.isfinite(sum(said.scores)):
+            requests, known = self._refuse_unscored(requests, np.array(said.scores))
+            rows, said = rows[known], wording.say(answer[known])
         if not requests:
             return
-        contender, threshold = self.contender, self.contender.threshold
-        decisions = [value >= threshold for value in values]
+        scores, decisions, outputs = said
         entities = [entity for request in requests for entity in request.rows.entities]
         callers = [request.caller for request in requests for _ in request.rows.entities]
-        ids = contender.record(rows, values, decisions, entities, callers)
-        self._counts.predicted(contender.name, len(values), sum(decisions))
+        ids = contender.record(rows, said, entities, callers)
+        self._counts.predicted(contender.name, len(scores), sum(decisions))
+        if wording.classes:
+            self._counts.classified(contender.name, wording.tally(outputs))
         start = 0
         for request in requests:
             end = start + len(request.rows.entities)
-            self._end(request, Scored(contender.name, ids[start:end], values[start:end], decisions[start:end]))
+            part_of = ids[start:end], scores[start:end], decisions[start:end]
+            self._end(request, Scored(contender.name, *part_of, wording, outputs[start:end]))
             start = end
 
     def _refuse_unscored(self, requests: list[Request], scores: Matrix) -> tuple[list[Request], NDArray[np.bool_]]:

@@ -20,6 +20,7 @@ from drivetrain.access.usage import UsageTable
 from drivetrain.connect.http.messages import Exchange
 from drivetrain.core.artifacts import Deployment, TrafficShare
 from drivetrain.core.errors import DrivetrainError, InvalidInput, NotFound, Transient
+from drivetrain.core.model import Signature
 from drivetrain.core.refs import Ref
 from drivetrain.core.transitions import promoted, without_trial
 from drivetrain.ops.canary import Alarm, CanaryJudge
@@ -71,6 +72,8 @@ class Service:
         )
         self.journal = catalog.journal_path(settings.name)
         self.labels = LabelLog(self.journal, durability=settings.durability)
+        self.signature = Signature((), "", "")
+        """That of the newest champion, also while the service is quarantined."""
         self.lineup: Lineup | None = None
         self._resting: Lineup | None = None  # what would answer, were its model not broken
         self.reason = ""
@@ -204,6 +207,7 @@ class Service:
                 form = await loop.run_in_executor(None, self._forms.form, release.signature, release.encoders)
                 self._add(release, form)
         before, self.lineup = self.lineup or self._resting, self._line_up(deployment)
+        self.signature = self.lineup.champion.contender.release.signature
         self._resting = None
         self.reason = ""
         if before is not None:

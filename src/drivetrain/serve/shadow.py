@@ -19,8 +19,9 @@ from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.rows import Rows
-from drivetrain.serve.scoring import Matrix, Request, Scored
+from drivetrain.serve.scoring import Matrix, Request
 from drivetrain.serve.shares import Slice
+from drivetrain.serve.wording import Scored
 from drivetrain.store.segments import PAIR, PairLog
 
 _BATCH = 32
@@ -122,15 +123,16 @@ class Shadow:
             self._counts.happened("shadow_failed", sum(len(answered.ids) for answered in answers))
             print(f"drivetrain serve: shadow {self.contender.name}: {error}", file=sys.stderr)  # noqa: T201 - the log
 
-    def _record(self, answers: list[Scored], scores: Matrix) -> None:
-        records = np.empty(len(scores), PAIR)
+    def _record(self, answers: list[Scored], answer: Matrix) -> None:
+        said = self.contender.wording.saying.say(answer)
+        records = np.empty(len(said), PAIR)
         records["id"] = [name.encode() for answered in answers for name in answered.ids]
         records["at"] = time.time_ns() // 1000
         records["champion_score"] = [score for answered in answers for score in answered.scores]
         records["champion_decision"] = [decision for answered in answers for decision in answered.decisions]
-        records["score"] = scores
-        records["decision"] = scores >= self.contender.threshold
+        records["score"] = said.score
+        records["decision"] = said.decision
         self._log.append(records)
-        self._counts.happened("shadow_rows", len(scores))
+        self._counts.happened("shadow_rows", len(said))
         flipped = int(np.count_nonzero(records["decision"] != records["champion_decision"]))
         self._counts.happened("shadow_flipped", flipped)

@@ -23,8 +23,9 @@ from drivetrain.serve.door import DEFECT, caller_of
 from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.predict import asks_to_explain
 from drivetrain.serve.rows import RowForm, Rows
-from drivetrain.serve.scoring import Request, Scored, too_late
+from drivetrain.serve.scoring import Request, too_late
 from drivetrain.serve.service import Service
+from drivetrain.serve.wording import Scored, Wording
 
 PART = 2048
 """Rows of a stream that are recorded and answered together at most."""
@@ -54,7 +55,7 @@ class Language(Protocol):
         """Those of the answer."""
         ...
 
-    def opening(self, release: str) -> bytes:
+    def opening(self, scored: Scored) -> bytes:
         """What stands before the first answer."""
         ...
 
@@ -62,8 +63,8 @@ class Language(Protocol):
         """The answers to some rows."""
         ...
 
-    def ending(self, problem: DrivetrainError | None) -> tuple[bytes, bool]:
-        """What stands behind the last answer, and whether the answer is to be taken for whole."""
+    def ending(self, problem: DrivetrainError | None, wording: Wording) -> tuple[bytes, bool]:
+        """What stands behind the last answer of a release, and whether the answer is to be taken for whole."""
         ...
 
 
@@ -131,7 +132,7 @@ class Stream:
         said = language.said(scored)
         if not self.exchange.begun:
             self.exchange.begin(200, (*language.headers, ("x-drivetrain-release", scored.release)))
-            said = language.opening(scored.release) + said
+            said = language.opening(scored) + said
         self.rows += len(scored.ids)
         await self.exchange.write(said)
 
@@ -187,7 +188,7 @@ class Stream:
 
     async def _end(self, problem: DrivetrainError | None) -> None:
         """End the answer; as long as nothing was said, a problem is a plain error."""
-        last, whole = self._streams.language.ending(problem)
+        last, whole = self._streams.language.ending(problem, self._champion.contender.wording)
         if self.exchange.begun:
             await self.exchange.write(last)
             self.exchange.end(whole=whole)

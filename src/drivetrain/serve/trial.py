@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
@@ -16,13 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
+from drivetrain.core.task import Task
 from drivetrain.ops.canary import Alarm, CanaryJudge, Pairs
+from drivetrain.ops.saying import Said
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.outcomes import Outcomes
+from drivetrain.serve.proof import Claim, proof_of
 from drivetrain.serve.rows import Rows
-from drivetrain.serve.scoring import SLICE, Request, Scored, Scoring
+from drivetrain.serve.scoring import SLICE, Request, Scoring
 from drivetrain.serve.shares import Slice
+from drivetrain.serve.wording import Scored, Spoken
 from drivetrain.store.segments import PAIR, PairLog
 
 Matrix = NDArray[np.float64]
@@ -69,8 +74,9 @@ class Trial:
         self._verdict = verdict
         self._loop = asyncio.get_running_loop()
         self._asked: list[_Asked] = []
-        self._task: asyncio.Task[None] | None = None
-        self._outcomes: dict[str, tuple[float, float]] = {}
+        self._working: asyncio.Task[None] | None = None
+        self._outcomes: dict[str, tuple[Claim, Claim]] = {}
+        self._task = champion.contender.release.signature.task
         self._told = Outcomes(log.folder)
 
     def takes(self, rows: Rows) -> bool:
@@ -86,13 +92,13 @@ class Trial:
         except InvalidInput:
             theirs = None
         self._asked.append(_Asked(request, theirs))
-        if self._task is None:
-            self._task = self._loop.create_task(self._work())
+        if self._working is None:
+            self._working = self._loop.create_task(self._work())
 
     def watch(self) -> None:
         """Tell the judge what has become of predictions of this trial; those of others are not known here."""
         known = [
-            (*self._outcomes.pop(told.prediction_id), told.label)
+            proof_of(self._task, *self._outcomes.pop(told.prediction_id), told.label)
             for told in self._told.fresh()
             if told.prediction_id in self._outcomes
         ]
@@ -103,7 +109,7 @@ class Trial:
     def close(self) -> None:
         """Let go of the log once nobody is asked any more."""
         self._closed = True
-        if self._task is None:
+        if self._working is None:
             self._log.close()
 
     async def _work(self) -> None:
@@ -116,7 +122,7 @@ class Trial:
             except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
                 for one in asked:
                     one.request.end(error)
-        self._task = None
+        self._working = None
         if self._closed:
             self._log.close()
 
@@ -124,7 +130,7 @@ class Trial:
         ours = _matrix([one.request.rows for one in asked], self._champion.contender.width)
         began = time.perf_counter()
         try:
-            champion = await self._score(self._champion.contender, ours)
+            champion = await self._said(self._champion.contender, ours)
         except InvalidInput:  # one row is to blame, and nobody can be judged by the others
             self._hand_over(asked)
             return
@@ -133,30 +139,34 @@ class Trial:
         ended = time.perf_counter()
         pairs = Pairs(
             rows=ours,
-            champion_score=champion,
-            challenger_score=challenger,
-            champion_decision=champion >= self._champion.contender.threshold,
-            challenger_decision=challenger >= self.challenger.threshold,
+            champion_score=champion.score,
+            challenger_score=challenger.score,
+            champion_decision=champion.decision,
+            challenger_decision=challenger.decision,
             champion_seconds=middle - began,
             challenger_seconds=ended - middle,
         )
-        self._settle(asked, pairs)
+        self._settle(asked, pairs, champion, challenger)
         self._act(self.judge.see(pairs))
 
-    async def _challenge(self, asked: list[_Asked], rows: int) -> Matrix:
-        """The challenger's scores [n]; NaN for what it could not read or score."""
+    async def _challenge(self, asked: list[_Asked], rows: int) -> Said:
+        """What the challenger says of n rows; its score is NaN where it could not read or score one."""
         readable = [one.theirs is not None for one in asked for _ in one.request.rows.entities]
-        scores = np.full(rows, np.nan)
+        outputs = np.full((rows, len(self.challenger.wording.fields)), np.nan)
+        whole = Said(np.full(rows, np.nan), np.zeros(rows, dtype=np.bool_), outputs)
         theirs = [one.theirs for one in asked if one.theirs is not None]
         if theirs:
             with suppress(DrivetrainError):  # of the model: the judge counts these rows as errors
-                scores[readable] = await self._score(self.challenger, _matrix(theirs, self.challenger.width))
-        return scores
+                said = await self._said(self.challenger, _matrix(theirs, self.challenger.width))
+                whole.score[readable], whole.decision[readable] = said.score, said.decision
+                whole.outputs[readable] = said.outputs
+        return whole
 
-    async def _score(self, contender: Contender, rows: Matrix) -> Matrix:
-        return await contender.ask(rows) if contender.processes else contender.score(rows)
+    async def _said(self, contender: Contender, rows: Matrix) -> Said:
+        answer = await contender.ask(rows) if contender.processes else contender.score(rows)
+        return contender.wording.saying.say(answer)
 
-    def _settle(self, asked: list[_Asked], pairs: Pairs) -> None:
+    def _settle(self, asked: list[_Asked], pairs: Pairs, champion: Said, challenger: Said) -> None:
         """Record and answer: by the challenger where it has all scores of a request, by the champion elsewhere."""
         start = 0
         mine: list[tuple[_Asked, slice]] = []
@@ -173,23 +183,23 @@ class Trial:
         if not mine:
             return
         places = np.concatenate([np.arange(place.start, place.stop) for _, place in mine])
-        scores, decisions = pairs.challenger_score[places], pairs.challenger_decision[places]
+        champion, challenger = champion.part(places), challenger.part(places)
+        said = Spoken(challenger.score.tolist(), challenger.decision.tolist(), challenger.outputs)
         ids = self.challenger.record(
             _matrix([one.theirs for one, _ in mine if one.theirs is not None], self.challenger.width),
-            scores.tolist(),
-            decisions.tolist(),
+            said,
             [entity for one, _ in mine for entity in one.request.rows.entities],
             [one.request.caller for one, _ in mine for _ in one.request.rows.entities],
         )
-        self._pair(ids, pairs, places)
-        self._counts.predicted(self.challenger.name, len(ids), int(np.count_nonzero(decisions)))
+        self._pair(ids, champion, challenger)
+        wording = self.challenger.wording
+        self._counts.predicted(self.challenger.name, len(ids), sum(said.decisions))
+        self._counts.classified(self.challenger.name, wording.tally(said.outputs))
         start = 0
         for one, place in mine:
             end = start + place.stop - place.start
-            scored = Scored(
-                self.challenger.name, ids[start:end], scores[start:end].tolist(), decisions[start:end].tolist()
-            )
-            one.request.end(scored)
+            part = ids[start:end], said.scores[start:end], said.decisions[start:end]
+            one.request.end(Scored(self.challenger.name, *part, wording, said.outputs[start:end]))
             start = end
 
     def _hand_over(self, asked: list[_Asked]) -> None:
@@ -200,20 +210,21 @@ class Trial:
             except Transient as error:  # there is no room
                 one.request.end(error)
 
-    def _pair(self, ids: list[str], pairs: Pairs, places: NDArray[np.int64]) -> None:
+    def _pair(self, ids: list[str], champion: Said, challenger: Said) -> None:
+        """Record what both said of the same rows, and remember it until the outcomes are told."""
         records = np.empty(len(ids), PAIR)
         records["id"] = [name.encode() for name in ids]
         records["at"] = time.time_ns() // 1000
-        records["champion_score"] = pairs.champion_score[places]
-        records["champion_decision"] = pairs.champion_decision[places]
-        records["score"] = pairs.challenger_score[places]
-        records["decision"] = pairs.challenger_decision[places]
+        records["champion_score"] = champion.score
+        records["champion_decision"] = champion.decision
+        records["score"] = challenger.score
+        records["decision"] = challenger.decision
         self._log.append(records)
         self._counts.happened("trial_rows", len(ids))
-        flipped = pairs.champion_decision[places] != pairs.challenger_decision[places]
-        self._counts.happened("trial_flipped", int(np.count_nonzero(flipped)))
-        known = zip(records["champion_score"].tolist(), records["score"].tolist(), strict=True)
-        self._outcomes.update(zip(ids, known, strict=True))
+        flipped = int(np.count_nonzero(champion.decision != challenger.decision))
+        self._counts.happened("trial_flipped", flipped)
+        claims = (_claims(self._champion.contender, champion), _claims(self.challenger, challenger))
+        self._outcomes.update(zip(ids, zip(*claims, strict=True), strict=True))
         while len(self._outcomes) > _REMEMBERED:
             del self._outcomes[next(iter(self._outcomes))]
 
@@ -221,6 +232,13 @@ class Trial:
         if alarm is not None and not self.over:
             self.over = True
             self._verdict(alarm)
+
+
+def _claims(contender: Contender, said: Said) -> Sequence[Claim]:
+    """What a release said of n rows that an outcome can prove."""
+    is_class = contender.release.signature.task is Task.CLASSES
+    claims: Sequence[Claim] = contender.wording.columns(said.outputs)[0] if is_class else said.score.tolist()
+    return claims
 
 
 def _matrix(rows: list[Rows], width: int) -> Matrix:

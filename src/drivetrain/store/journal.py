@@ -7,7 +7,7 @@ deletes what is closed and done. One roll runs at a time; who comes second waits
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_bytes, digest_of
 from drivetrain.core.errors import Tampered
-from drivetrain.core.model import InputField, Signature
+from drivetrain.core.model import InputField, OutputField, Signature
 from drivetrain.core.schema import ColumnType
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.locks import alone
@@ -27,6 +27,7 @@ from drivetrain.store.segments import (
     ENTITY_BYTES,
     KINDS,
     Kind,
+    Label,
     LabelRecord,
     Segment,
     SegmentHeader,
@@ -43,9 +44,9 @@ UNKNOWN_TEXT = "(unknown)"
 
 NUMBER = "number"
 _INPUTS = "inputs"
-_LABEL_COLUMNS = pa.schema(
-    {"prediction_id": pa.string(), "label": pa.bool_(), "at": pa.timestamp("us", tz="UTC"), "caller": pa.string()}
-)
+_LABEL = "label"
+_TIME = pa.timestamp("us", tz="UTC")
+_OWN = (NUMBER, "prediction_id", "at", "release", "caller", "entity", "event", "score", "decision", _INPUTS)
 
 
 def roll(catalog: Catalog, service: str) -> int:
@@ -137,8 +138,28 @@ def _read(segment: Segment, kind: Kind, offset: int) -> _Stretch | None:
     return _Stretch(rows, offset + records.nbytes)
 
 
+def output_columns(schema: pa.Schema) -> list[str]:
+    """The columns of a table of predictions that are outputs of some release; null in the rows of others."""
+    return [name for name in schema.names if name not in _OWN]
+
+
 def _label_rows(labels: tuple[LabelRecord, ...]) -> pa.Table:
-    return pa.Table.from_pylist([asdict(label) for label in labels], schema=_LABEL_COLUMNS)
+    return pa.table(
+        {
+            "prediction_id": pa.array([label.prediction_id for label in labels], pa.string()),
+            _LABEL: _label_values([label.label for label in labels]),
+            "at": pa.array([label.at for label in labels], _TIME),
+            "caller": pa.array([label.caller for label in labels], pa.string()),
+        }
+    )
+
+
+def _label_values(labels: list[Label]) -> pa.Array:
+    """In their own type; as text where the task changed between two of them."""
+    kinds = {type(label) for label in labels}
+    if len(kinds) > 1:
+        return pa.array([pa.scalar(label).cast(pa.string()).as_py() for label in labels], pa.string())
+    return pa.array(labels)
 
 
 def _prediction_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Table:
@@ -147,23 +168,28 @@ def _prediction_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Tab
     return pa.table(
         {
             "prediction_id": _text(records["id"]),
-            "at": pa.array(records["at"]).cast(pa.timestamp("us", tz="UTC")),
+            "at": pa.array(records["at"]).cast(_TIME),
             "release": pa.repeat(pa.scalar(header.release), len(records)),
             "caller": pa.array(header.callers, pa.string()).take(pa.array(records["caller"].astype(np.int32))),
             "entity": pc.if_else(pa.array(entity == b""), pa.scalar(None, pa.string()), _text(entity)),
             **events,
             "score": pa.array(records["score"]),
             "decision": pa.array(records["decision"]),
+            **{field.name: _output(field, records, at) for at, field in enumerate(signature.outputs)},
             _INPUTS: unpack(signature, records["row"]),
         }
     )
+
+
+def _output(field: OutputField, records: NDArray[np.void], at: int) -> pa.Array:
+    return _unpack_column(InputField(field.name, field.type, False, field.categories), records["outputs"][:, at])
 
 
 def _pair_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Table:
     return pa.table(
         {
             "prediction_id": _text(records["id"]),
-            "at": pa.array(records["at"]).cast(pa.timestamp("us", tz="UTC")),
+            "at": pa.array(records["at"]).cast(_TIME),
             "release": pa.repeat(pa.scalar(header.release), len(records)),
             "score": pa.array(records["score"]),
             "decision": pa.array(records["decision"]),
@@ -213,30 +239,40 @@ def _unpack_column(field: InputField, values: NDArray[np.float64]) -> pa.Array:
 
 
 def _append(table: Table, rows: pa.Table, before: Commit, commit: Commit) -> None:
-    """Add rows; where a release changed the type of an input, the column is widened so that it holds both."""
-    if _INPUTS in rows.column_names and table.exists():
-        stored = table.schema().field(_INPUTS).type
-        types = _widened(stored, rows.schema.field(_INPUTS).type)
-        if any(types[field.name] != field.type for field in stored):
+    """Add rows; where a release changed the type of an input or the label, the column is widened to hold both."""
+    if table.exists():
+        stored = table.schema()
+        types = _widened(_types(stored), _types(rows.schema))
+        if any(types[name] != kind for name, kind in _types(stored).items()):
             table.overwrite(_retyped(table.read(), types), before)
         rows = _retyped(rows, types)
     table.extend(rows, commit)
 
 
-def _widened(stored: pa.StructType, new: pa.StructType) -> dict[str, pa.DataType]:
-    types = {field.name: field.type for field in stored}
-    for field in new:
-        before = types.get(field.name, field.type)
-        if before == field.type:
-            types[field.name] = before
-        elif {before, field.type} == {pa.int64(), pa.float64()}:
-            types[field.name] = pa.float64()
+def _types(schema: pa.Schema) -> dict[str, pa.DataType]:
+    """The types that releases decide: those of the inputs, or that of the label."""
+    if _INPUTS in schema.names:
+        return {field.name: field.type for field in schema.field(_INPUTS).type}
+    return {_LABEL: schema.field(_LABEL).type} if _LABEL in schema.names else {}
+
+
+def _widened(stored: dict[str, pa.DataType], new: dict[str, pa.DataType]) -> dict[str, pa.DataType]:
+    types = dict(stored)
+    for name, kind in new.items():
+        before = types.get(name, kind)
+        if before == kind:
+            types[name] = before
+        elif {before, kind} == {pa.int64(), pa.float64()}:
+            types[name] = pa.float64()
         else:
-            types[field.name] = pa.string()
+            types[name] = pa.string()
     return types
 
 
 def _retyped(rows: pa.Table, types: dict[str, pa.DataType]) -> pa.Table:
+    if _INPUTS not in rows.column_names:
+        position = rows.column_names.index(_LABEL) if _LABEL in types else -1
+        return rows if position < 0 else rows.set_column(position, _LABEL, rows.column(_LABEL).cast(types[_LABEL]))
     inputs = rows.column(_INPUTS).combine_chunks()
     names = [field.name for field in inputs.type]
     arrays = [pc.struct_field(inputs, name).cast(types[name]) for name in names]

@@ -37,6 +37,7 @@ from drivetrain.store.folders import write_file
 from drivetrain.store.locks import alone
 
 Kind = Literal["predictions", "labels", "pairs"]
+Label = bool | str | float
 Durability = Literal["process", "power", "buffered"]
 KINDS: tuple[Kind, ...] = ("predictions", "labels", "pairs")
 ID_BYTES = 32
@@ -65,10 +66,13 @@ class SegmentHeader:
 
 @dataclass(frozen=True)
 class LabelRecord:
-    """An outcome that came later: which prediction, what was true, when it was known, who said so."""
+    """An outcome that came later: which prediction, what was true, when it was known, who said so.
+
+    What was true is a bool, the text of a class or a number, as the task of the release was that served then.
+    """
 
     prediction_id: str
-    label: bool
+    label: Label
     at: datetime
     caller: str
 
@@ -87,12 +91,15 @@ class Segment:
 def record_type(signature: Signature) -> np.dtype[np.void]:
     """One prediction of a model: ids and text as bytes, time in microseconds since 1970 (UTC).
 
-    Where the model has windows, the event stands behind the entity as a line of JSON.
+    Where the model has windows, the event stands behind the entity as a line of JSON. The outputs of the signature
+    stand behind the row.
     """
     fields = [
         ("id", f"S{ID_BYTES}"), ("at", "<i8"), ("score", "<f8"), ("decision", "?"), ("caller", "<u2"),
         ("entity", f"S{_entity_bytes(signature)}"), ("row", "<f8", (len(signature.inputs),)),
     ]  # fmt: skip
+    if signature.outputs:
+        fields.append(("outputs", "<f8", (len(signature.outputs),)))
     return np.dtype(fields)
 
 
@@ -143,8 +150,9 @@ class PredictionLog:
     def append_one(
         self, name: bytes, at: int, said: tuple[float, bool], caller: int, entity: bytes, row: bytes
     ) -> None:
-        """Write one prediction without NumPy, which is made for many; ``said`` is score and decision, ``row`` packed.
+        """Write one prediction without NumPy, which is made for many.
 
+        ``said`` is score and decision, ``row`` is packed, with the outputs behind it.
         Raises Transient when the disk refuses it.
         """
         self._log.append(self._one(name, at, *said, caller, entity) + row, self._header)

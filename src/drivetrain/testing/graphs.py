@@ -1,7 +1,7 @@
 """Small models written by hand as ONNX graphs, whose answers are known in closed form: good ones and bad ones.
 
 They judge loans by six inputs, one of each type. ``draw`` gives packed rows as callers would send them, ``as_json`` the
-same rows as JSON, ``expected_score`` what the good model answers.
+same rows as JSON, ``expected_score`` what the good model answers. Two more say which of three products, and how much.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from datetime import UTC, datetime
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from drivetrain.core.model import (
     DecisionRule,
     Distribution,
     Environment,
     InputField,
+    Interval,
     Reference,
     Signature,
     TrainingSummary,
 )
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Task
 from drivetrain.ops.drift import code_cuts, cut_points, distribution
 from drivetrain.store.models import ModelContent
 
@@ -43,6 +45,10 @@ SIGNATURE = Signature(
     "default",
 )
 WEIGHTS = (-0.05, -0.0005, -0.4, 0.3, 1e-10, 1e-10)
+CLASSES = ("card", "loan", "account")
+CLASS_WEIGHTS = ((0.05, 0.0, 0.0, 0.0, 0.0, 0.0), (-0.05, 0.0003, 0.0, 0.2, 0.0, 0.0), (0.0, 0.0, 0.3, 0.0, 0.0, 0.0))
+NUMBER_WEIGHTS, NUMBER_BASE = (2.0, 0.1, 5.0, 0.0, 0.0, 0.0), 400.0
+NUMBER_RULE = DecisionRule("limit", 450.0)
 TYPICAL = tuple(field.typical for field in SIGNATURE.inputs)
 INCOME = SIGNATURE.names.index("income-per-month")
 NO_SCORE = 1e9
@@ -52,6 +58,16 @@ ROW = {
     "seen": "2026-01-31T12:00:00Z",
 }  # fmt: skip
 _DAY = 86400.0
+_LIMITS = tuple(NO_SCORE if at == INCOME else np.inf for at in range(len(TYPICAL)))
+_FRONT = [
+    helper.make_node("IsNaN", ["row"], ["missing"]),
+    helper.make_node("Where", ["missing", "typical", "row"], ["filled"]),
+    helper.make_node("Sub", ["filled", "typical"], ["moved"]),
+    helper.make_node("Mul", ["filled", "over"], ["huge"]),
+    helper.make_node("Mul", ["huge", "zero"], ["nothing"]),
+    helper.make_node("Add", ["moved", "nothing"], ["limited"]),
+]
+"""From ``row`` to ``limited``: how far each value is from the typical one; NaN where it is beyond its limit."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +84,26 @@ def logistic_model(
     """The good model: ``expected_score`` of each row, NaN from the income ``no_score`` on."""
     limits = [no_score if at == INCOME else np.inf for at in range(len(TYPICAL))]
     return model_of(logistic_graph(weights, TYPICAL, limits, delay))
+
+
+def classes_model(weights: Sequence[Sequence[float]] = CLASS_WEIGHTS, *, sure: float = 0.5) -> ModelContent:
+    """A good model of three classes: ``expected_classes`` of each row, true from the probability ``sure`` on."""
+    signature = replace(SIGNATURE, target="product", task=Task.CLASSES, classes=CLASSES)
+    graph = _graph("classes", [*_FRONT, helper.make_node("MatMul", ["limited", "weights"], ["margins"]),
+        helper.make_node("Softmax", ["margins"], ["score"], axis=1)], len(TYPICAL),
+        _constants(TYPICAL, _LIMITS, np.transpose(weights)), ["n", len(CLASSES)])  # fmt: skip
+    return replace(model_of(graph, signature), decision=DecisionRule("threshold", sure))
+
+
+def number_model(rule: DecisionRule = NUMBER_RULE) -> ModelContent:
+    """A good model of a number: ``expected_number`` of each row, in an interval from 10 below to 20 above it."""
+    signature = replace(SIGNATURE, target="amount", task=Task.NUMBER)
+    graph = _graph("number", [*_FRONT, helper.make_node("MatMul", ["limited", "weights"], ["sum"]),
+        helper.make_node("Add", ["sum", "base"], ["score"])], len(TYPICAL),
+        [*_constants(TYPICAL, _LIMITS, np.array(NUMBER_WEIGHTS)),
+         helper.make_tensor("base", TensorProto.DOUBLE, [], [NUMBER_BASE])])  # fmt: skip
+    interval = Interval(0.9, (0.0, 1000.0), (-10.0, -10.0), (20.0, 20.0))
+    return replace(model_of(graph, signature), decision=rule, interval=interval)
 
 
 def flipped() -> ModelContent:
@@ -89,6 +125,17 @@ def expected_score(row: Sequence[float], weights: Sequence[float] = WEIGHTS) -> 
     """What the good model answers for a packed row."""
     values = np.where(np.isnan(row), TYPICAL, row)
     return float(1 / (1 + np.exp(-((values - TYPICAL) @ np.array(weights)))))
+
+
+def expected_classes(row: Sequence[float], weights: Sequence[Sequence[float]] = CLASS_WEIGHTS) -> Numbers:
+    """What the good model of classes answers for a packed row: a probability for each of ``CLASSES``."""
+    margins = np.exp(np.array(weights) @ (np.where(np.isnan(row), TYPICAL, row) - TYPICAL))
+    return np.asarray(margins / margins.sum())
+
+
+def expected_number(row: Sequence[float]) -> float:
+    """What the good model of a number answers for a packed row."""
+    return float(NUMBER_BASE + (np.where(np.isnan(row), TYPICAL, row) - TYPICAL) @ np.array(NUMBER_WEIGHTS))
 
 
 def draw(count: int, seed: int = 0) -> Numbers:
@@ -153,27 +200,25 @@ def logistic_graph(
     ``limits`` [F], infinite without any: a row with a value that far from zero, or further, has no score (NaN).
     """
     width = len(weights)
-    # a value at its limit times this is the first that overflows; infinity times zero is NaN
-    over = [0.0 if np.isinf(limit) else np.finfo(np.float64).max / limit * (1 + 1e-9) for limit in limits or [np.inf]]
     nodes = [
-        helper.make_node("IsNaN", ["row"], ["missing"]),
-        helper.make_node("Where", ["missing", "typical", "row"], ["filled"]),
-        helper.make_node("Sub", ["filled", "typical"], ["moved"]),
-        helper.make_node("Mul", ["filled", "over"], ["huge"]),
-        helper.make_node("Mul", ["huge", "zero"], ["nothing"]),
-        helper.make_node("Add", ["moved", "nothing"], ["limited"]),
+        *_FRONT,
         helper.make_node("MatMul", ["limited", "weights"], ["sum"]),
         *_delay(delay),
         helper.make_node("Sigmoid", ["logit"], ["score"]),
     ]
-    constants = {"typical": list(typical), "over": over, "weights": list(weights)}
-    tensors = [helper.make_tensor(name, TensorProto.DOUBLE, [len(each)], each) for name, each in constants.items()]
-    numbers = [helper.make_tensor("zero", TensorProto.DOUBLE, [], [0.0])]
+    numbers = _constants(typical, limits or [np.inf], np.array(weights))
     if delay is not None:
         numbers.append(helper.make_tensor("above", TensorProto.DOUBLE, [], [delay.above]))
         numbers.append(helper.make_tensor("rounds", TensorProto.INT64, [], [delay.rounds]))
         numbers.append(helper.make_tensor("income", TensorProto.INT64, [], [INCOME]))
-    return _graph("logistic", nodes, width, [*tensors, *numbers])
+    return _graph("logistic", nodes, width, numbers)
+
+
+def _constants(typical: Sequence[float], limits: Sequence[float], weights: Numbers) -> list[onnx.TensorProto]:
+    # a value at its limit times this is the first that overflows; infinity times zero is NaN
+    over = [0.0 if np.isinf(limit) else np.finfo(np.float64).max / limit * (1 + 1e-9) for limit in limits]
+    constants = {"typical": np.array(typical), "over": np.array(over), "weights": weights, "zero": np.array(0.0)}
+    return [numpy_helper.from_array(each.astype(np.float64), name) for name, each in constants.items()]
 
 
 def constant_graph(answer: float, width: int) -> bytes:
@@ -217,12 +262,18 @@ def _delay(delay: Delay | None) -> list[onnx.NodeProto]:
     ]
 
 
-def _graph(name: str, nodes: list[onnx.NodeProto], width: int, constants: list[onnx.TensorProto]) -> bytes:
+def _graph(
+    name: str,
+    nodes: list[onnx.NodeProto],
+    width: int,
+    constants: list[onnx.TensorProto],
+    shape: Sequence[str | int] = ("n",),
+) -> bytes:
     graph = helper.make_graph(
         nodes,
         name,
         [helper.make_tensor_value_info("row", TensorProto.DOUBLE, ["n", width])],
-        [helper.make_tensor_value_info("score", TensorProto.DOUBLE, ["n"])],
+        [helper.make_tensor_value_info("score", TensorProto.DOUBLE, shape)],
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
