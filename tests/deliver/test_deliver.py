@@ -5,20 +5,32 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
+from io import BytesIO
 from threading import Event
 
+import fastavro
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from tests.servers.schema_registry import schema_registry
 
+from drivetrain.connect.schema_registry import Registry
+from drivetrain.core.connections import SchemaRegistry
 from drivetrain.core.credentials import NoSecrets
 from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.core.model import InputField, Signature
 from drivetrain.core.outlets.databases import SqlOutlet
+from drivetrain.core.outlets.files import FilesOutlet
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Task
+from drivetrain.deliver.avro_rows import AvroRows
 from drivetrain.deliver.deliver import Delivery, Origin
+from drivetrain.deliver.json_rows import as_json, rows_of
+from drivetrain.deliver.leaving import Leaving
 from drivetrain.deliver.outbox import Outbox
+from drivetrain.deliver.templates import Template
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.compaction import compact
 from drivetrain.store.journal import roll
@@ -27,6 +39,8 @@ from drivetrain.store.tables import Table
 
 SIGNATURE = Signature((InputField("age", ColumnType.INTEGER, nullable=True),), "loan", "bad")
 OLDER = Signature((InputField("age", ColumnType.NUMBER, nullable=True),), "loan", "bad")
+CLASSES = replace(SIGNATURE, task=Task.CLASSES, classes=("card", "loan"))
+NUMBER = replace(SIGNATURE, task=Task.NUMBER)
 RELEASE = Ref(Kind.RELEASE, "risk", "0123456789ab")
 
 
@@ -84,6 +98,75 @@ def test_without_columns_a_prediction_leaves_as_it_is(world):
         ("p000004", "4", 0.04, 0, str(RELEASE), "2023-11-14 22:13:20.000004"),
         ("p000005", "5", 0.05, 1, str(RELEASE), "2023-11-14 22:13:20.000005"),
     ]
+
+
+def say(world, signature, *outputs):
+    """Predictions with these outputs, a row each."""
+    log = PredictionLog(world.catalog.journal_path("risk"), RELEASE, signature)
+    rows = np.zeros(len(outputs), log.dtype)
+    made = len(world.predictions.read()) if world.predictions.exists() else 0
+    rows["id"] = [b"p%06d" % (made + at) for at in range(len(outputs))]
+    rows["at"] = 1_700_000_000_000_000
+    rows["caller"] = log.caller("ann")
+    rows["outputs"] = outputs
+    log.append(rows)
+    log.close()
+    roll(world.catalog, "risk")
+
+
+def test_outputs_leave_as_score_and_decision_do(world):
+    say(world, CLASSES, [1], [0], [1])
+    assert world.run().taken == 3
+    assert world.there("prediction_id, class") == [("p000000", "loan"), ("p000001", "card"), ("p000002", "loan")]
+    with world.delivery() as delivery:
+        assert "class" in [column.name for column in delivery.check().columns]
+
+
+def test_outputs_are_named_in_expressions(world):
+    columns = {"prediction_id": "prediction_id", "width": "high - low", "middle": "CAST((low + high) / 2 AS INTEGER)"}
+    say(world, NUMBER, [10, 30], [0, 1], [5, 25])
+    assert world.run(where="high - low > 10", columns=columns).taken == 2
+    assert world.there("prediction_id, width, middle") == [("p000000", 20.0, 20), ("p000002", 20.0, 15)]
+
+
+def test_outputs_of_another_task_are_null(world):
+    world.predict(0, 1)
+    roll(world.catalog, "risk")
+    say(world, CLASSES, [0])
+    say(world, NUMBER, [1, 2])
+    columns = {name: name for name in ("prediction_id", "class", "low")}
+    assert world.run(columns=columns).taken == 3
+    assert world.there("class, low") == [(None, None), ("card", None), (None, 1.0)]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_outputs_leave_as_files(world, form):
+    say(world, CLASSES, [1], [0])
+    (world.home / "out").mkdir()
+    columns = {"id": "prediction_id", "is": "class"}
+    spec = FilesOutlet(kind="files", path="out", format=form, history=True, columns=columns)
+    with Delivery("files", spec, Origin("risk", "loan_id"), world.catalog, NoSecrets()) as delivery:
+        assert delivery.run().taken == 2
+    (file,) = [path for path in (world.home / "out").rglob(f"*.{form}*") if path.is_file()]
+    assert [word for word in ("loan", "card") if word in file.read_text()] == ["loan", "card"]
+
+
+def test_outputs_go_into_messages_their_topics_and_their_schemas(world):
+    """The parts of the outlets for Kafka, MQTT, webhooks and tickets that see a row."""
+    say(world, CLASSES, [1])
+    spec = FilesOutlet(kind="files", path="out", columns={"id": "prediction_id", "is": "class"})
+    with closing(Leaving("queue", spec, "loan_id", world.predictions)) as leaving:
+        (parcel,) = leaving.parcels(0, 1)
+    (row,) = rows_of(parcel)
+    assert Template("intents/{is}", "topic").value(row) == "intents/loan"
+    assert as_json(row) == b'{"id":"p000000","is":"loan"}'
+    with schema_registry() as registry:
+        fields = [{"name": "id", "type": "string"}, {"name": "is", "type": "string"}]
+        registry.register("t-value", 7, {"type": "record", "name": "Said", "fields": fields})
+        encoder = AvroRows(Registry(SchemaRegistry(url=registry.url), NoSecrets(), 0), "t-value")
+        encoder.check(row)
+        schema = fastavro.parse_schema({"type": "record", "name": "Said", "fields": fields})
+        assert fastavro.schemaless_reader(BytesIO(encoder.encode(row)[5:]), schema, None) == row
 
 
 def test_where_chooses_and_columns_say_as_what(world):

@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
@@ -13,12 +14,23 @@ from tests.deliver.conftest import bad_rows, close, loans, predictions, scores, 
 from drivetrain.access.verification import verify_release
 from drivetrain.core.artifacts import Dataset
 from drivetrain.core.errors import InvalidInput, NotFound, Refused, Transient
+from drivetrain.core.model import DecisionRule
 from drivetrain.core.schema import Schema
 from drivetrain.ops.golden import golden_rows
 from drivetrain.store.golden import Golden
 from drivetrain.store.tables import Commit, Table
 from drivetrain.testing.code_models import FAILS, bad_code, good_code
-from drivetrain.testing.graphs import NO_SCORE, again, draw, logistic_model
+from drivetrain.testing.graphs import (
+    CLASSES,
+    NO_SCORE,
+    again,
+    classes_model,
+    draw,
+    expected_classes,
+    expected_number,
+    logistic_model,
+    number_model,
+)
 
 BOTH = pytest.mark.parametrize("form", ["delta", "parquet"])
 
@@ -288,3 +300,33 @@ def draw_known(count):
     """Packed rows as the code sees them, missing incomes as it takes them."""
     rows = draw(count)
     return np.where(np.isnan(rows), 3000.0, rows)
+
+
+def test_classes_and_numbers_are_scored_with_their_outputs(world):
+    """Also where a row has no score, and where a rule decides below a limit."""
+    rows, packed = loans(40), draw(40)
+    rows[7] = {**rows[7], "income-per-month": 1e10}
+    world.parquet("loans.parquet", rows)
+    known = [at for at in range(40) if at != 7]
+    world.use(classes_model())
+    done = world.score("loans.parquet", to=world.home / "classes", max_bad_share=0.1)
+    assert (done.rows, done.bad) == (39, 1)
+    table = Table(done.output).read().sort_by("row")
+    assert table.schema.names == ["case", "score", "decision", "class", "release", "file", "row"]
+    assert table["class"].to_pylist() == [CLASSES[int(expected_classes(packed[at]).argmax())] for at in known]
+    world.use(number_model(DecisionRule("limit", 380.0, below=True)))
+    done = world.score("loans.parquet", to=world.home / "numbers", max_bad_share=0.1, format="parquet")
+    table = ds.dataset(done.output).to_table().sort_by("row")
+    estimates = np.array([expected_number(packed[at]) for at in known])
+    for name, wanted in (("score", estimates), ("low", estimates - 10), ("high", estimates + 20)):
+        assert table[name].to_numpy() == pytest.approx(wanted)
+    assert table["decision"].to_pylist() == (estimates <= 380.0).tolist()
+    assert 0 < sum(table["decision"].to_pylist()) < 39
+
+
+def test_a_column_called_like_an_output_cannot_be_carried_along(world):
+    world.parquet("loans.parquet", [{**row, "low": 1.0} for row in loans(3)])
+    world.score("loans.parquet", to=world.home / "one", keep=("low",))
+    world.use(number_model())
+    with pytest.raises(InvalidInput, match="'low' cannot be carried along"):
+        world.score("loans.parquet", to=world.home / "two", keep=("low",))

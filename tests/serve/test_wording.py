@@ -1,14 +1,22 @@
 """Services of all three tasks, through real servers: what they say, in which words, and what they are told."""
 
+import io
 import json
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from drivetrain.client import Client
+from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import DecisionRule
+from drivetrain.serve.arrow_stream import ARROW
+from drivetrain.serve.grpc_messages import message
 from drivetrain.serve.settings import ServiceSettings
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table
@@ -25,6 +33,7 @@ from drivetrain.testing.graphs import (
 from drivetrain.testing.releases import ReleaseMaker
 
 from .conftest import Running, lake, running, settings_of
+from .grpc_caller import AGE, GrpcCaller, output
 
 PRODUCTS, AMOUNTS = "products", "amounts"
 PACKED = [25.0, 1200.5, 0.0, 2.0, 10956 * 86400.0, 1769860800.0]
@@ -42,7 +51,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     ):
         maker = ReleaseMaker(home, name)
         maker.deploy(maker.release(content))
-    with running(settings_of(home, (ServiceSettings(home, AMOUNTS),), name=PRODUCTS)) as found:
+    with running(settings_of(home, (ServiceSettings(home, AMOUNTS),), name=PRODUCTS, grpc_port=0)) as found:
         yield found
 
 
@@ -98,6 +107,119 @@ def test_many_rows_are_answered_alike_alone_together_and_in_a_stream(two: Runnin
         assert [together[777][name] for name in names] == [alone[name] for name in names]
 
 
+def test_arrow_streams_have_a_column_for_each_output(two: Running) -> None:
+    table = pa.table({"age": pa.array([25, 70], pa.int64())})
+    body = io.BytesIO()
+    with pa.ipc.new_stream(body, table.schema) as stream:
+        stream.write_table(table)
+    typed = {PRODUCTS: {"class": pa.string()}, AMOUNTS: {"low": pa.float64(), "high": pa.float64()}}
+    for service, outputs in typed.items():
+        answer = two.client.post(
+            f"/services/{service}/v1/predict", content=body.getvalue(), headers={"content-type": ARROW}
+        )
+        found = pa.ipc.open_stream(answer.content).read_all()
+        assert {name: found.schema.field(name).type for name in found.schema.names[3:]} == outputs
+        said = ask(two, service, {"age": 25}, {"age": 70})
+        assert found.select(list(outputs)).to_pylist() == [{name: one[name] for name in outputs} for one in said]
+
+
+def test_an_arrow_stream_that_breaks_off_says_why(two: Running) -> None:
+    table = pa.table({"age": pa.array([25, 70], pa.int64()), "income-per-month": [1.0, 1e10]})
+    body = io.BytesIO()
+    with pa.ipc.new_stream(body, table.schema) as stream:
+        stream.write_table(table)
+    got, path = bytearray(), f"/services/{PRODUCTS}/v1/predict"
+    asking = two.client.stream("POST", path, content=body.getvalue(), headers={"content-type": ARROW})
+    with suppress(httpx.RemoteProtocolError), asking as answer:  # it is broken off
+        for part in answer.iter_bytes():
+            got += part
+    batches, error = [], b""
+    reader = pa.ipc.open_stream(bytes(got))
+    with suppress(StopIteration, pa.ArrowInvalid):
+        while not error:
+            batch, said = reader.read_next_batch_with_custom_metadata()
+            batches.append(batch)
+            error = (said or {}).get(b"error", b"")
+    assert (batches[0].num_rows, json.loads(error)["where"]) == (1, "rows[1]")
+
+
+def infer(server: Running, service: str, **more: object) -> httpx.Response:
+    age = {"name": "age", "shape": [2], "datatype": "INT64", "data": [25, 70]}
+    return server.client.post(f"/v2/models/{service}/infer", json={"inputs": [age], **more})
+
+
+def test_the_open_inference_protocol_lists_the_outputs_and_gives_them(two: Running) -> None:
+    for service, outputs in ((PRODUCTS, {"class": "BYTES"}), (AMOUNTS, {"low": "FP64", "high": "FP64"})):
+        known = {"score": "FP64", "decision": "BOOL", **outputs}
+        listed = two.client.get(f"/v2/models/{service}").json()["outputs"]
+        assert {one["name"]: one["datatype"] for one in listed} == known
+        given = infer(two, service).json()["outputs"]
+        assert {one["name"]: one["datatype"] for one in given} == known
+        said = ask(two, service, {"age": 25}, {"age": 70})
+        assert {one["name"]: one["data"] for one in given} == {name: [one[name] for one in said] for name in known}
+        last = list(outputs)[-1]
+        (only,) = infer(two, service, outputs=[{"name": last}]).json()["outputs"]
+        assert only["data"] == [one[last] for one in said]
+    refused = infer(two, PRODUCTS, outputs=[{"name": "low"}])
+    assert (refused.status_code, refused.json()["code"]) == (400, "output_unknown")
+
+
+def test_outputs_may_stand_behind_the_json(two: Running) -> None:
+    said = ask(two, PRODUCTS, {"age": 25}, {"age": 70})
+    answer = infer(two, PRODUCTS, outputs=[{"name": "class", "parameters": {"binary_data": True}}])
+    packed = answer.content[int(answer.headers["inference-header-content-length"]) :]
+    names = [one["class"].encode() for one in said]
+    assert packed == b"".join(len(name).to_bytes(4, "little") + name for name in names)
+
+
+def test_grpc_gives_the_outputs_as_lists_and_packed(two: Running) -> None:
+    said = {service: ask(two, service, {"age": 25}) for service in (PRODUCTS, AMOUNTS)}
+    with closing(GrpcCaller(two.said(PRODUCTS)["grpc"], two.key)) as caller:
+        metadata = caller.ask("ModelMetadata", name=AMOUNTS)
+        assert [one.name for one in metadata.outputs] == ["score", "decision", "low", "high"]
+        answer = caller.infer(AGE, model=PRODUCTS)
+        assert output(answer, "class", "bytes_contents") == [said[PRODUCTS][0]["class"].encode()]
+        answer = caller.infer(AGE, model=AMOUNTS)
+        assert output(answer, "high", "fp64_contents") == [said[AMOUNTS][0]["high"]]
+        raw = message("InferInputTensor")(name="age", datatype="INT64", shape=[1])
+        packed = caller.infer(raw, model=PRODUCTS, raw_input_contents=[(25).to_bytes(8, "little")])
+        (place,) = [at for at, one in enumerate(packed.outputs) if one.name == "class"]
+        assert packed.raw_output_contents[place][4:] == said[PRODUCTS][0]["class"].encode()
+
+
+def test_openapi_and_the_page_say_what_is_said(two: Running) -> None:
+    documents = {service: two.anyone.get(f"/services/{service}/openapi.json").json() for service in (PRODUCTS, AMOUNTS)}
+    schemas = {service: document["components"]["schemas"] for service, document in documents.items()}
+    assert set(schemas[PRODUCTS]["Prediction"]["properties"]["class"]["enum"]) == set(CLASSES)
+    assert "class" in schemas[PRODUCTS]["Prediction"]["required"]
+    assert schemas[AMOUNTS]["Prediction"]["properties"]["low"]["type"] == "number"
+    assert schemas[PRODUCTS]["Label"]["properties"]["label"]["type"] == "string"
+    assert schemas[AMOUNTS]["Label"]["properties"]["label"]["type"] == "number"
+    assert "Which of 3 classes `product` is" in documents[PRODUCTS]["info"]["description"]
+    assert "true when the score is at most 390" in documents[AMOUNTS]["info"]["description"]
+    for service, document in documents.items():
+        example = document["paths"][f"/services/{service}/v1/labels"]["post"]["requestBody"]["content"]
+        assert tell(two, service, *example["application/json"]["example"]["labels"]).is_success
+        assert ("card" if service == PRODUCTS else "low") in two.anyone.get(f"/services/{service}/docs").text
+
+
+def test_the_client_has_typed_answers_and_tells_labels_of_every_kind(two: Running) -> None:
+    with Client(two.url, two.key, service=PRODUCTS) as client:
+        (said,) = client.predict([ROW]).predictions
+        assert (said.class_ in CLASSES, said.low, said.high) == (True, None, None)
+        assert [one.class_ for one in client.stream([ROW])] == [said.class_]
+        client.label(said.id, "loan")
+    with Client(two.url, two.key, service=AMOUNTS) as client:
+        (said,) = client.predict([ROW], explain=True).predictions
+        assert said.low is not None
+        assert said.high is not None
+        assert said.low < said.score < said.high
+        assert said.class_ is None
+        client.label(said.id, 412.5)
+        with pytest.raises(InvalidInput, match="expected a number"):
+            client.label(said.id, "much")
+
+
 def test_the_lake_holds_what_was_said(two: Running) -> None:
     (product,), (amount,) = ask(two, PRODUCTS, ROW), ask(two, AMOUNTS, ROW)
     many = ask(two, PRODUCTS, *[{"age": age} for age in range(20, 90)])
@@ -123,7 +245,9 @@ def test_labels_are_taken_as_the_task_says(two: Running) -> None:
     assert tell(two, AMOUNTS, {"prediction_id": amount["id"], "label": 412}).json() == {"recorded": 1}
     told = [row["label"] for row in lake(two.home, "labels", PRODUCTS) if row["prediction_id"] == product["id"]]
     assert told == ["loan", "a new one"], "a text that is no class is kept"
-    assert [row["label"] for row in lake(two.home, "labels", AMOUNTS)] == [412.0]
+    assert [row["label"] for row in lake(two.home, "labels", AMOUNTS) if row["prediction_id"] == amount["id"]] == [
+        412.0
+    ]
     assert two.metrics()[("drivetrain_labels_unknown_total", PRODUCTS)] == before + 1
 
 

@@ -17,6 +17,7 @@ from drivetrain.deliver.options import ScoreOptions
 from drivetrain.deliver.outputs import Cursor, Output
 from drivetrain.deliver.rows import BatchPacker, Packed, kept_columns
 from drivetrain.deliver.step import Step
+from drivetrain.ops.saying import Saying
 from drivetrain.ops.text import encoders_from
 from drivetrain.store.golden import golden_from
 from drivetrain.store.models import model_from, open_scorer
@@ -60,8 +61,9 @@ class Job:
         with closing(packer), closing(open_scorer(self._model)) as scorer:
             self._golden.check(scorer.score, self._ref)
             step = self._step(cursor)
-            for at, packed, scores in Lanes(scorer).score(self._packs(packer, cursor)):
-                step.add(at, self._input.parts[at].name, packed, scores)
+            lanes = Lanes(scorer, len(self._model.signature.classes))
+            for at, packed, answers in lanes.score(self._packs(packer, cursor)):
+                step.add(at, self._input.parts[at].name, packed, answers)
                 rate = (step.cursor.rows - before) / (time.monotonic() - began)
                 note = f"{step.cursor.rows:,} rows, {rate:,.0f} a second"
                 progress(sum(sizes[:at]) + packed.done, self._input.size, note)
@@ -70,7 +72,7 @@ class Job:
             return self._commit(step, replace(step.cursor, complete=True))
 
     def _step(self, cursor: Cursor) -> Step:
-        return Step(cursor, self._model.decision.threshold)
+        return Step(cursor, Saying(self._model.signature, self._model.decision, self._model.interval))
 
     def _commit(self, step: Step, cursor: Cursor) -> Cursor:
         self._output.write(step.good(), step.bad(), cursor)
@@ -91,7 +93,7 @@ class Job:
         if not self._input.parts:
             return ()
         first = self._input.parts[0]
-        return kept_columns(first.columns(), self._options.keep, self._model.signature.entity, first.name)
+        return kept_columns(first.columns(), self._options.keep, self._model.signature, first.name)
 
     def _refuse_another(self, before: Cursor) -> None:
         keep = self._options.keep

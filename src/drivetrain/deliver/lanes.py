@@ -22,15 +22,19 @@ T = TypeVar("T")
 
 
 class Lanes:
-    """Scores with one model: a graph on every core (ONNX Runtime lets go of Python's lock), code in its own pool."""
+    """Scores with one model: a graph on every core (ONNX Runtime lets go of Python's lock), code in its own pool.
 
-    def __init__(self, scorer: ModelScorer) -> None:
+    ``classes`` is how many probabilities it answers; 0: one number.
+    """
+
+    def __init__(self, scorer: ModelScorer, classes: int = 0) -> None:
         self._scorer = scorer
+        self._answer = (classes,) if classes else ()
         self._few = ROWS_A_CALL if scorer.in_process else 0
         self._threads = scorer.processes or cores()
 
     def score(self, packs: Iterable[tuple[T, Packed]]) -> Iterator[tuple[T, Packed, Numbers]]:
-        """Each pack with its scores [n], in order; NaN for a row that the model has none for. Raises Transient."""
+        """Each pack with its answers, [n] or [n, K], in order; NaN where the model has none. Raises Transient."""
         waiting: deque[tuple[T, Packed, Future[Numbers]]] = deque()
         pool = ThreadPoolExecutor(self._threads, "score")
         try:
@@ -44,19 +48,19 @@ class Lanes:
             pool.shutdown(cancel_futures=True)
 
     def _score(self, rows: Numbers) -> Numbers:
-        scores = np.empty(len(rows))
+        answers = np.empty((len(rows), *self._answer))
         step = self._few or max(len(rows), 1)
         for start in range(0, len(rows), step):
-            scores[start : start + step] = self._call(rows[start : start + step])
-        return scores
+            answers[start : start + step] = self._call(rows[start : start + step])
+        return answers
 
     def _call(self, rows: Numbers) -> Numbers:
-        """The scores of rows that are asked for together; where that fails, of halves, down to the row it is about."""
+        """The answers for rows that are asked together; where that fails, of halves, down to the row it is about."""
         try:
             return self._scorer.score(rows)
         except InvalidInput:
             if len(rows) == 1:
-                return np.full(1, np.nan)
+                return np.full((1, *self._answer), np.nan)
             half = len(rows) // 2
             return np.concatenate([self._call(rows[:half]), self._call(rows[half:])])
 

@@ -12,7 +12,7 @@ from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.outlets.outgoing import Outgoing
 from drivetrain.deliver.outlet import Parcel
 from drivetrain.store.casting import quoted
-from drivetrain.store.journal import NUMBER
+from drivetrain.store.journal import NUMBER, output_columns
 from drivetrain.store.tables import Table
 
 _TOGETHER = 65_536
@@ -27,7 +27,7 @@ _NAMES = {
     NUMBER: NUMBER, "prediction_id": "prediction_id", "predicted_at": '"at" AS predicted_at', "release": "release",
     "caller": "caller", "entity": "entity", "score": "score", "decision": "decision", "inputs": "inputs",
 }  # fmt: skip
-"""What an expression may name, and what it is in the lake: ``at`` is a word of DuckDB's own."""
+"""What an expression may name beside the outputs, and what it is in the lake: ``at`` is a word of DuckDB's own."""
 _TIME = pa.timestamp("us", tz="UTC")
 
 
@@ -39,11 +39,13 @@ class Leaving:
         self._section, self._size, self._predictions = f"outlets.{name}", spec.parcel_rows, predictions
         self._connection = duckdb.connect(":memory:", config=_CONFIG)
         self._look()
-        named = "" if entity in _NAMES else f", entity AS {quoted(entity)}"
-        self._connection.execute(f"CREATE TEMP VIEW prediction AS SELECT {', '.join(_NAMES.values())}{named} FROM lake")
+        outputs = output_columns(predictions.schema())
+        names = {**_NAMES, **{name: quoted(name) for name in outputs}}
+        named = "" if entity in names else f", entity AS {quoted(entity)}"
+        self._connection.execute(f"CREATE TEMP VIEW prediction AS SELECT {', '.join(names.values())}{named} FROM lake")
         for setting in _CLOSE:
             self._connection.execute(setting)
-        columns = spec.columns or _as_it_is(entity)
+        columns = spec.columns or _as_it_is(entity, outputs)
         self._where = f"({spec.where}\n)" if spec.where else "true"
         if spec.where:
             self._check(spec.where, "where")
@@ -170,8 +172,8 @@ class Leaving:
         return [name for name, *_ in described if name not in (NUMBER, "inputs")] + [f"inputs.{x.name}" for x in inputs]
 
 
-def _as_it_is(entity: str) -> Mapping[str, str]:
-    names = ("prediction_id", entity, "score", "decision", "release", "predicted_at")
+def _as_it_is(entity: str, outputs: Sequence[str]) -> Mapping[str, str]:
+    names = ("prediction_id", entity, "score", "decision", *outputs, "release", "predicted_at")
     return {name: quoted(name) for name in names}
 
 

@@ -29,7 +29,7 @@ from drivetrain.store.files.batches import Batch
 from drivetrain.store.tables import column_type
 
 RESERVED = ("score", "decision", "release", "file", "row")
-"""The columns of the output that are not carried along."""
+"""The columns of the output that are not carried along; the outputs of the signature are none either."""
 NO_SCORE = "the model has no score for this row"
 _SHOWN = 80  # characters of a bad value
 
@@ -63,19 +63,22 @@ class Packed:
         return _raw(self.source, at)
 
 
-def kept_columns(columns: Columns, wanted: tuple[str, ...] | None, entity: str, where: str) -> tuple[Column, ...]:
+def kept_columns(
+    columns: Columns, wanted: tuple[str, ...] | None, signature: Signature, where: str
+) -> tuple[Column, ...]:
     """The columns to carry along, with their types; without a wish the entity's, if it is there.
 
     Raises InvalidInput when a wanted one is not there or is called like one of the output.
     """
     there = columns.types.names
-    names = wanted if wanted is not None else tuple(name for name in (entity,) if name in there)
+    names = wanted if wanted is not None else tuple(name for name in (signature.entity,) if name in there)
+    reserved = (*RESERVED, *(field.name for field in signature.outputs))
     for name in names:
-        if name in RESERVED:
+        if name in reserved:
             raise InvalidInput(
                 "keep_reserved",
                 f"{name!r} cannot be carried along: the output has a column of that name",
-                hint=f"rename it in the input; the output has {', '.join(RESERVED)}",
+                hint=f"rename it in the input; the output has {', '.join(reserved)}",
             )
         if name not in there:
             raise _missing([name], there, where)

@@ -26,9 +26,10 @@ def score(
 ) -> Scored:
     """Score every row of ``source`` (see ``inputs.find_input``) into ``to``, by default a table of the lake.
 
-    The output has the columns that are kept, then ``score``, ``decision``, ``release``, ``file`` and ``row`` (from 1,
-    in the file). Raises NotFound and InvalidInput for an input that cannot be read, Refused when too many rows are bad
-    or the output is that of another job, Transient when the model's code ends or somebody else writes there.
+    The output has the columns that are kept, then ``score``, ``decision``, the outputs of the signature, ``release``,
+    ``file`` and ``row`` (from 1, in the file). Raises NotFound and InvalidInput for an input that cannot be read,
+    Refused when too many rows are bad or the output is that of another job, Transient when the model's code ends or
+    somebody else writes there.
     """
     began = time.monotonic()
     found = find_input(source, catalog)

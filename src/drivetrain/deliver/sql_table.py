@@ -134,7 +134,7 @@ class SqlTable:
         return table
 
     def _examine(self, table: sa.Table, names: Sequence[str]) -> None:
-        """Raise InvalidInput where no row could be taken, or one could be taken twice."""
+        """Raise InvalidInput where no row could be taken, or one could be taken twice. Without names: by default."""
 
         def wrong(said: str, hint: str) -> InvalidInput:
             return InvalidInput("outlet_table_unfit", said, where=self._server.where, hint=hint)
@@ -149,7 +149,7 @@ class SqlTable:
             if not (column.nullable or column.server_default or column.identity or column.computed)
             and column is not table.autoincrement_column and column.name not in names
         ]  # fmt: skip
-        if needed:
+        if needed and names:
             raise wrong(f"column {examples(needed)} must have a value", "add it to `columns`, or give it a default")
         if not _is_unique(table, self._spec.key, self._open()):
             listed = ", ".join(self._spec.key)

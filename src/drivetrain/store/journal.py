@@ -175,14 +175,19 @@ def _prediction_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Tab
             **events,
             "score": pa.array(records["score"]),
             "decision": pa.array(records["decision"]),
-            **{field.name: _output(field, records, at) for at, field in enumerate(signature.outputs)},
+            **_outputs(signature, records),
             _INPUTS: unpack(signature, records["row"]),
         }
     )
 
 
-def _output(field: OutputField, records: NDArray[np.void], at: int) -> pa.Array:
-    return _unpack_column(InputField(field.name, field.type, False, field.categories), records["outputs"][:, at])
+def _outputs(signature: Signature, records: NDArray[np.void]) -> dict[str, pa.Array]:
+    return {field.name: output_column(field, records["outputs"][:, at]) for at, field in enumerate(signature.outputs)}
+
+
+def output_column(field: OutputField, values: NDArray[np.float64]) -> pa.Array:
+    """An output [n] as texts or numbers."""
+    return _unpack_column(InputField(field.name, field.type, False, field.categories), values)
 
 
 def _pair_rows(header: SegmentHeader, records: NDArray[np.void]) -> pa.Table:

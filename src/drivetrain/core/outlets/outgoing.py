@@ -19,7 +19,7 @@ class Outgoing(Spec):
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="Name over there: SQL expression over a prediction. By default `prediction_id`, the entity, "
-        "`score`, `decision`, `release` and `predicted_at`.",
+        "`score`, `decision`, the outputs (`class`; `low`, `high`), `release` and `predicted_at`.",
     )
     history: bool = Field(
         False,
