@@ -19,11 +19,25 @@ from drivetrain.core.schema import ColumnType
 from drivetrain.deploy.recorded import BLOCK, Recorded
 from drivetrain.deploy.replay import MOST_ROWS, check, replay, replay_folder
 from drivetrain.deploy.replay_report import ReplayReport
+from drivetrain.ops.saying import Saying
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.journal import roll
 from drivetrain.store.models import ModelContent, Scorer
 from drivetrain.store.segments import LabelLog, LabelRecord, PredictionLog
-from drivetrain.testing.graphs import SIGNATURE, WEIGHTS, again, draw, flipped, logistic_model, model_of, without_scores
+from drivetrain.testing.graphs import (
+    SIGNATURE,
+    WEIGHTS,
+    again,
+    classes_model,
+    draw,
+    expected_classes,
+    expected_number,
+    flipped,
+    logistic_model,
+    model_of,
+    number_model,
+    without_scores,
+)
 from drivetrain.testing.graphs import constant_graph as constant
 from drivetrain.testing.releases import ReleaseMaker
 
@@ -47,8 +61,10 @@ class Desk:
         numbers = np.arange(self.recorded, self.recorded + len(rows))
         records["id"] = [b"p%07d" % number for number in numbers]
         records["at"] = START + numbers * step
-        records["score"] = Scorer(content.graph).score(rows)
-        records["decision"] = records["score"] >= content.decision.threshold
+        said = Saying(content.signature, content.decision, content.interval).say(Scorer(content.graph).score(rows))
+        records["score"], records["decision"] = said.score, said.decision
+        if content.signature.outputs:
+            records["outputs"] = said.outputs
         records["caller"] = log.caller("shop")
         records["row"] = rows
         log.append(records)
@@ -56,7 +72,7 @@ class Desk:
         self.recorded += len(rows)
         return [name.decode() for name in records["id"]]
 
-    def label(self, labels: dict[str, bool], at: str = "2026-11-20T00:00:00+00:00") -> None:
+    def label(self, labels: dict[str, bool | str | float], at: str = "2026-11-20T00:00:00+00:00") -> None:
         """Journal outcomes."""
         log = LabelLog(self.catalog.journal_path(SERVICE))
         log.append([msgspec.convert({"prediction_id": name, "label": label, "at": at, "caller": "shop"}, LabelRecord)
@@ -93,6 +109,26 @@ def test_the_same_model_flips_nothing(desk: Desk):
     assert (report.verdict, report.findings, report.champion) == ("pass", (), str(champion.ref))
     assert report.flipped.high < 0.01
     check(report)
+
+
+def test_classes_are_replayed_by_how_sure_they_are_and_texts_prove_no_probability(desk: Desk):
+    _, ids = served(desk, classes_model(), draw(300))
+    desk.label(dict.fromkeys(ids[:50], "loan"))
+    same, stricter = desk.replay(again(classes_model())), desk.replay(classes_model(sure=0.8))
+    assert (same.compared, same.flipped.value, same.labelled) == (300, 0, 0)
+    sure = [expected_classes(row).max() for row in draw(300)]
+    assert stricter.to_negative == sum(0.5 <= score < 0.8 for score in sure)
+    assert stricter.to_positive == 0
+
+
+def test_numbers_are_replayed_against_their_limit_on_either_side(desk: Desk):
+    _, ids = served(desk, number_model(DecisionRule("limit", 400.0, below=True)), draw(300))
+    desk.label(dict.fromkeys(ids[:50], 400.0))
+    same = desk.replay(again(number_model(DecisionRule("limit", 400.0, below=True))))
+    assert (same.flipped.value, same.loss, same.labelled) == (0, 0, 50)
+    other = desk.replay(number_model(DecisionRule("limit", 500.0, below=True)))
+    assert other.to_positive == sum(400 < expected_number(row) <= 500 for row in draw(300))
+    assert other.to_negative == 0
 
 
 def test_the_report_lies_as_json_and_as_a_page(desk: Desk):

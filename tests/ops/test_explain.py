@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivetrain.ops.calibration import log_odds, probability
-from drivetrain.ops.explain import shapley
+from drivetrain.ops.explain import identity, shapley
 
 values = st.floats(-3, 3, allow_subnormal=False)
 
@@ -58,6 +58,12 @@ def test_a_linear_model_is_explained_exactly():
     row, typical = np.array([1.0, 2.0, -1.0, 5.0]), np.array([0.0, 1.0, 1.0, 1.0])
     added = shapley(lambda rows: probability(rows @ weights), row, typical, pairs=2)
     assert added == pytest.approx(weights * (row - typical))
+
+
+def test_a_number_is_explained_in_its_own_unit():
+    row, typical = np.array([1.0, 2.0]), np.array([0.0, 5.0])
+    added = shapley(lambda rows: 100 + rows @ np.array([7.0, -2.0]), row, typical, link=identity, pairs=2)
+    assert added == pytest.approx([7.0, 6.0])
 
 
 def test_missing_values_count_and_equal_ones_do_not():

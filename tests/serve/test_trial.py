@@ -9,7 +9,16 @@ import httpx
 from drivetrain.core.artifacts import Deployment
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.store.catalog import Catalog
-from drivetrain.testing.graphs import as_json, draw, without_scores
+from drivetrain.testing.graphs import (
+    CLASS_WEIGHTS,
+    CLASSES,
+    again,
+    as_json,
+    classes_model,
+    draw,
+    expected_classes,
+    without_scores,
+)
 from drivetrain.testing.releases import ReleaseMaker
 
 from .conftest import SERVICE, Running, Start, Template, lake, until
@@ -110,3 +119,30 @@ def test_a_challenger_that_is_wrong_more_often_goes_once_that_is_known(
         assert labelled < 20_000
     assert "rolled back by the live judge" in standing(server).reason
     assert "performance: the Brier score is" in standing(server).reason
+
+
+def test_a_challenger_that_says_the_wrong_class_goes_once_that_is_known(start: Start, maker: ReleaseMaker) -> None:
+    """What it answers has the class of its own; the judge counts who was right."""
+    free = {"max_flipped": 1.0, "max_segment_flipped": 1.0, "max_rate_change": 1.0, "max_score_shift": 1.0}
+    good, bad = maker.release(classes_model()), maker.release(classes_model(CLASS_WEIGHTS[::-1]))
+    maker.deploy(good, bad, 1.0, shadows=[maker.release(again(classes_model()))])
+    server = start(canary=CanaryRule(labels=10**6, max_slower=100.0, **free))
+    rows, labelled = draw(400, seed=5), 0
+    while standing(server).version == 2:
+        at = labelled % 400
+        answer = server.predict(*as_json(rows[at : at + 20])).json()
+        truth = [CLASSES[int(expected_classes(row).argmax())] for row in rows[at : at + 20]]
+        if answer["release"] == str(bad.ref):
+            wrong = [CLASSES[int(expected_classes(row, CLASS_WEIGHTS[::-1]).argmax())] for row in rows[at : at + 20]]
+            assert [found["class"] for found in answer["predictions"]] == wrong
+        names = [one["id"] for one in answer["predictions"]]
+        told = [{"prediction_id": name, "label": label} for name, label in zip(names, truth, strict=True)]
+        assert server.client.post("/v1/labels", json={"labels": told}).status_code == 200
+        labelled += 20
+        assert labelled < 20_000
+    assert "performance" in standing(server).reason
+    until(lambda: server.metrics()["drivetrain_shadow_rows_total", SERVICE] > 0)
+    said = {row["prediction_id"]: row for row in lake(server.home, "predictions")}
+    pairs = [row for row in lake(server.home, "pairs") if row["release"] == str(bad.ref)]
+    assert pairs
+    assert all(said[row["prediction_id"]]["score"] == row["score"] for row in pairs)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from drivetrain.core.errors import Tampered
 from drivetrain.core.model import InputField, Signature
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Task
 from drivetrain.ops.packing import pack
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.compaction import compact
-from drivetrain.store.journal import UNKNOWN_TEXT, roll, unpack
+from drivetrain.store.journal import UNKNOWN_TEXT, output_columns, roll, unpack
 from drivetrain.store.segments import LabelLog, LabelRecord, PredictionLog, waiting_bytes
 from drivetrain.store.tables import Table
 
@@ -250,6 +252,50 @@ def test_inputs_of_another_release_are_added_and_widened(catalog: Catalog) -> No
         {"x": 3.0, "y": None, "z": None},
     ]
     assert ids(catalog) == names(5)
+
+
+def test_labels_of_another_task_are_widened_to_text(catalog: Catalog) -> None:
+    """Also where the task changed between two labels of one segment."""
+    at = datetime(2026, 2, 3, tzinfo=UTC)
+
+    def told(*labels: bool | str | float) -> list[bool | str | float]:
+        log = LabelLog(catalog.journal_path("risk"))
+        log.append([LabelRecord("p1", label, at, "ann") for label in labels])
+        log.close()
+        roll(catalog, "risk")
+        table = Table(catalog.table_path("labels", "risk"))
+        assert table.state().commit.rows == len(table.read())
+        return sorted(table.read().column("label").to_pylist(), key=str)
+
+    assert told(2, 1.5) == [1.5, 2.0]
+    assert told("loan", True) == ["1.5", "2", "loan", "true"]
+    assert told(False) == ["1.5", "2", "false", "loan", "true"]
+
+
+def test_outputs_have_columns_that_older_rows_lack(catalog: Catalog) -> None:
+    def rolled(first: int, signature: Signature, *outputs: float) -> None:
+        log = PredictionLog(catalog.journal_path("risk"), RELEASE, signature)
+        row = np.zeros(1, log.dtype)
+        row["id"], row["caller"], row["row"] = b"p%06d" % first, log.caller("ann"), ROW
+        if outputs:
+            row["outputs"] = outputs
+        log.append(row)
+        log.append_one(
+            b"p%06d" % (first + 1), 5, (0.5, True), 0, b"", row["row"].tobytes() + np.array(outputs).tobytes()
+        )
+        log.close()
+        roll(catalog, "risk")
+
+    rolled(0, ALL)
+    rolled(2, replace(ALL, task=Task.CLASSES, classes=("card", "loan")), 1.0)
+    rolled(4, replace(ALL, task=Task.NUMBER), -2.5, 7.0)
+    rolled(6, ALL)
+    found = predictions(catalog)
+    assert found.column("class").to_pylist() == [None, None, "loan", "loan", None, None, None, None]
+    assert found.column("low").to_pylist() == [None] * 4 + [-2.5, -2.5, None, None]
+    assert found.column("high").to_pylist() == [None] * 4 + [7.0, 7.0, None, None]
+    assert output_columns(found.schema) == ["class", "low", "high"]
+    assert found.column("inputs").null_count == 0
 
 
 def test_compacting_keeps_rows_and_cursor(catalog: Catalog) -> None:

@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from drivetrain.core.errors import Tampered, Transient
 from drivetrain.core.model import InputField, Signature
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Task
 from drivetrain.store.segments import (
     LabelLog,
     LabelRecord,
@@ -22,6 +24,7 @@ from drivetrain.store.segments import (
     read_header,
     read_labels,
     read_predictions,
+    record_type,
     segments,
 )
 
@@ -56,6 +59,14 @@ def test_a_segment_gives_back_what_was_appended(tmp_path: Path) -> None:
     assert found["id"].tolist() == [b"p%06d" % number for number in range(5)]
     assert found["row"][4].tolist() == [4.0, 4.5]
     log.close()
+
+
+def test_a_record_without_outputs_is_what_it_always_was() -> None:
+    """Segments of older servers are read on; with outputs these stand behind the row."""
+    assert record_type(SIGNATURE).itemsize == 32 + 8 + 8 + 1 + 2 + 64 + 2 * 8
+    assert record_type(SIGNATURE).names == ("id", "at", "score", "decision", "caller", "entity", "row")
+    number = record_type(replace(SIGNATURE, task=Task.NUMBER))
+    assert (number.names[-1], number.itemsize) == ("outputs", record_type(SIGNATURE).itemsize + 2 * 8)
 
 
 def test_a_segment_is_closed_when_its_writer_is_gone(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ _NARROW = {"batch_size": BLOCK, "batch_readahead": 1, "fragment_readahead": 1}
 class Block:
     """Some recorded predictions, n of them: inputs as a struct array, and what was answered by which release.
 
-    ``label`` [n] is 1 or 0, and NaN where no outcome is known.
+    ``label`` [n] is 1 or 0, or a number where that is what is answered, and NaN where no outcome is known.
     """
 
     at: NDArray[np.datetime64]
@@ -91,8 +91,15 @@ class Recorded:
         of_these = ds.field("prediction_id").isin(ids) & (ds.field("at") >= _scalar(self._oldest))
         scanned = self._labels.scanner(columns=["prediction_id", "label", "at"], filter=of_these, **_NARROW)
         rows = scanned.to_table().sort_by("at")
-        found[pc.index_in(rows["prediction_id"], value_set=ids).to_numpy()] = rows["label"].to_numpy().astype(float)
+        found[pc.index_in(rows["prediction_id"], value_set=ids).to_numpy()] = _numbers(rows["label"])
         return found
+
+
+def _numbers(labels: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Labels [n] as numbers. Of texts only true and false are ones: a class proves no probability, it is NaN."""
+    if pa.types.is_string(labels.type):
+        labels = pc.index_in(labels, pa.array(["false", "true"]))
+    return np.asarray(labels.cast(pa.float64()).to_numpy(), dtype=np.float64)
 
 
 def _newest(predictions: ds.Dataset, rows: int) -> NDArray[np.datetime64]:
