@@ -225,11 +225,12 @@ class Scoring:
         self._counts.predicted(contender.name, len(scores), sum(decisions))
         if wording.classes:
             self._counts.classified(contender.name, wording.tally(outputs))
-        start = 0
+        start, name, has_outputs = 0, contender.name, bool(wording.fields)
         for request in requests:
             end = start + len(request.rows.entities)
-            part_of = ids[start:end], scores[start:end], decisions[start:end]
-            self._end(request, Scored(contender.name, *part_of, wording, outputs[start:end]))
+            its_outputs = outputs[start:end] if has_outputs else outputs
+            scored = Scored(name, ids[start:end], scores[start:end], decisions[start:end], wording, its_outputs)
+            self._end(request, scored)
             start = end
 
     def _refuse_unscored(self, requests: list[Request], scores: Matrix) -> tuple[list[Request], NDArray[np.bool_]]:

@@ -109,7 +109,8 @@ class Scored(NamedTuple):
 
 def predictions(scored: Scored, *reasons: Iterable[tuple[Reason, ...]]) -> Iterator[msgspec.Struct]:
     """What is said of each row, with its reasons where they are given."""
-    return map(scored.wording.prediction, scored.ids, scored.scores, scored.decisions, *scored.columns(), *reasons)
+    outputs = scored.columns() if scored.wording.fields else ()
+    return map(scored.wording.prediction, scored.ids, scored.scores, scored.decisions, *outputs, *reasons)
 
 
 def _told(field: OutputField, values: Matrix) -> list[str] | list[float]:
