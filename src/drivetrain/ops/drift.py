@@ -59,11 +59,19 @@ def distribution(name: str, values: Numbers, cuts: Sequence[float]) -> Distribut
     return Distribution(name, tuple(cuts), tuple(int(count) for count in counts), int(missing.sum()))
 
 
-def score_ranks(spread: Distribution) -> tuple[Numbers, Numbers]:
-    """The distribution function of a score, 0 to 1, a line between two cuts: where it bends, its values there."""
+def score_ranks(spread: Distribution, task: Task = Task.YES_NO) -> tuple[Numbers, Numbers]:
+    """The distribution function of a score, a line between two cuts: where it bends, its values there.
+
+    A probability lies between 0 and 1; estimates of a number are taken to end as far beyond the last cut as two cuts
+    lie apart on average.
+    """
     counts = np.asarray(spread.counts, dtype=np.float64)
     below = np.cumsum(counts) / max(1.0, counts.sum())
-    return np.array([0.0, *spread.cuts, 1.0]), np.array([0.0, *below[:-1], 1.0])
+    ends = (0.0, 1.0)
+    if task is Task.NUMBER and spread.cuts:
+        reach = (spread.cuts[-1] - spread.cuts[0]) / max(1, len(spread.cuts) - 1) or 1.0
+        ends = (spread.cuts[0] - reach, spread.cuts[-1] + reach)
+    return np.array([ends[0], *spread.cuts, ends[1]]), np.array([0.0, *below[:-1], 1.0])
 
 
 def rows(spread: Distribution) -> int:
