@@ -179,3 +179,8 @@ def test_ranks_of_numbers_go_beyond_the_last_cuts():
     assert ranks.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
     probability = Distribution("score", (0.2, 0.6), (5, 5, 10), 0)
     assert drift.score_ranks(probability)[0].tolist() == [0.0, 0.2, 0.6, 1.0]
+
+
+def test_the_spread_of_estimates_is_in_their_unit():
+    assert drift.score_spread(Distribution("estimate", (10.0, 20.0, 30.0), (5, 5, 5, 5), 0)) == 20.0
+    assert drift.score_spread(Distribution("estimate", (), (5,), 0)) == 1.0

@@ -51,6 +51,11 @@ def label_cuts(task: Task, classes: int, label: Numbers) -> tuple[float, ...]:
     return (0.5,) if task is Task.YES_NO else code_cuts(classes)
 
 
+def score_spread(reference: Distribution) -> float:
+    """How far estimates of a number lie apart: from the first cut to the last, about 90 % of them; 1 without two."""
+    return (reference.cuts[-1] - reference.cuts[0] if reference.cuts else 0.0) or 1.0
+
+
 def distribution(name: str, values: Numbers, cuts: Sequence[float]) -> Distribution:
     """How ``values`` [n] are spread over the bins between ``cuts``; NaN is missing."""
     missing = np.isnan(values)
