@@ -123,6 +123,7 @@ THROUGH = {
     "ingest/webhook/test_reader.py": ("core/sources/pushed", "ingest/webhook/rows"),
     "ingest/webhook/test_receiver.py": ("ingest/webhook/inbox",),
     "ingest/replication/test_slot.py": ("ingest/replication/publication",),
+    "monitor/test_tasks.py": ("monitor/measures", "monitor/outcomes", "monitor/page_labels"),
     "monitor/test_monitor.py": (
         "monitor/advice", "monitor/columns", "monitor/findings", "monitor/timeline", "monitor/traffic",
     ),

@@ -4,6 +4,7 @@ import pytest
 
 from drivetrain.core.model import InputField, Signature
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Task
 from drivetrain.ops.compatibility import obstacles
 
 AGE = InputField("age", ColumnType.INTEGER, False)
@@ -53,3 +54,15 @@ def test_a_number_is_no_integer():
 def test_everything_is_said_at_once():
     other = signature(InputField("age", ColumnType.DATE, False), InputField("new", ColumnType.TEXT, False), entity="x")
     assert len(obstacles(CHAMPION, other)) == 3
+
+
+def test_another_task_stands_in_the_way():
+    other = Signature((AGE, CITY), "case", "default", Task.NUMBER)
+    assert obstacles(CHAMPION, other) == ("the task is 'number', not 'yes_no'",)
+
+
+def test_new_classes_may_be_tried_and_lost_ones_are_named():
+    champion = Signature((AGE,), "case", "topic", Task.CLASSES, ("card", "loan"))
+    more = Signature((AGE,), "case", "topic", Task.CLASSES, ("loan", "transfer", "card"))
+    assert obstacles(champion, more) == ()
+    assert obstacles(more, champion) == ("it does not know the class 'transfer'",)

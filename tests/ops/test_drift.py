@@ -8,6 +8,7 @@ from scipy import stats
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import Distribution
+from drivetrain.core.task import Task
 from drivetrain.ops import drift
 
 numbers = st.one_of(st.floats(allow_nan=True, allow_infinity=False), st.sampled_from([0.0, 1.0, 98.0, float("nan")]))
@@ -169,3 +170,17 @@ def test_holm_rejects_what_its_definition_rejects(p_values, alpha):
 def testchi_square_tail_is_scipys(degrees, statistic):
     ours = drift.chi_square_tail(statistic, degrees)
     assert ours == pytest.approx(stats.chi2.sf(statistic, degrees), rel=1e-9, abs=1e-290)
+
+
+def test_ranks_of_numbers_go_beyond_the_last_cuts():
+    found = Distribution("estimate", (10.0, 20.0, 30.0), (5, 5, 5, 5), 0)
+    knots, ranks = drift.score_ranks(found, Task.NUMBER)
+    assert knots.tolist() == [0.0, 10.0, 20.0, 30.0, 40.0]
+    assert ranks.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
+    probability = Distribution("score", (0.2, 0.6), (5, 5, 10), 0)
+    assert drift.score_ranks(probability)[0].tolist() == [0.0, 0.2, 0.6, 1.0]
+
+
+def test_the_spread_of_estimates_is_in_their_unit():
+    assert drift.score_spread(Distribution("estimate", (10.0, 20.0, 30.0), (5, 5, 5, 5), 0)) == 20.0
+    assert drift.score_spread(Distribution("estimate", (), (5,), 0)) == 1.0

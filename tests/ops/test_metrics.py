@@ -66,6 +66,11 @@ def test_cost_counts_each_kind_of_error_at_its_price():
     assert metrics.costs(label, decision, 1.0, 7.0).tolist() == [0.0, 7.0, 1.0, 0.0]
 
 
+def test_an_answer_that_is_not_given_costs_a_person():
+    right, given = np.array([True, True, False, False]), np.array([True, False, True, False])
+    assert metrics.hand_over_costs(right, given, 7.0, 1.0).tolist() == [0.0, 1.0, 7.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("label", "score", "said"),
     [

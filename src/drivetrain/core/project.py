@@ -340,7 +340,8 @@ class MonitorSpec(Spec):
         None, description=f"What is watched where labels have arrived; {_FIRST} when not given."
     )
     max_drop: Annotated[float, Field(ge=0)] = Field(
-        0.05, description="How much worse than in the release's report the metric may be."
+        0.05,
+        description="How much worse than in the release's report the metric may be; of `rmse` and `mae` by what share.",
     )
 
     @model_validator(mode="after")

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import Estimate
 from drivetrain.core.model import DecisionRule
+from drivetrain.core.task import Task
 from drivetrain.deploy.replay_report import FlipCost, SegmentFlips
 from drivetrain.ops.canary import DECIDED
-from drivetrain.ops.drift import score_ranks
+from drivetrain.ops.drift import score_ranks, score_spread
 from drivetrain.ops.intervals import wilson
 from drivetrain.ops.segments import Segmenter
 from drivetrain.store.models import ModelContent
@@ -38,8 +39,12 @@ class Tally:
     def __init__(self, champion: ModelContent, decision: DecisionRule) -> None:
         self._segmenter = Segmenter(champion.signature, champion.reference)
         self._names = (*self._segmenter.names, *DECIDED)
-        self._knots, self._ranks = score_ranks(champion.reference.score)
-        self._prices = (decision.false_positive, decision.false_negative)
+        self._knots, self._ranks = score_ranks(champion.reference.score, champion.signature.task)
+        # what a person costs beside a wrong class is no price of a flip: that needs the probability of each class
+        priced = decision.kind != "hand_over"
+        self._prices = (decision.false_positive, decision.false_negative) if priced else (None, None)
+        self._number = champion.signature.task is Task.NUMBER
+        self._spread = score_spread(champion.reference.score)
         places = len(self._names)
         self._in_segment = np.zeros(places, dtype=np.int64)
         self._flipped_in = np.zeros(places, dtype=np.int64)
@@ -61,11 +66,17 @@ class Tally:
         before, after = champion.score, challenger.score
         moved = np.interp(after, self._knots, self._ranks) - np.interp(before, self._knots, self._ranks)
         self._distances += np.abs(after - before).sum(), np.abs(moved).sum()
-        worse = (np.square(after - label) - np.square(before - label))[~np.isnan(label)]
+        worse = (self._loss_of(after, label) - self._loss_of(before, label))[~np.isnan(label)]
         self.labelled += len(worse)
         self._worse += float(worse.sum())
         cost = self._add_costs(turn[flipped], before[flipped], after[flipped], label[flipped])
         self._add_segments(self._segmenter.codes(rows), champion.decision, flipped, cost)
+
+    def _loss_of(self, score: Numbers, label: Numbers) -> Numbers:
+        """The Brier score of each row; of numbers the error as a share of the champion's spread, at most 1."""
+        if self._number:
+            return np.minimum(np.abs(score - label) / self._spread, 1.0)
+        return np.square(score - label)
 
     def _add_costs(self, turn: NDArray[np.int64], champion: Numbers, challenger: Numbers, label: Numbers) -> Numbers:
         """The change of cost of each flip, by its label where known, by the champion's score elsewhere."""
@@ -114,7 +125,7 @@ class Tally:
 
     @property
     def loss(self) -> float | None:
-        """How much larger the challenger's Brier score is on the labelled rows; None without any."""
+        """How much larger the challenger's loss is on the labelled rows, see ``_loss_of``; None without any."""
         return self._worse / self.labelled if self.labelled else None
 
     @property

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from drivetrain.core.artifacts import Estimate
 from drivetrain.core.project import MonitorSpec
-from drivetrain.monitor.columns import Comparison
+from drivetrain.monitor.columns import SCORE, Comparison
 from drivetrain.monitor.findings import Verdict
+from drivetrain.monitor.measures import COVERAGE
+from drivetrain.monitor.outcomes import DecidedFalse
 from drivetrain.monitor.performance import Performance
 
 _NAMED = 3
@@ -15,24 +17,32 @@ _MANY = 0.05
 
 
 def advise(
-    spec: MonitorSpec, rows: int, columns: Sequence[Comparison], performance: Performance
+    spec: MonitorSpec,
+    columns: Sequence[Comparison],
+    performance: Performance,
+    rows: int,
+    handed_over: DecidedFalse | None = None,
 ) -> tuple[Verdict, str]:
-    """The verdict on a window of ``rows`` predictions and what to do about it; the last column is the score."""
+    """The verdict on a window of ``rows`` predictions and what to do about it; some may go to a person."""
     if rows < spec.min_rows:
         return "too_few_rows", (
             f"too few predictions to judge: {rows:,} of the {spec.min_rows:,} that `monitor.min_rows` asks for; "
             "run `drivetrain monitor` again when the service has answered more."
         )
-    inputs = sorted((column for column in columns[:-1] if column.drift.alarm), key=lambda column: -column.drift.psi)
+    moved = sorted((column for column in columns if column.drift.alarm), key=lambda column: -column.drift.psi)
+    inputs = [column for column in moved if not column.said]
     what = [
         *([_fall(performance)] if performance.alarm else []),
+        *([_too_narrow(performance)] if performance.uncovered else []),
         *_changes(inputs),
-        *([_score_alone(columns[-1])] if columns[-1].drift.alarm and not inputs else []),
+        *([_said_alone(moved[0])] if moved and not inputs else []),
     ]
     if not what:
         labels = _labels_say(performance)
-        return "steady", f"nothing to do: inputs and score look as they did in training{labels}."
-    return "drifted", f"{', '.join(what)}: {_cure(inputs, performance)}."
+        people = f"; {_people(handed_over)}" if handed_over else ""
+        return "steady", f"nothing to do: inputs and score look as they did in training{labels}{people}."
+    people = f", {_people(handed_over)}" if handed_over and _changed(handed_over) else ""
+    return "drifted", f"{', '.join(what)}{people}: {_cure(inputs, performance)}."
 
 
 def _changes(inputs: Sequence[Comparison]) -> list[str]:
@@ -40,8 +50,24 @@ def _changes(inputs: Sequence[Comparison]) -> list[str]:
     return [*map(_change, inputs[:_NAMED]), *([f"{rest} more moved"] if rest > 0 else [])]
 
 
-def _score_alone(score: Comparison) -> str:
-    return f"the score moved (PSI {score.drift.psi:.2f}) though no single input did"
+def _said_alone(column: Comparison) -> str:
+    what = "the score" if column.name == SCORE else "the mix of classes that are said"
+    return f"{what} moved (PSI {column.drift.psi:.2f}) though no single input did"
+
+
+def _people(handed_over: DecidedFalse) -> str:
+    return f"{handed_over.now.value:.0%} of the rows go to a person ({handed_over.trained:.0%} in training)"
+
+
+def _changed(handed_over: DecidedFalse) -> bool:
+    return not handed_over.now.low <= handed_over.trained <= handed_over.now.high
+
+
+def _too_narrow(performance: Performance) -> str:
+    held = performance.estimate(COVERAGE)
+    return (
+        f"intervals hold {held.value if held else 0:.0%} of the outcomes where {performance.promised:.0%} is promised"
+    )
 
 
 def _change(column: Comparison) -> str:
@@ -66,7 +92,7 @@ def _went_missing(column: Comparison) -> bool:
 def _cure(inputs: Sequence[Comparison], performance: Performance) -> str:
     if any(_went_missing(column) or column.unseen > _MANY for column in inputs):
         return "look for a fault at the source first; if the change is real, `drivetrain run` retrains on newer data"
-    if performance.alarm:
+    if performance.alarm or performance.uncovered:
         return "`drivetrain run` retrains on newer data"
     if performance.judged:
         holds = f"{performance.metric} still holds at {_short(performance.estimate(performance.metric))}"

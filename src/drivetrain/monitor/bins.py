@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from drivetrain.core.model import Distribution, InputField
+from drivetrain.core.model import Distribution, InputField, OutputField
 from drivetrain.core.schema import ColumnType
 from drivetrain.store.journal import UNKNOWN_TEXT
 from drivetrain.store.pages import show_number
@@ -15,12 +15,12 @@ from drivetrain.store.pages import show_number
 MISSING = "missing"
 
 
-def bin_labels(field: InputField | None, spread: Distribution) -> tuple[str, ...]:
+def bin_labels(field: InputField | OutputField | None, spread: Distribution) -> tuple[str, ...]:
     """A label for each bin of a column (of the score, without a field), and last the one for missing values."""
     return (*_labels(field, spread), MISSING)
 
 
-def _labels(field: InputField | None, spread: Distribution) -> tuple[str, ...]:
+def _labels(field: InputField | OutputField | None, spread: Distribution) -> tuple[str, ...]:
     kind = field.type if field else ColumnType.NUMBER
     if field and kind is ColumnType.TEXT and len(spread.counts) == len(field.categories) + 1:
         return (UNKNOWN_TEXT, *field.categories)

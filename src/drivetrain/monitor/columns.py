@@ -1,4 +1,4 @@
-"""Each input and the score: how the newest predictions differ from what the model learned from."""
+"""Each input, and what is said of it: how the newest predictions differ from what the model learned from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import ColumnDrift
-from drivetrain.core.model import UNKNOWN, Distribution, InputField, Reference, Signature
+from drivetrain.core.model import CLASS, UNKNOWN, Distribution, InputField, Reference, Signature
 from drivetrain.core.project import MonitorSpec
 from drivetrain.core.schema import ColumnType
 from drivetrain.monitor.traffic import Traffic
@@ -21,43 +21,59 @@ SCORE = "score"
 class Comparison:
     """One column: the verdict on it, its spread in training and now, and how much of it training never saw.
 
-    ``unseen`` is the share of rows, 0 to 1, outside the range or the categories of the training data.
+    ``unseen`` is the share of rows, 0 to 1, outside the range or the categories of the training data. ``said`` is
+    whether the column is no input but what the model says: the score, the class.
     """
 
     drift: ColumnDrift
     before: Distribution
     now: Distribution
     unseen: float
+    said: bool = False
 
     @property
     def name(self) -> str:
-        """The column's name; ``score`` for the score."""
+        """The column's name; ``score`` and ``class`` for what is said."""
         return self.drift.name
 
 
 def compare_columns(
     spec: MonitorSpec, signature: Signature, reference: Reference, window: Traffic
 ) -> tuple[Comparison, ...]:
-    """Every input in signature order, last the score; nothing when there are no rows.
+    """Every input in signature order, then the score, then the class where there is one; nothing without rows.
 
     A column is an alarm when its change is large (PSI above ``max_psi``) and not chance (its p-value, after Holm's
     correction for all columns, is under ``alpha``), and only if there are ``min_rows`` rows.
     """
     if len(window) == 0:
         return ()
-    befores = (*reference.inputs, replace(reference.score, name=SCORE))
-    values = (*window.inputs.T, window.score)
-    nows = [distribution(before.name, column, before.cuts) for before, column in zip(befores, values, strict=True)]
+    befores, nows = spreads(reference), spread_now(reference, window)
     p_values = [shift_p_value(before, now) for before, now in zip(befores, nows, strict=True)]
     sure = holm(p_values, spec.alpha)
-    unseen = [*(_unseen(field, column) for field, column in zip(signature.inputs, window.inputs.T, strict=True)), 0.0]
+    unseen = [_unseen(field, column) for field, column in zip(signature.inputs, window.inputs.T, strict=True)]
     found = []
     for position, (before, now) in enumerate(zip(befores, nows, strict=True)):
         moved = psi(before, now)
         alarm = len(window) >= spec.min_rows and sure[position] and moved > spec.max_psi
         drift = ColumnDrift(before.name, moved, p_values[position], missing_rate(before), missing_rate(now), alarm)
-        found.append(Comparison(drift, before, now, unseen[position]))
+        said = position >= len(unseen)
+        found.append(Comparison(drift, before, now, 0.0 if said else unseen[position], said))
     return tuple(found)
+
+
+def spreads(reference: Reference) -> tuple[Distribution, ...]:
+    """The columns that are watched, as they were in training; the ends of intervals are not: they follow the score."""
+    classes = (spread for spread in reference.outputs if spread.name == CLASS)
+    return (*reference.inputs, replace(reference.score, name=SCORE), *classes)
+
+
+def spread_now(reference: Reference, traffic: Traffic) -> tuple[Distribution, ...]:
+    """The same columns as they are in that traffic."""
+    values = (*traffic.inputs.T, traffic.score, *traffic.outputs.T)
+    return tuple(
+        distribution(before.name, column, before.cuts)
+        for before, column in zip(spreads(reference), values, strict=False)  # the ends of intervals are left over
+    )
 
 
 def _unseen(field: InputField, values: NDArray[np.float64]) -> float:

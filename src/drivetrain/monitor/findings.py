@@ -11,6 +11,7 @@ from drivetrain.core.digest import canonical_json
 from drivetrain.core.refs import Ref
 from drivetrain.core.task import Metric
 from drivetrain.monitor.columns import Comparison
+from drivetrain.monitor.outcomes import DecidedFalse
 from drivetrain.monitor.performance import Performance
 from drivetrain.monitor.timeline import Stretch
 
@@ -49,6 +50,7 @@ class Findings:
     verdict: Verdict
     recommendation: str
     columns: tuple[Comparison, ...]
+    decided_false: DecidedFalse | None
     performance: Performance
     timeline: tuple[Stretch, ...]
 

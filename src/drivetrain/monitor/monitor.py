@@ -7,9 +7,11 @@ from drivetrain.core.digest import digest_bytes
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.project import MonitorSpec
 from drivetrain.core.refs import Kind
+from drivetrain.core.task import Task
 from drivetrain.monitor.advice import advise
 from drivetrain.monitor.columns import compare_columns
 from drivetrain.monitor.findings import Findings, Limits
+from drivetrain.monitor.outcomes import decided_false
 from drivetrain.monitor.page import render_findings
 from drivetrain.monitor.performance import measure_performance
 from drivetrain.monitor.timeline import make_timeline, moment
@@ -74,7 +76,9 @@ def _find(
     window = traffic.newest(spec.window_rows)
     columns = compare_columns(spec, content.signature, content.reference, window)
     performance = measure_performance(spec, content, report, traffic)
-    verdict, recommendation = advise(spec, len(window), columns, performance)
+    false = decided_false(content, window)
+    handed_over = false if content.signature.task is Task.CLASSES else None
+    verdict, recommendation = advise(spec, columns, performance, len(window), handed_over)
     deployment, release, model = refs
     return Findings(
         service=service,
@@ -85,12 +89,13 @@ def _find(
         rows=len(window),
         start=moment(window.at[0]) if len(window) else "",
         end=moment(window.at[-1]) if len(window) else "",
-        limits=Limits(**spec.model_dump()),
+        limits=Limits(**spec.model_dump() | {"metric": performance.metric}),
         verdict=verdict,
         recommendation=recommendation,
         columns=columns,
+        decided_false=false,
         performance=performance,
-        timeline=make_timeline(spec, content.reference, traffic),
+        timeline=make_timeline(spec, content.signature.task, content.reference, traffic),
     )
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from drivetrain.core.artifacts import Estimate
-from drivetrain.core.model import InputField, Signature
+from drivetrain.core.model import InputField, OutputField, Signature
+from drivetrain.core.task import Task
 from drivetrain.monitor.bins import MISSING, bin_labels
 from drivetrain.monitor.columns import Comparison
-from drivetrain.monitor.findings import Findings
-from drivetrain.monitor.performance import LABEL_RATE
+from drivetrain.monitor.findings import Findings, Limits
+from drivetrain.monitor.page_labels import label_blocks
 from drivetrain.ops.drift import rows
 from drivetrain.store.pages import Bars, Block, Card, Cards, Chart, Guide, Line, Mark, Mood, Table, Text, render_page
 
 _BARS = 20
 _CHARTS = 40
 _LINES = 4
+_CAME_TRUE = {Task.YES_NO: "true labels", Task.CLASSES: "right classes", Task.NUMBER: "mean label"}
 _VERDICTS: dict[str, Mood] = {"steady": "good", "drifted": "bad", "too_few_rows": "warn"}
 
 
@@ -29,19 +31,19 @@ def render_findings(findings: Findings, signature: Signature) -> bytes:
 
 
 def _blocks(findings: Findings, signature: Signature) -> Iterator[Block]:
-    yield _cards(findings)
+    yield _cards(findings, signature.task)
     yield Text("What to do", (f"{findings.verdict.replace('_', ' ').capitalize()}: {findings.recommendation}",))
     if findings.columns:
         yield from _moved(findings, signature)
         yield _column_table(findings)
-        yield from _timeline(findings)
-    yield from _performance(findings)
+        yield from _timeline(findings, signature.task)
+    yield from label_blocks(findings, signature.task)
     if findings.columns:
         yield from _unmoved(findings, signature)
     yield _reading(findings)
 
 
-def _cards(findings: Findings) -> Cards:
+def _cards(findings: Findings, task: Task) -> Cards:
     performance, metric = findings.performance, findings.limits.metric
     now, was = performance.estimate(metric), performance.was(metric)
     mood: Mood = "bad" if performance.alarm else "good" if performance.judged else "plain"
@@ -56,8 +58,16 @@ def _cards(findings: Findings) -> Cards:
             quality,
             Card("Predictions judged", f"{findings.rows:,}", f"the newest of {findings.served:,}"),
             Card("Labelled", f"{performance.rows:,}", "the newest with an outcome"),
+            *_decided_false(findings, task),
         )
     )
+
+
+def _decided_false(findings: Findings, task: Task) -> Iterator[Card]:
+    false = findings.decided_false
+    if false is not None:
+        title = "Handed over to a person" if task is Task.CLASSES else "Decided false"
+        yield Card(title, f"{false.now.value:.1%}", f"{false.trained:.1%} out of fold in training")
 
 
 def _moved(findings: Findings, signature: Signature) -> Iterator[Block]:
@@ -65,8 +75,10 @@ def _moved(findings: Findings, signature: Signature) -> Iterator[Block]:
     said = "Share of rows in each bin, in training and now; the furthest moved first." if inputs else "No input moved."
     yield Text("What moved", (said,))
     yield from (_before_and_now(field, comparison) for field, comparison in inputs[:_CHARTS])
-    yield Text("The score", ("The model's out-of-fold score in training, and the score it gives now.",))
-    yield _before_and_now(None, findings.columns[-1])
+    yield Text("What is said", ("What the model said out of fold in training, and what it says now.",))
+    fields: dict[str, OutputField] = {field.name: field for field in signature.outputs}
+    answers = (comparison for comparison in findings.columns if comparison.said)
+    yield from (_before_and_now(fields.get(answer.name), answer) for answer in answers)
 
 
 def _unmoved(findings: Findings, signature: Signature) -> Iterator[Block]:
@@ -77,11 +89,11 @@ def _unmoved(findings: Findings, signature: Signature) -> Iterator[Block]:
 
 
 def _by_psi(findings: Findings, signature: Signature) -> list[tuple[InputField, Comparison]]:
-    inputs = zip(signature.inputs, findings.columns, strict=False)  # the score stands behind the inputs
+    inputs = zip(signature.inputs, findings.columns, strict=False)  # what is said stands behind the inputs
     return sorted(inputs, key=lambda pair: -pair[1].drift.psi)
 
 
-def _before_and_now(field: InputField | None, comparison: Comparison) -> Chart:
+def _before_and_now(field: InputField | OutputField | None, comparison: Comparison) -> Chart:
     labels, before, now = _shares(comparison, field)
     drift = comparison.drift
     return Chart(
@@ -92,7 +104,9 @@ def _before_and_now(field: InputField | None, comparison: Comparison) -> Chart:
     )
 
 
-def _shares(comparison: Comparison, field: InputField | None) -> tuple[tuple[str, ...], list[float], list[float]]:
+def _shares(
+    comparison: Comparison, field: InputField | OutputField | None
+) -> tuple[tuple[str, ...], list[float], list[float]]:
     """Labels and shares in percent; of many bins the fullest, the rest as one bar; no bar for no missing values."""
     before, now = (
         np.array([*side.counts, side.missing]) * 100 / max(1, rows(side))
@@ -136,14 +150,15 @@ def _column_table(findings: Findings) -> Table:
     )
 
 
-def _timeline(findings: Findings) -> Iterator[Block]:
+def _timeline(findings: Findings, task: Task) -> Iterator[Block]:
     stretches = findings.timeline
     if not stretches:
         return
     ends = [stretch.end.removesuffix("Z") for stretch in stretches]
     names = [comparison.name for comparison in findings.columns]
-    last = np.array([comparison.drift.psi for comparison in findings.columns[:-1]])
-    lines = [len(names) - 1, *np.argsort(-last, kind="stable")[:_LINES].tolist()]
+    said = [place for place, comparison in enumerate(findings.columns) if comparison.said]
+    last = np.array([comparison.drift.psi for comparison in findings.columns[: said[0]]])
+    lines = [*said, *np.argsort(-last, kind="stable")[:_LINES].tolist()]
     yield Text(
         "Since when",
         (f"{findings.served:,} predictions in {len(stretches)} stretches of equal count; a point stands at its end.",),
@@ -153,46 +168,27 @@ def _timeline(findings: Findings) -> Iterator[Block]:
         tuple(Line(names[i], ends, [stretch.psi[i] for stretch in stretches], mode="lines+markers") for i in lines),
         x="time (UTC)", y="PSI", guides=(Guide("y", findings.limits.max_psi, "alarm"),), wide=True,
     )  # fmt: skip
-    rates = [np.nan if stretch.label_rate is None else stretch.label_rate for stretch in stretches]
-    known = (Line("true labels", ends, rates, mode="lines+markers"),) if not np.isnan(rates).all() else ()
-    yield Chart(
-        "Score and decisions over time",
-        (
-            Line("mean score", ends, [stretch.mean_score for stretch in stretches], mode="lines+markers"),
-            Line("true decisions", ends, [stretch.flagged for stretch in stretches], mode="lines+markers"),
-            *known,
-        ),
-        x="time (UTC)", y="share", wide=True,
-    )  # fmt: skip
+    yield from _answers_over_time(findings, task)
 
 
-def _performance(findings: Findings) -> Iterator[Block]:
-    performance = findings.performance
-    yield Text("Performance", tuple(_coverage(findings)))
-    if performance.now:
-        yield Table(
-            "On labelled predictions",
-            ("metric", "in the release's report", "its 95 % interval", "now", "its 95 % interval"),
-            tuple((now.name, *_number(performance.was(now.name)), *_number(now)) for now in performance.now),
-            note=f"{LABEL_RATE}: the share of outcomes that were true; in training {performance.trained_rate:.4f}.",
-        )
-
-
-def _coverage(findings: Findings) -> Iterator[str]:
-    performance, limits = findings.performance, findings.limits
-    if performance.rows == 0:
-        yield "No labels have arrived; POST /v1/labels takes outcomes by prediction id."
-        return
-    yield (
-        f"{performance.rows:,} labelled predictions. A label has arrived for {performance.labelled_flagged:.0%} of the "
-        f"true decisions and for {performance.labelled_others:.0%} of the false ones; where these differ much, the "
-        "numbers speak for the labelled cases only."
+def _answers_over_time(findings: Findings, task: Task) -> Iterator[Chart]:
+    """Mean score, what came true, and decisions; of numbers the decisions, which are shares, apart."""
+    stretches = findings.timeline
+    ends = [stretch.end.removesuffix("Z") for stretch in stretches]
+    truths = [np.nan if stretch.came_true is None else stretch.came_true for stretch in stretches]
+    scores = (
+        Line("mean score", ends, [stretch.mean_score for stretch in stretches], mode="lines+markers"),
+        *((Line(_CAME_TRUE[task], ends, truths, mode="lines+markers"),) if not np.isnan(truths).all() else ()),
     )
-    if not performance.judged:
-        yield (
-            f"Not judged: {limits.metric} needs {limits.min_rows:,} labels of both classes, and a value in the "
-            "release's report to be held against."
-        )
+    decided = Line("true decisions", ends, [stretch.flagged for stretch in stretches], mode="lines+markers")
+    decisions = () if findings.decided_false is None else (decided,)
+    if task is not Task.NUMBER:
+        title = "Score and decisions over time" if decisions else "Score over time"
+        yield Chart(title, (*scores, *decisions), x="time (UTC)", y="share", wide=True)
+        return
+    yield Chart("Score over time", scores, x="time (UTC)", y="in the label's unit", wide=True)
+    if decisions:
+        yield Chart("Decisions over time", decisions, x="time (UTC)", y="share", wide=True)
 
 
 def _reading(findings: Findings) -> Text:
@@ -205,7 +201,7 @@ def _reading(findings: Findings) -> Text:
             "The p-value is the chance to see such a difference when nothing changed (two-sample chi-square test).",
             f"A column is an alarm when its PSI is above {limits.max_psi:g} and its p-value stays under "
             f"{limits.alpha:g} after Holm's correction for all {len(findings.columns)} columns.",
-            f"Performance is an alarm when {limits.metric} is more than {limits.max_drop:g} worse than in the "
+            f"Performance is an alarm when {limits.metric} is more than {_allowed(limits)} worse than in the "
             "release's report and the report's value lies outside the 95 % bootstrap interval now.",
             f"Judged are the newest {limits.window_rows:,} predictions, and the newest {limits.window_rows:,} with a "
             f"label, since {findings.deployment} started; fewer than {limits.min_rows:,} are not judged.",
@@ -218,10 +214,8 @@ def _interval(now: Estimate, was: Estimate | None) -> str:
     return f"{now.low:.4f} to {now.high:.4f}{before}"
 
 
-def _number(estimate: Estimate | None) -> Sequence[str]:
-    if estimate is None:
-        return ("", "")
-    return (f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}")
+def _allowed(limits: Limits) -> str:
+    return f"{limits.max_drop:.0%}" if limits.metric in ("rmse", "mae") else f"{limits.max_drop:g}"
 
 
 def _chance(p_value: float) -> str:

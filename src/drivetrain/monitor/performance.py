@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from drivetrain.core.artifacts import Estimate, Report
-from drivetrain.core.model import DecisionRule
 from drivetrain.core.project import MonitorSpec
-from drivetrain.core.task import METRICS, Metric, Task, metric_of
+from drivetrain.core.task import Metric, metric_of
+from drivetrain.monitor.measures import COVERAGE, measures
+from drivetrain.monitor.outcomes import LabelFact, label_facts
 from drivetrain.monitor.traffic import Traffic
-from drivetrain.ops.intervals import bootstrap, bootstrap_mean
-from drivetrain.ops.metrics import costs, higher_is_better
+from drivetrain.ops.metrics import higher_is_better
 from drivetrain.store.models import ModelContent
-
-LABEL_RATE = "label_rate"
 
 
 @dataclass(frozen=True)
 class Performance:
     """``now`` on the labelled predictions (``metric``, which is watched, first), ``before`` in the release's report.
 
-    ``judged`` is whether the watched metric could be held against the report; ``trained_rate`` is the share of true
-    labels in training; ``labelled_flagged`` and ``labelled_others`` are the shares, 0 to 1, of true and of false
+    ``judged`` is whether the watched metric could be held against the report, ``alarm`` whether it fell; ``promised``
+    is the coverage of a number's intervals, and ``uncovered`` whether they surely hold less now. ``labels`` says how
+    these labels are spread; ``labelled_flagged`` and ``labelled_others`` are the shares, 0 to 1, of true and of false
     decisions in the period whose label has arrived.
     """
 
@@ -30,9 +28,11 @@ class Performance:
     rows: int
     now: tuple[Estimate, ...]
     before: tuple[Estimate, ...]
-    trained_rate: float
+    labels: tuple[LabelFact, ...]
+    promised: float | None
     judged: bool
     alarm: bool
+    uncovered: bool
     labelled_flagged: float
     labelled_others: float
 
@@ -50,40 +50,31 @@ def measure_performance(
 ) -> Performance:
     """Measure the newest ``window_rows`` labelled predictions; labels come late, so these may be older than the rest.
 
-    It is an alarm when the metric is more than ``max_drop`` worse than in the report and the report's value lies
-    outside its interval now. Fewer than ``min_rows`` labels, or labels of one class, are not judged.
+    It is an alarm when the metric is more than ``max_drop`` worse than in the report (of errors in the label's unit:
+    by more than that share) and the report's value lies outside its interval now; and when intervals hold ``max_drop``
+    less than they promise, by their whole interval. Fewer than ``min_rows`` labels are not judged, nor labels for which
+    the metric is not defined.
     """
     metric = metric_of(spec.metric, content.signature.task)
     labelled = traffic.labelled().newest(spec.window_rows)
-    now = tuple(_estimates(metric, content.decision, labelled))
+    now = measures(metric, content, labelled)
     before = report.metrics if report else ()
-    watched, was = _named(now, metric), _named(before, metric)
-    judged = watched is not None and was is not None and len(labelled) >= spec.min_rows
+    watched, was, held = _named(now, metric), _named(before, metric), _named(now, COVERAGE)
+    enough = len(labelled) >= spec.min_rows
+    promised = content.interval.coverage if content.interval else None
     return Performance(
         metric=metric,
         rows=len(labelled),
         now=now,
         before=before,
-        trained_rate=content.reference.label_mean,
-        judged=judged,
-        alarm=judged and _is_worse(metric, spec.max_drop, was, watched),
+        labels=label_facts(content, labelled.label),
+        promised=promised,
+        judged=enough and watched is not None and was is not None,
+        alarm=enough and _is_worse(metric, spec.max_drop, was, watched),
+        uncovered=bool(enough and held and promised and held.high < promised - spec.max_drop),
         labelled_flagged=_labelled_share(traffic, True),
         labelled_others=_labelled_share(traffic, False),
     )
-
-
-def _estimates(first: Metric, decision: DecisionRule, labelled: Traffic) -> Iterator[Estimate]:
-    if len(labelled) == 0:
-        return
-    label = labelled.label == 1
-    both = bool(label.any() and not label.all())
-    for metric in sorted(METRICS[Task.YES_NO], key=lambda name: name != first):
-        if both or metric == "log_loss":
-            yield bootstrap(metric, label, labelled.score)
-    if decision.false_positive is not None and decision.false_negative is not None:
-        prices = costs(label, labelled.decision, decision.false_positive, decision.false_negative)
-        yield bootstrap_mean("cost", prices)
-    yield bootstrap_mean(LABEL_RATE, labelled.label)
 
 
 def _is_worse(metric: Metric, most: float, was: Estimate | None, now: Estimate | None) -> bool:
@@ -91,7 +82,8 @@ def _is_worse(metric: Metric, most: float, was: Estimate | None, now: Estimate |
         return False
     if higher_is_better(metric):
         return was.value - now.value > most and now.high < was.value
-    return now.value - was.value > most and now.low > was.value
+    allowed = most if metric == "log_loss" else most * was.value
+    return now.value - was.value > allowed and now.low > was.value
 
 
 def _labelled_share(traffic: Traffic, decision: bool) -> float:

@@ -9,8 +9,10 @@ import numpy as np
 
 from drivetrain.core.model import Reference
 from drivetrain.core.project import MonitorSpec
+from drivetrain.core.task import Task
+from drivetrain.monitor.columns import spread_now, spreads
 from drivetrain.monitor.traffic import Traffic
-from drivetrain.ops.drift import distribution, psi
+from drivetrain.ops.drift import psi
 
 _STRETCHES = 20
 
@@ -19,8 +21,9 @@ _STRETCHES = 20
 class Stretch:
     """Some predictions in a row: from when until when (ISO 8601, UTC), and what they were like.
 
-    ``psi`` has one number for each input in signature order, then one for the score. ``label_rate`` is None where no
-    label has arrived.
+    ``psi`` has one number for each column that is compared, in that order. ``came_true`` is what labels say to be held
+    beside the mean score: the share of true ones, the share of rows whose class was right, the mean of the numbers;
+    None where no label has arrived.
     """
 
     start: str
@@ -30,30 +33,31 @@ class Stretch:
     flagged: float
     psi: tuple[float, ...]
     labelled: int
-    label_rate: float | None
+    came_true: float | None
 
 
-def make_timeline(spec: MonitorSpec, reference: Reference, traffic: Traffic) -> tuple[Stretch, ...]:
+def make_timeline(spec: MonitorSpec, task: Task, reference: Reference, traffic: Traffic) -> tuple[Stretch, ...]:
     """At most twenty stretches of at least ``min_rows`` predictions; none when there are not enough for two."""
     count = min(_STRETCHES, len(traffic) // spec.min_rows)
     if count < 2:
         return ()
     edges = np.linspace(0, len(traffic), count + 1).astype(int)
-    return tuple(_stretch(reference, traffic.part(slice(start, end))) for start, end in pairwise(edges))
+    return tuple(_stretch(task, reference, traffic.part(slice(start, end))) for start, end in pairwise(edges))
 
 
-def _stretch(reference: Reference, traffic: Traffic) -> Stretch:
-    columns = zip((*reference.inputs, reference.score), (*traffic.inputs.T, traffic.score), strict=True)
-    labels = traffic.labelled().label
+def _stretch(task: Task, reference: Reference, traffic: Traffic) -> Stretch:
+    columns = zip(spreads(reference), spread_now(reference, traffic), strict=True)
+    labelled = traffic.labelled()
+    true = labelled.label == labelled.outputs[:, 0] if task is Task.CLASSES else labelled.label
     return Stretch(
         start=moment(traffic.at[0]),
         end=moment(traffic.at[-1]),
         rows=len(traffic),
         mean_score=float(traffic.score.mean()),
         flagged=float(traffic.decision.mean()),
-        psi=tuple(psi(before, distribution(before.name, values, before.cuts)) for before, values in columns),
-        labelled=len(labels),
-        label_rate=float(labels.mean()) if len(labels) else None,
+        psi=tuple(psi(before, now) for before, now in columns),
+        labelled=len(labelled),
+        came_true=float(true.mean()) if len(labelled) else None,
     )
 
 

@@ -12,9 +12,10 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import Deployment, Release
-from drivetrain.core.model import Signature
+from drivetrain.core.model import OutputField, Signature
 from drivetrain.ops.packing import pack
 from drivetrain.store.catalog import Catalog
+from drivetrain.store.labels import told
 from drivetrain.store.tables import Table, arrow_type
 
 PERIOD_ROWS = 100_000
@@ -24,15 +25,17 @@ _TIME = pa.timestamp("us", tz="UTC")
 
 @dataclass(frozen=True)
 class Traffic:
-    """Predictions, oldest first, n of each: when (UTC), packed inputs [n, F], score, decision, and label.
+    """Predictions, oldest first, n of each: when (UTC), packed inputs [n, F], score, decision, outputs [n, E], label.
 
-    ``label`` is 1 or 0, and NaN where none has arrived.
+    ``outputs`` are those of the signature, a class by its index. ``label`` is 1 or 0, the index of a class (-1 for one
+    that the model does not know) or a number, and NaN where none has arrived.
     """
 
     at: NDArray[np.datetime64]
     inputs: NDArray[np.float64]
     score: NDArray[np.float64]
     decision: NDArray[np.bool_]
+    outputs: NDArray[np.float64]
     label: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -48,7 +51,10 @@ class Traffic:
 
     def part(self, rows: slice | NDArray[np.bool_]) -> Traffic:
         """Some of them, in the same order."""
-        return Traffic(self.at[rows], self.inputs[rows], self.score[rows], self.decision[rows], self.label[rows])
+        return Traffic(
+            self.at[rows], self.inputs[rows], self.score[rows], self.decision[rows], self.outputs[rows],
+            self.label[rows],
+        )  # fmt: skip
 
 
 def read_traffic(
@@ -63,10 +69,13 @@ def read_traffic(
     oldest = _oldest_wanted(table.dataset(), served)
     if oldest is None:
         return _no_traffic(signature)
-    columns = ["prediction_id", "at", "score", "decision", "inputs"]
+    # where nothing of this release is in the lake yet, it may lack a column for what it says
+    outputs = [field.name for field in signature.outputs if field.name in table.dataset().schema.names]
+    columns = ["prediction_id", "at", "score", "decision", *outputs, "inputs"]
     rows = table.dataset().to_table(columns=columns, filter=served & (ds.field("at") >= oldest))
     order = pc.sort_indices(rows.select(["at", "prediction_id"]), [("at", "ascending"), ("prediction_id", "ascending")])
-    return _as_traffic(rows.take(order[-PERIOD_ROWS:]), signature, _labels(catalog, service, rows["prediction_id"]))
+    rows = rows.take(order[-PERIOD_ROWS:])
+    return _as_traffic(rows, signature, _labels(catalog, service, rows["prediction_id"], signature))
 
 
 def _oldest_wanted(dataset: ds.Dataset, served: ds.Expression) -> pa.Scalar | None:
@@ -79,14 +88,15 @@ def _oldest_wanted(dataset: ds.Dataset, served: ds.Expression) -> pa.Scalar | No
     return pa.scalar(newest.min(), pa.timestamp("us")).cast(_TIME) if len(newest) else None
 
 
-def _labels(catalog: Catalog, service: str, ids: pa.ChunkedArray) -> dict[str, float]:
+def _labels(catalog: Catalog, service: str, ids: pa.ChunkedArray, signature: Signature) -> dict[str, float]:
     """The labels of these predictions; where one was corrected, the last word counts."""
     table = Table(catalog.table_path("labels", service))
     if not table.exists():
         return {}
     of_these = ds.field("prediction_id").isin(ids.combine_chunks())
     rows = table.dataset().to_table(columns=["prediction_id", "label", "at"], filter=of_these).sort_by("at")
-    return dict(zip(rows["prediction_id"].to_pylist(), map(float, rows["label"].to_pylist()), strict=True))
+    labels = told(signature.task, signature.classes, rows["label"])
+    return dict(zip(rows["prediction_id"].to_pylist(), labels.tolist(), strict=True))
 
 
 def _as_traffic(rows: pa.Table, signature: Signature, labels: dict[str, float]) -> Traffic:
@@ -98,8 +108,23 @@ def _as_traffic(rows: pa.Table, signature: Signature, labels: dict[str, float]) 
         inputs=pack(signature, pa.table(typed)),
         score=rows["score"].to_numpy(),
         decision=np.asarray(rows["decision"].to_numpy(), dtype=np.bool_),
+        outputs=_outputs(rows, signature.outputs),
         label=np.array([labels.get(name, np.nan) for name in rows["prediction_id"].to_pylist()], dtype=np.float64),
     )
+
+
+def _outputs(rows: pa.Table, fields: tuple[OutputField, ...]) -> NDArray[np.float64]:
+    """What was said beside score and decision [n, E]; a text by its index."""
+    packed = [_output(rows, field) for field in fields]
+    return np.array(packed, dtype=np.float64).reshape(len(fields), len(rows)).T
+
+
+def _output(rows: pa.Table, field: OutputField) -> NDArray[np.float64]:
+    if field.name not in rows.column_names:
+        return np.full(len(rows), np.nan)
+    column = rows[field.name]
+    codes = pc.index_in(column, pa.array(field.categories, pa.string())) if field.categories else column
+    return np.asarray(codes.cast(pa.float64()).to_numpy(zero_copy_only=False))
 
 
 def _times(column: pa.Array | pa.ChunkedArray) -> NDArray[np.datetime64]:
@@ -108,4 +133,5 @@ def _times(column: pa.Array | pa.ChunkedArray) -> NDArray[np.datetime64]:
 
 def _no_traffic(signature: Signature) -> Traffic:
     none = np.empty(0)
-    return Traffic(none.astype("datetime64[us]"), np.empty((0, len(signature.inputs))), none, none.astype(bool), none)
+    inputs, outputs = (np.empty((0, len(fields))) for fields in (signature.inputs, signature.outputs))
+    return Traffic(none.astype("datetime64[us]"), inputs, none, none.astype(bool), outputs, none)

@@ -69,7 +69,7 @@ class CanaryJudge:
         self._unjudged = 0
         self._worse: list[float] = []
         self._segmenter = Segmenter(signature, reference)
-        self._knots, self._ranks = score_ranks(reference.score)
+        self._knots, self._ranks = score_ranks(reference.score, signature.task)
         rate = rule.false_alarm_rate if alpha is None else alpha
         names = (*self._segmenter.names, *DECIDED)
         self._answers = Panel(answer_streams(rule), rate, rule.rows)

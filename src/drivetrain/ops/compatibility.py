@@ -1,4 +1,4 @@
-"""Whether a challenger can take the rows that callers send to the champion."""
+"""Whether a challenger can take the rows that callers send to the champion, and says the same kind of thing."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ def accepts(wanted: ColumnType, given: ColumnType) -> bool:
 def obstacles(champion: Signature, challenger: Signature) -> tuple[str, ...]:
     """Why rows made for the champion may not fit the challenger, by column; empty when all of them fit.
 
-    Columns that only the champion takes are no obstacle, nor are new ones that may be missing.
+    Columns that only the champion takes are no obstacle, nor are new ones that may be missing; nor are new classes
+    beside all those that the champion knows.
     """
     found = [
         f"the {what} is {after!r}, not {before!r}"
         for what, before, after in (
             ("entity", champion.entity, challenger.entity),
             ("target", champion.target, challenger.target),
+            ("task", champion.task.value, challenger.task.value),
         )
         if before != after
     ]
+    if champion.task is challenger.task:
+        lost = [name for name in champion.classes if name not in challenger.classes]
+        found += [f"it does not know the class {name!r}" for name in lost]
     known = {field.name: field for field in champion.inputs}
     said = (_obstacle(known.get(field.name), field) for field in challenger.inputs)
     return (*found, *(each for each in said if each))

@@ -51,6 +51,11 @@ def label_cuts(task: Task, classes: int, label: Numbers) -> tuple[float, ...]:
     return (0.5,) if task is Task.YES_NO else code_cuts(classes)
 
 
+def score_spread(reference: Distribution) -> float:
+    """How far estimates of a number lie apart: from the first cut to the last, about 90 % of them; 1 without two."""
+    return (reference.cuts[-1] - reference.cuts[0] if reference.cuts else 0.0) or 1.0
+
+
 def distribution(name: str, values: Numbers, cuts: Sequence[float]) -> Distribution:
     """How ``values`` [n] are spread over the bins between ``cuts``; NaN is missing."""
     missing = np.isnan(values)
@@ -59,11 +64,19 @@ def distribution(name: str, values: Numbers, cuts: Sequence[float]) -> Distribut
     return Distribution(name, tuple(cuts), tuple(int(count) for count in counts), int(missing.sum()))
 
 
-def score_ranks(spread: Distribution) -> tuple[Numbers, Numbers]:
-    """The distribution function of a score, 0 to 1, a line between two cuts: where it bends, its values there."""
+def score_ranks(spread: Distribution, task: Task = Task.YES_NO) -> tuple[Numbers, Numbers]:
+    """The distribution function of a score, a line between two cuts: where it bends, its values there.
+
+    A probability lies between 0 and 1; estimates of a number are taken to end as far beyond the last cut as two cuts
+    lie apart on average.
+    """
     counts = np.asarray(spread.counts, dtype=np.float64)
     below = np.cumsum(counts) / max(1.0, counts.sum())
-    return np.array([0.0, *spread.cuts, 1.0]), np.array([0.0, *below[:-1], 1.0])
+    ends = (0.0, 1.0)
+    if task is Task.NUMBER and spread.cuts:
+        reach = (spread.cuts[-1] - spread.cuts[0]) / max(1, len(spread.cuts) - 1) or 1.0
+        ends = (spread.cuts[0] - reach, spread.cuts[-1] + reach)
+    return np.array([ends[0], *spread.cuts, ends[1]]), np.array([0.0, *below[:-1], 1.0])
 
 
 def rows(spread: Distribution) -> int:

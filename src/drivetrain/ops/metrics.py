@@ -74,6 +74,11 @@ def costs(label: Labels, decision: Labels, false_positive: float, false_negative
     return np.where(decision & ~label, false_positive, 0.0) + np.where(~decision & label, false_negative, 0.0)
 
 
+def hand_over_costs(right: Labels, given: Labels, wrong: float, person: float) -> Numbers:
+    """What each answer costs, [n]: one that is not ``given`` a person, a given one that is not ``right`` its error."""
+    return np.where(given, np.where(right, 0.0, wrong), person)
+
+
 def roc_curve(label: Labels, score: Numbers) -> Curve:
     """False positive rate (x) and true positive rate (y), from nobody flagged to everybody."""
     check_cases(label, score, classes=2)
