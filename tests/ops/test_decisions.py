@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.ops.decisions import capacity_threshold, cost_curve, cost_threshold
+from drivetrain.ops.decisions import capacity_threshold, cost_curve, cost_threshold, handed_over_curve
 from drivetrain.ops.metrics import costs
 
 prices = st.floats(0.1, 50)
@@ -70,3 +70,17 @@ def test_capacity_of_distinct_scores_is_exact():
 def test_a_capacity_without_cases_is_refused():
     with pytest.raises(InvalidInput, match="needs rows"):
         capacity_threshold(np.array([]), 0.1)
+
+
+def test_the_rest_is_right_as_often_as_the_curve_says(cases):
+    @given(cases)
+    def holds(both):
+        right, score = both
+        curve = handed_over_curve(right, score)
+        assert curve.x[-1] == 0
+        for share, accuracy, threshold in zip(curve.x, curve.y, curve.thresholds, strict=True):
+            given_out = score >= threshold
+            assert share == pytest.approx(1 - given_out.mean())
+            assert accuracy == pytest.approx(right[given_out].mean())
+
+    holds()

@@ -61,3 +61,34 @@ def test_standard_errors_are_those_of_repeated_samples(metric):
         values.append(measure(metric, label, score))
         errors.append(standard_error(metric, label, score))
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.2)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "log_loss"])
+def test_standard_errors_of_classes_are_those_of_repeated_samples(metric):
+    draw = np.random.default_rng(4)
+    values, errors = [], []
+    for _ in range(400):
+        margin = draw.normal([0.8, 0.0, -0.8], 1.0, (400, 3))
+        answer = np.exp(margin) / np.exp(margin).sum(axis=1, keepdims=True)
+        truth = (answer.cumsum(axis=1) < draw.random((400, 1))).sum(axis=1)
+        values.append(measure(metric, truth, answer))
+        errors.append(standard_error(metric, truth, answer))
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.2)
+
+
+@pytest.mark.parametrize("metric", ["r2", "rmse", "mae"])
+def test_standard_errors_of_numbers_are_those_of_repeated_samples(metric):
+    draw = np.random.default_rng(5)
+    values, errors = [], []
+    for _ in range(400):
+        answer = draw.normal(size=400)
+        truth = answer + draw.standard_t(8, 400)
+        values.append(measure(metric, truth, answer))
+        errors.append(standard_error(metric, truth, answer))
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.2)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_a_group_without_a_mistake_is_not_sure_beyond_doubt(metric):
+    truth = np.arange(60) % 3
+    assert 0.01 < standard_error(metric, truth, np.eye(3)[truth]) < 0.05

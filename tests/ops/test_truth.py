@@ -1,7 +1,7 @@
 import numpy as np
 
 from drivetrain.core.task import Task
-from drivetrain.ops.truth import always, halved, strata, tiled
+from drivetrain.ops.truth import aligned, always, halved, recoded, strata, tiled
 
 
 def test_what_knows_nothing_answers_the_base_rates_or_the_mean():
@@ -23,3 +23,12 @@ def test_rare_classes_share_a_stratum_or_join_the_commonest():
 
 def test_truths_over_and_over():
     assert tiled(np.array([1.0, 2.0]), 2).tolist() == [1.0, 2.0, 1.0, 2.0]
+
+
+def test_classes_are_found_by_their_names_in_another_order_and_number():
+    truth = np.array([0, 1, 2, -1])
+    assert recoded(truth, ("a", "b", "c"), ("c", "a")).tolist() == [1, -1, 0, -1]
+    assert recoded(truth, (), ()).tolist() == truth.tolist()
+    answer = np.array([[0.2, 0.8], [0.6, 0.4]])
+    assert aligned(answer, ("b", "a"), ("a", "b", "c")).tolist() == [[0.8, 0.2, 0.0], [0.4, 0.6, 0.0]]
+    assert aligned(answer[:, 0], (), ()).tolist() == [0.2, 0.6]

@@ -8,8 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from drivetrain.core.task import Task
 from drivetrain.store.catalog import Catalog
 from drivetrain.testing.borrowers import World, borrowers, enter_features, graph_of
+from drivetrain.testing.parcels import parcel_world
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +30,20 @@ def make_graph() -> Callable[..., bytes]:
 def world(tmp_path_factory: pytest.TempPathFactory, loans: pa.Table) -> Iterator[World]:
     with Catalog(tmp_path_factory.mktemp("project")) as catalog:
         yield World(catalog, enter_features(catalog, loans))
+
+
+@pytest.fixture(scope="session")
+def carriers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Which of three classes, see ``drivetrain.testing.parcels``."""
+    with Catalog(tmp_path_factory.mktemp("carriers")) as catalog:
+        yield parcel_world(catalog, Task.CLASSES)
+
+
+@pytest.fixture(scope="session")
+def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """How long, in the same world."""
+    with Catalog(tmp_path_factory.mktemp("days")) as catalog:
+        yield parcel_world(catalog, Task.NUMBER)
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from drivetrain.core.project import Bound, GatesSpec
+from drivetrain.core.task import Task
 from drivetrain.ops.calibration import reliability
+from drivetrain.testing.parcels import parcel_graph
 from drivetrain.validate.calibration import calibration, calibration_error
 
 
@@ -32,3 +36,12 @@ def test_a_model_that_promises_too_much_fails(world):
     assert "came true" in result.detail
     (table,) = boastful.tables
     assert sum(row[-1] for row in table.rows) == 1_600
+
+
+def test_of_classes_the_likeliest_is_to_be_right_as_often_as_it_promises(carriers):
+    spec = GatesSpec(calibration=Bound(max=0.06))
+    boastful = carriers.model(
+        lambda content: replace(content, graph=parcel_graph(Task.CLASSES, content.signature.classes, 3.0))
+    )
+    honest, wrong = (calibration(carriers.evidence(spec, model)).results[0] for model in (None, boastful))
+    assert (honest.verdict, wrong.verdict) == ("pass", "fail")

@@ -3,11 +3,14 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
+from drivetrain.core.model import DecisionRule
 from drivetrain.core.project import Bound, CardSpec, FairnessGate, GatesSpec, SliceGate
 from drivetrain.validate.validate import validate
+from drivetrain.validate.words import rule_words
 
 SPEC = GatesSpec(
     roc_auc=Bound(min=0.99),
@@ -67,3 +70,53 @@ def test_the_ranges_seen_in_training_are_told(page):
     assert "<td>north, east, south</td>" in page
     assert "18 to 90" in page
     assert "2001-09-09 to 2011-03-13" in page
+
+
+def _card(world, **gates) -> str:
+    report = validate(GatesSpec(**gates), "parcels", world.model(), world.features, None, world.catalog)
+    return (world.catalog.folder(report.ref) / "report.html").read_text()
+
+
+def test_the_card_of_classes_says_what_is_taken_for_what_and_who_gets_the_rest(carriers):
+    page = _card(carriers, accuracy=Bound(min=0.5))
+    assert "the likeliest of 3 classes" in page
+    assert "An answer of a probability below 0.6 goes to a person." in page
+    assert "gives a person the least sure 10.00% of the cases" in page
+    for title in ("Class by class", "What is taken for what", "The commonest mistakes", "Handing over"):
+        assert title in page
+    assert "share true" not in page
+
+
+def test_the_card_of_a_number_says_how_far_off_it_may_be(days):
+    page = _card(days, coverage=Bound(min=0.5))
+    assert "with an interval that is to hold 90% of the truths" in page
+    assert "An estimate of 8 or more is flagged. This limit is a number that somebody decided." in page
+    for title in ("Estimates and truths", "Errors by the size of the estimate", "Small and large estimates"):
+        assert title in page
+    assert "share true" not in page
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (DecisionRule("none", 0.0), "Every answer is given"),
+        (DecisionRule("hand_over", 0.9, 10, 1), "when a wrong answer costs 10 and a person 1"),
+        (DecisionRule("threshold", 0.7), "below 0.7 goes to a person. This threshold is a number"),
+    ],
+)
+def test_rules_of_classes_are_put_in_words(carriers, rule, said):
+    content = carriers.evidence(GatesSpec(), carriers.model()).content
+    assert said in rule_words(replace(content, decision=rule))
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (DecisionRule("none", 0.0), "Nothing is decided"),
+        (DecisionRule("limit", 1500.0, below=True), "An estimate of 1,500 or less is flagged"),
+        (DecisionRule("capacity", 7.5, capacity=0.1), "flags as many cases as can be looked at, 10.00%"),
+    ],
+)
+def test_rules_of_numbers_are_put_in_words(days, rule, said):
+    content = days.evidence(GatesSpec(), days.model()).content
+    assert said in rule_words(replace(content, decision=rule))

@@ -75,3 +75,15 @@ def test_a_gate_that_cannot_be_judged_fails_with_the_reason_and_hides_no_other(w
     first, second = fairness(world.evidence(GatesSpec(fairness=(FairnessGate(**gate), good)))).results
     assert (first.verdict, second.verdict) == ("fail", "pass")
     assert reason in first.detail
+
+
+def test_of_classes_groups_are_answered_and_right_alike(carriers):
+    gates = tuple(FairnessGate(column="zone", measure=name) for name in ("equal_opportunity", "demographic_parity"))
+    evidence = carriers.evidence(GatesSpec(fairness=gates))
+    zones = np.array(evidence.test.inputs["zone"].to_pylist())
+    finding = fairness(evidence)
+    counted = (evidence.came_true, evidence.decision)
+    for result, cases in zip(finding.results, counted, strict=True):
+        shares = [cases[zones == zone].mean() for zone in np.unique(zones)]
+        assert result.measured.value == pytest.approx(np.ptp(shares))
+    assert finding.tables[0].header == ("group", "cases", "right", "answered", "judged")

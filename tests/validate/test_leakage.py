@@ -4,6 +4,9 @@ import numpy as np
 import pyarrow as pa
 
 from drivetrain.core.project import GatesSpec, LeakRules
+from drivetrain.core.task import Task
+from drivetrain.store.catalog import Catalog
+from drivetrain.testing.parcels import parcel_world, parcels
 from drivetrain.validate.leakage import leakage
 
 
@@ -38,3 +41,25 @@ def test_test_rows_that_stand_in_training_fail(own_world, loans):
     assert result.verdict == "fail"
     assert "18.75% of the test rows also stand in training" in result.detail
     assert _gate(own_world(copied), max_duplicates=0.2).verdict == "pass"
+
+
+def test_an_input_that_explains_a_number_is_named(tmp_path):
+    with Catalog(tmp_path) as catalog:
+        table = parcels()
+        told = pa.array(3 * np.array(table["days"]) + 1)
+        at = table.column_names.index("weight")
+        world = parcel_world(catalog, Task.NUMBER, table.set_column(at, "weight", told))
+        (result,) = leakage(world.evidence(GatesSpec())).results
+    assert result.verdict == "fail"
+    assert result.measured.name == "share explained by one input"
+    assert "tells the label alone: 'weight' (1.0000)" in result.detail
+
+
+def test_an_input_that_tells_the_commonest_class_is_named(tmp_path):
+    with Catalog(tmp_path) as catalog:
+        table = parcels()
+        told = pa.array((np.array(table["carrier"]) == "bike").astype(float))
+        at = table.column_names.index("weight")
+        world = parcel_world(catalog, Task.CLASSES, table.set_column(at, "weight", told))
+        (result,) = leakage(world.evidence(GatesSpec())).results
+    assert "tells the label alone: 'weight'" in result.detail

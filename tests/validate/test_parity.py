@@ -87,3 +87,28 @@ def test_a_model_of_other_features_is_refused(world):
     model = replace(world.model(), parents=())
     with pytest.raises(InvalidInput, match="was not trained on features/risk"):
         parity(world.evidence(GatesSpec(), model))
+
+
+def test_the_class_that_is_furthest_off_is_named(carriers):
+    def spoil(content):
+        expected = content.expected.copy()
+        expected[7, 2] += 3e-6
+        return replace(content, expected=expected)
+
+    (result,) = parity(carriers.evidence(GatesSpec(), carriers.model(spoil))).results
+    assert result.verdict == "fail"
+    assert result.measured.value == pytest.approx(3e-6)
+    assert f"of {carriers.features.classes[2]}: served" in result.detail
+
+
+def test_expected_answers_of_another_shape_are_refused(carriers):
+    model = carriers.model(lambda content: replace(content, expected=content.expected[:, :2]))
+    with pytest.raises(InvalidInput, match=r"answers \(800, 3\), and \(800, 2\) is expected"):
+        parity(carriers.evidence(GatesSpec(), model))
+
+
+def test_large_numbers_may_differ_by_a_share_of_themselves(days):
+    far = days.model(lambda content: replace(content, expected=content.expected * (1 + 5e-7)))
+    further = days.model(lambda content: replace(content, expected=content.expected * (1 + 5e-6)))
+    verdicts = [parity(days.evidence(GatesSpec(), model)).results[0].verdict for model in (far, further)]
+    assert verdicts == ["pass", "fail"]

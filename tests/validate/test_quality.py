@@ -7,8 +7,23 @@ import pytest
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.project import BaselineGate, Bound, ChampionGate, GatesSpec
+from drivetrain.core.task import Task
 from drivetrain.ops.metrics import measure
-from drivetrain.validate.quality import average_precision, baseline, champion, cost, log_loss, roc_auc
+from drivetrain.testing.parcels import parcel_graph
+from drivetrain.validate.quality import (
+    accuracy,
+    average_precision,
+    baseline,
+    champion,
+    cost,
+    coverage,
+    log_loss,
+    macro_f1,
+    mae,
+    r2,
+    rmse,
+    roc_auc,
+)
 
 
 @pytest.mark.parametrize("gate", [roc_auc, average_precision, log_loss])
@@ -95,3 +110,91 @@ def test_a_champion_that_takes_a_column_that_is_gone_is_named(world, own_world, 
 def test_scores_are_those_of_the_model(world):
     evidence = world.evidence(GatesSpec())
     assert np.allclose(evidence.score, evidence.content.expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("gate", [accuracy, macro_f1, log_loss])
+def test_classes_are_measured_on_the_test_rows(carriers, gate):
+    name = gate.__name__
+    evidence = carriers.evidence(GatesSpec(**{name: Bound(min=0.0)}))
+    (result,) = gate(evidence).results
+    assert result.measured.value == pytest.approx(measure(name, evidence.truth, evidence.answer))
+    assert result.detail == "on 800 test rows of 3 classes"
+
+
+@pytest.mark.parametrize("gate", [r2, rmse, mae])
+def test_numbers_are_measured_on_the_test_rows(days, gate):
+    name = gate.__name__
+    evidence = days.evidence(GatesSpec(**{name: Bound(min=0.0)}))
+    (result,) = gate(evidence).results
+    assert result.measured.value == pytest.approx(measure(name, evidence.truth, evidence.answer))
+    assert result.measured.rows == 800
+
+
+def test_coverage_is_the_share_of_truths_in_their_interval(days):
+    def narrow(content):
+        interval = content.interval
+        low, high = (tuple(0.5 * end for end in ends) for ends in (interval.low, interval.high))
+        return replace(content, interval=replace(interval, low=low, high=high))
+
+    spec = GatesSpec(coverage=Bound(min=0.85, max=0.95))
+    (honest,) = coverage(days.evidence(spec)).results
+    (boastful,) = coverage(days.evidence(spec, days.model(narrow))).results
+    assert (honest.verdict, boastful.verdict) == ("pass", "fail")
+    assert boastful.measured.value < 0.7
+    assert "90% were promised" in honest.detail
+
+
+def test_a_model_of_classes_is_held_against_their_base_rates(carriers):
+    (result,) = baseline(carriers.evidence(GatesSpec())).results
+    assert result.verdict == "pass"
+    assert "the base rates of the training rows" in result.detail
+    flat = carriers.model(lambda content: replace(content, graph=parcel_graph(Task.CLASSES, _classes(content), 0.0)))
+    assert baseline(carriers.evidence(GatesSpec(), flat)).results[0].verdict == "fail"
+
+
+def test_a_model_of_numbers_is_held_against_the_mean(days):
+    evidence = days.evidence(GatesSpec())
+    (result,) = baseline(evidence).results
+    mean = evidence.train.label.mean()
+    gain = np.sqrt(np.mean((evidence.truth - mean) ** 2)) - measure("rmse", evidence.truth, evidence.answer)
+    assert result.measured.value == pytest.approx(gain)
+    assert f"{mean:.4g}" in result.detail
+
+
+def _classes(content):
+    return content.signature.classes
+
+
+def _knowing(content, classes):
+    signature = replace(content.signature, classes=classes)
+    return replace(content, signature=signature, graph=parcel_graph(Task.CLASSES, classes))
+
+
+def test_a_champion_is_held_against_by_the_names_of_its_classes(carriers):
+    spec = GatesSpec(champion=ChampionGate(metric="log_loss"))
+    mixed = carriers.model(lambda content: _knowing(content, tuple(reversed(_classes(content)))))
+    (same,) = champion(carriers.evidence(spec, champion=mixed)).results
+    assert (same.verdict, same.measured.value) == ("pass", pytest.approx(0.0, abs=1e-9))
+
+
+def test_a_class_that_the_champion_does_not_know_is_said(carriers):
+    poorer = carriers.model(lambda content: _knowing(content, ("bike", "lorry")))
+    (result,) = champion(carriers.evidence(GatesSpec(), champion=poorer)).results
+    assert result.verdict == "pass"
+    assert result.measured.value > 0
+    assert result.detail.endswith("new here: air")
+    (worse,) = champion(carriers.evidence(GatesSpec(), poorer, carriers.model())).results
+    assert worse.verdict == "fail"
+    assert worse.detail.endswith("only the champion knows air")
+
+
+def test_a_champion_of_another_task_is_not_compared(carriers, days):
+    files = {file.name: file.read_bytes() for file in days.catalog.folder(days.model().ref).iterdir()}
+    with pytest.raises(InvalidInput, match="answers `number`, this model `classes`"):
+        champion(carriers.evidence(GatesSpec(), champion=carriers.keep(files)))
+
+
+def test_a_model_of_another_task_than_the_features_is_not_judged(carriers, days):
+    files = {file.name: file.read_bytes() for file in days.catalog.folder(days.model().ref).iterdir()}
+    with pytest.raises(InvalidInput, match="answers `number`, and features/parcels@0 asks `classes`"):
+        baseline(carriers.evidence(GatesSpec(), carriers.keep(files)))

@@ -10,8 +10,9 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import InputField
 from drivetrain.core.project import GatesSpec, RobustnessGate
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Task
 from drivetrain.ops.metrics import roc_auc
-from drivetrain.validate.robustness import faults_of, hostile, robustness
+from drivetrain.validate.robustness import faults_of, hostile, robustness, sound
 
 VALUES = np.array([1.0, 2.0, 0.0])
 
@@ -87,3 +88,26 @@ def test_a_fault_that_breaks_a_score_is_named(world, make_graph):
     fragile = _fragile(world, make_graph, shifted, helper.make_node("Sqrt", ["shifted"], ["x"]))
     with pytest.raises(InvalidInput, match="not a probability when income is far below its range"):
         robustness(world.evidence(GatesSpec(), fragile))
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "fine"),
+    [
+        (Task.YES_NO, [0.0, 1.0], True),
+        (Task.YES_NO, [0.5, 1.1], False),
+        (Task.CLASSES, [[0.2, 0.8], [1.0, 0.0]], True),
+        (Task.CLASSES, [[0.2, 0.7], [1.0, 0.0]], False),
+        (Task.CLASSES, [[1.2, -0.2], [1.0, 0.0]], False),
+        (Task.NUMBER, [-3.0, 1e9], True),
+        (Task.NUMBER, [0.0, np.inf], False),
+    ],
+)
+def test_an_answer_is_what_the_task_promises(task, answer, fine):
+    assert sound(task, np.array(answer)) is fine
+
+
+def test_the_worst_fault_of_a_number_is_measured_in_its_unit(days):
+    (result,) = robustness(days.evidence(GatesSpec(robustness=RobustnessGate(metric="mae", max_drop=100)))).results
+    assert result.verdict == "pass"
+    assert result.measured.name == "mae drop"
+    assert result.threshold == "at most 100; every score a finite number"

@@ -11,8 +11,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from drivetrain.core.errors import InvalidInput, Tampered
 from drivetrain.core.project import GatesSpec
+from drivetrain.core.task import Task
 from drivetrain.store.folders import read_folder
 from drivetrain.testing.code_models import good_code
+from drivetrain.testing.parcels import parcel_graph
 from drivetrain.validate.safety import safety
 
 
@@ -192,3 +194,15 @@ def test_a_folder_that_is_not_as_it_was_trained_is_refused(world):
     (world.catalog.folder(model.ref) / "decision.json").write_bytes(b"{}")
     with pytest.raises(Tampered, match=r"decision.json is not what was signed"):
         safety(world.evidence(GatesSpec(), model))
+
+
+def test_a_model_of_classes_answers_all_of_them(carriers):
+    assert _result(carriers, carriers.model()).verdict == "pass"
+    poorer = carriers.model(lambda content: replace(content, graph=parcel_graph(Task.CLASSES, ("bike", "lorry"))))
+    assert _result(carriers, poorer).detail == "the output is not `score`, float [n, 3]"
+
+
+def test_a_model_of_a_number_brings_its_interval(days):
+    assert "8 data files" in _result(days, days.model()).detail
+    bare = days.model(lambda content: replace(content, interval=None))
+    assert "interval.json is missing" in _result(days, bare).detail

@@ -6,6 +6,9 @@ import pytest
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.project import GatesSpec, SliceGate
+from drivetrain.core.task import Task
+from drivetrain.store.catalog import Catalog
+from drivetrain.testing.parcels import parcel_world, parcels
 from drivetrain.validate.slices import find_slices, slices
 
 
@@ -57,3 +60,30 @@ def test_listed_slices_are_of_different_cases(world):
 def test_too_few_rows_for_a_slice_is_said(world):
     with pytest.raises(InvalidInput, match="no slice has 5000 test rows"):
         slices(world.evidence(GatesSpec(slices=SliceGate(min_rows=5_000))))
+
+
+def test_a_slice_in_which_classes_are_confused_is_found(tmp_path):
+    with Catalog(tmp_path) as catalog:
+        table = parcels()
+        town = np.array(table["zone"]) == "town"
+        carrier = np.where(
+            town, np.random.default_rng(3).choice(["bike", "air"], len(town)), np.array(table["carrier"])
+        )
+        world = parcel_world(catalog, Task.CLASSES, table.set_column(1, "carrier", pa.array(carrier.tolist())))
+        weakest = find_slices(world.evidence(GatesSpec()), SliceGate(min_rows=200))[0]
+        assert weakest.part.label == "zone = town"
+
+
+def test_the_r2_of_a_slice_is_held_against_the_variance_of_all_rows(days):
+    evidence = days.evidence(GatesSpec())
+    found = find_slices(evidence, SliceGate(min_rows=100))
+    squares = np.square(evidence.truth - evidence.answer)
+    for one in found:
+        assert one.value == pytest.approx(1 - squares[one.part.rows].mean() / evidence.truth.var())
+    assert "distance" in found[0].part.label, "the errors of far parcels are the largest"
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae"])
+def test_errors_of_numbers_rank_the_largest_first(days, metric):
+    found = find_slices(days.evidence(GatesSpec()), SliceGate(metric=metric, min_rows=100))
+    assert (np.diff([one.shrunk for one in found]) <= 0).all()
