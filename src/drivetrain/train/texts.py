@@ -78,7 +78,8 @@ class TextReader:
         ranges = (("word", way.words), ("char_wb", way.characters))
         blocks = tuple(_block(unit, given) for unit, given in ranges if given is not None)
         embedding = None if way.embedding is None else embedding_of(way.embedding, self.home, self.cache)
-        return Recipe(blocks, embedding, way.embedding_weight, way.loss == "least_squares", way.strength)
+        squares = way.loss == "least_squares"
+        return Recipe(blocks, way.min_texts, embedding, way.embedding_weight, squares, way.strength)
 
 
 def _block(unit: str, given: TermRange) -> Block:
