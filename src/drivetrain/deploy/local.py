@@ -8,6 +8,7 @@ import numpy as np
 
 from drivetrain.access.verification import VerifiedRelease
 from drivetrain.core.errors import Refused
+from drivetrain.core.task import Task
 from drivetrain.store.golden import golden_from
 from drivetrain.store.models import model_from, open_scorer
 
@@ -26,10 +27,12 @@ class LocalTarget:
         with closing(open_scorer(model)) as scorer:
             golden_from(release.part("report"), str(release.ref)).check(scorer.score, str(release.ref))
             score = scorer.score(typical)
-        if not (score.shape == (1,) and 0 <= score[0] <= 1):
+        number = model.signature.task is Task.NUMBER
+        if not (len(score) == 1 and np.isfinite(score).all() and (number or ((score >= 0) & (score <= 1)).all())):
+            wanted = "finite number" if number else "probability"
             raise Refused(
                 "model_does_not_answer",
-                f"the model of {release.ref} scores a typical row as {score.tolist()}, which is no probability",
+                f"the model of {release.ref} scores a typical row as {score.tolist()}, which is no {wanted}",
                 where=service,
                 hint="deploy another release, and validate this one on this machine",
             )
