@@ -2,6 +2,7 @@ import pytest
 
 from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.core.parse import parse_project
+from drivetrain.ops.metrics import higher_is_better
 from drivetrain.packs.templates import packs, read_pack, write_pack
 
 
@@ -16,7 +17,10 @@ def test_pack_gives_a_project_that_parses(pack, tmp_path):
     assert not (tmp_path / "p" / "pack.yaml").exists()
     says = read_pack(pack).benchmark
     assert says.measured.low <= says.measured.value <= says.measured.high
-    assert says.measured.value >= says.floor
+    better, worse = (
+        (says.measured.value, says.floor) if higher_is_better(says.metric) else (says.floor, says.measured.value)
+    )
+    assert better >= worse
 
 
 def test_nothing_is_overwritten(tmp_path):

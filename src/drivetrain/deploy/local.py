@@ -30,9 +30,10 @@ class LocalTarget:
             golden_from(release.part("report"), str(release.ref)).check(scorer.score, str(release.ref))
             score = scorer.score(typical)
         if not _answers(model.signature, score):
+            wanted = "number" if model.signature.task is Task.NUMBER else "probability"
             raise Refused(
                 "model_does_not_answer",
-                f"the model of {release.ref} scores a typical row as {score.tolist()}, which is no probability",
+                f"the model of {release.ref} scores a typical row as {score.tolist()}, which is no {wanted}",
                 where=service,
                 hint="deploy another release, and validate this one on this machine",
             )

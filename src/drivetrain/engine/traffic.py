@@ -31,7 +31,7 @@ def predicted(client: Client, inputs: pa.Table, progress: Progress = silent) -> 
 def labelled(client: Client, predictions: tuple[Prediction, ...], cases: Cases, progress: Progress = silent) -> None:
     """Tell the service how the cases behind its predictions came out. Raises what the client raises."""
     told = client.labels(
-        Label(prediction.id, bool(label)) for prediction, label in zip(predictions, cases.label, strict=True)
+        Label(prediction.id, label) for prediction, label in zip(predictions, cases.label.tolist(), strict=True)
     )
     progress(told, len(predictions), "outcomes")
 
