@@ -200,9 +200,10 @@ def test_who_may_send_what(tmp_path):
     with mosquitto(tmp_path / "broker", f"acl_file {tmp_path / 'rights'}") as broker:
         with opened(spec(broker, topic="open/{id}"), tmp_path) as outlet:
             assert outlet.send(words(1))[0].taken
-        with opened(spec(broker, topic="closed/{id}"), tmp_path) as outlet, pytest.raises(Forbidden) as caught:
-            outlet.send(words(1))
-    assert (caught.value.code, "closed/k1" in caught.value.hint) == ("mqtt_forbidden", True)
+        for rows in (words(1), words(1, 2, 3)):
+            with opened(spec(broker, topic="closed/{id}"), tmp_path) as outlet, pytest.raises(Forbidden) as caught:
+                outlet.send(rows)
+            assert (caught.value.code, "closed/k1" in caught.value.hint) == ("mqtt_forbidden", True)
 
 
 def test_a_login_that_is_refused_says_so_and_not_the_password(tmp_path):

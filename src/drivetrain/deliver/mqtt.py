@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from drivetrain.connect.mqtt import Line
 from drivetrain.connect.place import Place
-from drivetrain.core.errors import DrivetrainError, Forbidden
+from drivetrain.core.errors import DrivetrainError, Forbidden, Transient
 from drivetrain.core.outlets.things import MqttOutlet as MqttSpec
 from drivetrain.deliver.json_rows import Row, as_json, rows_of
 from drivetrain.deliver.outlet import Parcel, Receipt
@@ -46,6 +46,11 @@ class MqttOutlet:
         self._topic.check(parcel.rows.column_names)
         try:
             return self._published(parcel)
+        except Transient:
+            self.close()
+            if len(parcel.keys) > 1:  # a broker that says no may hang up before it is heard; to one alone it is
+                self.send(Parcel(parcel.rows.slice(0, 1), parcel.keys[:1], parcel.numbers[:1]))
+            raise
         except BaseException:
             self.close()
             raise

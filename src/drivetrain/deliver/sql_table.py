@@ -24,7 +24,7 @@ from drivetrain.deliver.sql_columns import Row, column_of, rows_for
 
 T = TypeVar("T")
 _TAKEN = Receipt(taken=True)
-_GRANT = "ask the database's administrator for GRANT SELECT, INSERT and UPDATE on the table"
+_GRANT = "ask for GRANT SELECT, INSERT and UPDATE on the table, and in PostgreSQL USAGE ON SCHEMA"
 
 
 class SqlTable:
