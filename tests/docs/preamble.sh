@@ -1,5 +1,6 @@
 # What stands around the commands of a page when a test runs them: the same commands, on small data, on any free port.
-# DOCS is the folder of the tests, ROOT the repository, READY a project that was run already (empty: there is none).
+# DOCS is the folder of the tests, ROOT the repository, READY a project that was run already (empty: there is none),
+# WARM the socket at which processes wait that have imported everything (empty: each command imports for itself).
 set -Eeuo pipefail
 trap 'echo "failed: $BASH_COMMAND" >&2' ERR
 trap stop EXIT
@@ -14,7 +15,7 @@ drivetrain() {
         if [ -n "$READY" ]; then
             cp -a "$READY" "$2"
         else
-            command drivetrain "$@"
+            told "$@"
             python "$DOCS/shrink.py" "$2"
         fi
         ;;
@@ -26,8 +27,12 @@ drivetrain() {
         line=${line#* at }
         SERVER_URL=${line%%,*}
         ;;
-    *) command drivetrain "${@//PREDICTION_ID/$LAST_ID}" ;;
+    *) told "${@//PREDICTION_ID/$LAST_ID}" ;;
     esac
+}
+
+told() {
+    if [ -n "$WARM" ]; then python -IS "$DOCS/warm.py" "$WARM" "$@"; else command drivetrain "$@"; fi
 }
 
 curl() {

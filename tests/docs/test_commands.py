@@ -40,22 +40,34 @@ def blocks(page, *languages):
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the pages call the service with curl")
 @pytest.mark.parametrize("walk", WALKS)
-def test_the_commands_of_a_page_run(walk, tmp_path, request):
-    """Some pages go on in the project of the page before."""
+def test_the_commands_of_a_page_run(walk, tmp_path, request, warm):
+    """Some pages go on in the project of the page before. Those of the README start as a newcomer starts them."""
     commands = [block for page in WALKS[walk] for block in blocks(page, "sh")]
     assert len(commands) >= 4
     ready = ""
     if walk in READY:
         assert "\n".join(commands).startswith("\n".join(BEGUN))
         ready = str(request.getfixturevalue("project_that_was_run"))
-    walk_through(commands, tmp_path, READY=ready)
+    walk_through(commands, tmp_path, READY=ready, WARM="" if walk == "README" else warm)
 
 
 @pytest.fixture(scope="session")
-def project_that_was_run(tmp_path_factory):
+def project_that_was_run(tmp_path_factory, warm):
     folder = tmp_path_factory.mktemp("ready")
-    walk_through(BEGUN, folder, READY="")
+    walk_through(BEGUN, folder, READY="", WARM=warm)
     return folder / "my-risk"
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """A socket at which commands are processes that have imported everything already; what they do is the same."""
+    path = tmp_path_factory.mktemp("warm") / "socket"
+    command = [sys.executable, HERE / "warm.py", "serve", path]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "COLUMNS": "200"}
+    ) as server:
+        assert server.stdout.readline() == b"ready\n"
+        yield str(path)
 
 
 def walk_through(commands, folder, **more):
