@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import importlib.metadata
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
@@ -64,16 +63,14 @@ def explode(evidence):
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch):
     """Registers a gate of a plugin, as an installed distribution would."""
-    real = importlib.metadata.entry_points
+    installed = plugins._installed
 
     def register(name: str, function: str) -> None:
-        point = EntryPoint(name, f"{__name__}:{function}", "drivetrain.gates")
+        def with_it(group: str, places: tuple[str, ...]) -> EntryPoints:
+            point = EntryPoint(name, f"{__name__}:{function}", "drivetrain.gates")
+            return EntryPoints((*installed(group, places), *([point] if group == "gates" else [])))
 
-        def entry_points(*, group: str, name: str | None = None):
-            found = [*real(group=group), *([point] if group == "drivetrain.gates" else [])]
-            return [one for one in found if name in (None, one.name)]
-
-        monkeypatch.setattr(plugins, "entry_points", entry_points)
+        monkeypatch.setattr(plugins, "_installed", with_it)
 
     return register
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from functools import lru_cache
 from hashlib import sha256
 from importlib.machinery import SourceFileLoader
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -17,12 +18,12 @@ _stamps: dict[str, tuple[Path, str]] = {}
 
 def names(group: str) -> tuple[str, ...]:
     """The strategies registered under ``drivetrain.<group>``, sorted."""
-    return tuple(sorted(point.name for point in entry_points(group=f"drivetrain.{group}")))
+    return tuple(sorted(point.name for point in _installed(group, tuple(sys.path))))
 
 
 def find(group: str, name: str) -> object | None:
     """The strategy registered as ``name`` under ``drivetrain.<group>``, if there is one."""
-    for point in entry_points(group=f"drivetrain.{group}", name=name):
+    for point in _installed(group, tuple(sys.path)).select(name=name):
         found: object = point.load()
         return found
     return None
@@ -38,6 +39,12 @@ def load(group: str, name: str) -> object:
         f"no {group[:-1]} is called {name!r}",
         hint=f"known {group}: {examples(names(group), 20)}; a plugin registers under 'drivetrain.{group}'",
     )
+
+
+@lru_cache(maxsize=64)
+def _installed(group: str, places: tuple[str, ...]) -> EntryPoints:
+    """What packages in these places register. Once: every package that is installed is looked into."""
+    return entry_points(group=f"drivetrain.{group}")
 
 
 def load_hook(path: str, home: Path) -> object:

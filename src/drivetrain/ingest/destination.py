@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -75,13 +76,14 @@ class Destination:
         """``dataset/name@version`` of what stands there."""
         return str(self.ref or f"dataset/{self.name}@-")
 
+    @cached_property
     def rows(self) -> ds.Dataset | None:
         """The rows that stand there; None before the first load."""
         return self._table.dataset(self._state.version) if self._state is not None else None
 
     def schema(self) -> Schema:
         """The columns that stand there."""
-        rows = self.rows()
+        rows = self.rows
         return Schema(()) if rows is None else schema_of(rows.schema)
 
     def naming(self, contract: Contract) -> Naming:

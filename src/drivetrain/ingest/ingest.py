@@ -123,7 +123,7 @@ def replay(spec: SourceSpec, name: str, catalog: Catalog, progress: Progress = s
         columns = Columns(spec.contract, schema, schema)
         with Staging(work, spec.contract, columns, f"quarantine of {name}") as staging:
             staging.add_quarantined(waiting)
-            staging.part_repeats(target.rows())
+            staging.part_repeats(target.rows)
             bad = staging.count(Origin.QUARANTINE).bad
             progress(total, total, f"{total - bad:,} of {total:,} rows pass now")
             if bad < total:
@@ -203,7 +203,7 @@ def _stage(reader: Reader, load: _Load, staging: Staging, progress: Progress) ->
 
 def _check_standing(load: _Load, staging: Staging) -> None:
     """Nothing is new: there must be rows, and the newest must still be fresh."""
-    rows, freshness = load.target.rows(), load.spec.contract.freshness
+    rows, freshness = load.target.rows, load.spec.contract.freshness
     if rows is None:
         hint = f"`drivetrain sources test {load.name}` shows what is there; load again when it has rows"
         raise InvalidInput("no_rows", "there is not one row", where=load.where, hint=hint)
@@ -223,7 +223,7 @@ def _evolve(load: _Load, staging: Staging, catalog: Catalog) -> Evolution:
 
 def _judge(load: _Load, staging: Staging, evolution: Evolution, catalog: Catalog) -> Loaded:
     """Judge the load as a whole, and the stored rows with it when their types or rules changed."""
-    stored = None if staging.whole else load.target.rows()
+    stored = None if staging.whole else load.target.rows
     if stored is not None and (evolution.changes or not load.is_admitted):
         staging.judge_stored(stored, load.target.label)
         stored = None

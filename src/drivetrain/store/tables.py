@@ -142,7 +142,10 @@ class Table:
     def dataset(self, version: int | None = None) -> pa.dataset.Dataset:
         """A version as an Arrow dataset, which DuckDB scans lazily. Raises NotFound."""
         try:
-            return DeltaTable(str(self.path), version=version).to_pyarrow_dataset(filesystem=self._files())
+            newest = self._newest()
+            is_newest = version in (None, newest.version())
+            table = newest if is_newest else DeltaTable(str(self.path), version=version)
+            return table.to_pyarrow_dataset(filesystem=self._files())
         except (TableNotFoundError, DeltaError) as error:
             which = "table" if version is None else f"version {version} of the table"
             raise NotFound("table_unknown", f"there is no {which}", where=str(self.path)) from error
