@@ -39,7 +39,8 @@ class Tally:
         self._segmenter = Segmenter(champion.signature, champion.reference)
         self._names = (*self._segmenter.names, *DECIDED)
         self._knots, self._ranks = score_ranks(champion.reference.score)
-        self._prices = (decision.false_positive, decision.false_negative)
+        prices = (decision.false_positive, decision.false_negative)
+        self._prices = (None, None) if decision.times else prices  # a price for each row is not added up here
         places = len(self._names)
         self._in_segment = np.zeros(places, dtype=np.int64)
         self._flipped_in = np.zeros(places, dtype=np.int64)

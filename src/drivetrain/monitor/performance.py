@@ -10,8 +10,9 @@ from drivetrain.core.model import DecisionRule
 from drivetrain.core.project import MonitorSpec
 from drivetrain.core.task import METRICS, Metric, Task, metric_of
 from drivetrain.monitor.traffic import Traffic
+from drivetrain.ops.decisions import miss_costs
 from drivetrain.ops.intervals import bootstrap, bootstrap_mean
-from drivetrain.ops.metrics import costs, higher_is_better
+from drivetrain.ops.metrics import Numbers, costs, higher_is_better
 from drivetrain.store.models import ModelContent
 
 LABEL_RATE = "label_rate"
@@ -55,7 +56,8 @@ def measure_performance(
     """
     metric = metric_of(spec.metric, content.signature.task)
     labelled = traffic.labelled().newest(spec.window_rows)
-    now = tuple(_estimates(metric, content.decision, labelled))
+    missed = miss_costs(content.decision, content.signature.names, labelled.inputs)
+    now = tuple(_estimates(metric, content.decision, labelled, missed))
     before = report.metrics if report else ()
     watched, was = _named(now, metric), _named(before, metric)
     judged = watched is not None and was is not None and len(labelled) >= spec.min_rows
@@ -72,7 +74,7 @@ def measure_performance(
     )
 
 
-def _estimates(first: Metric, decision: DecisionRule, labelled: Traffic) -> Iterator[Estimate]:
+def _estimates(first: Metric, decision: DecisionRule, labelled: Traffic, missed: Numbers) -> Iterator[Estimate]:
     if len(labelled) == 0:
         return
     label = labelled.label == 1
@@ -81,7 +83,7 @@ def _estimates(first: Metric, decision: DecisionRule, labelled: Traffic) -> Iter
         if both or metric == "log_loss":
             yield bootstrap(metric, label, labelled.score)
     if decision.false_positive is not None and decision.false_negative is not None:
-        prices = costs(label, labelled.decision, decision.false_positive, decision.false_negative)
+        prices = costs(label, labelled.decision, decision.false_positive, missed)
         yield bootstrap_mean("cost", prices)
     yield bootstrap_mean(LABEL_RATE, labelled.label)
 
