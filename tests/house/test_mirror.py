@@ -10,6 +10,7 @@ THROUGH = {
     "cli/test_main.py": ("cli/governance", "cli/service", "cli/stages", "cli/start"),
     "cli/test_output.py": ("cli/progress",),
     "journeys/test_credit.py": ("cli/demo", "engine/demo"),
+    "journeys/test_fraud.py": ("packs/fraud/simulator",),
     "client/test_client.py": ("client/answers", "client/refusals", "client/replies"),
     "client/test_wire.py": ("client/address",),
     "core/test_parse.py": (

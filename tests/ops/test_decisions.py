@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.ops.decisions import capacity_threshold, cost_curve, cost_threshold, handed_over_curve
+from drivetrain.core.model import DecisionRule
+from drivetrain.ops.decisions import capacity_threshold, cost_curve, cost_threshold, handed_over_curve, miss_costs
 from drivetrain.ops.metrics import costs
 
 prices = st.floats(0.1, 50)
@@ -22,6 +23,27 @@ def test_cost_threshold_is_no_dearer_than_any_other(cases):
             assert cost <= costs(label, score >= other, false_positive, false_negative).mean() + 1e-9
 
     holds()
+
+
+def test_a_miss_may_cost_differently_in_each_case(cases):
+    @given(cases, prices, st.integers(0, 99))
+    def holds(both, false_positive, seed):
+        label, score = both
+        missed = np.random.default_rng(seed).uniform(0, 100, len(label))
+        chosen = cost_threshold(label, score, false_positive, missed)
+        cost = costs(label, score >= chosen, false_positive, missed).mean()
+        for other in [*score, 2.0]:
+            assert cost <= costs(label, score >= other, false_positive, missed).mean() + 1e-9
+
+    holds()
+
+
+def test_what_a_miss_costs_is_read_off_the_row():
+    rows = np.array([[1.0, 20.0], [2.0, np.nan]])
+    by_amount = DecisionRule("cost", 0.5, 4.0, 0.5, times="amount")
+    assert miss_costs(by_amount, ("n", "amount"), rows).tolist() == [10.0, 0.0]
+    assert miss_costs(DecisionRule("cost", 0.5, 4.0, 7.0), ("n", "amount"), rows).tolist() == [7.0, 7.0]
+    assert miss_costs(DecisionRule("threshold", 0.5), ("n", "amount"), rows).tolist() == [0.0, 0.0]
 
 
 def test_cost_curve_is_the_cost_at_each_threshold(cases):

@@ -145,6 +145,21 @@ def test_two_splits_by_time(loans):
     assert "day" not in loans.rows(by_column).column_names
 
 
+def test_rows_whose_outcome_was_not_known_yet_belong_to_no_part(loans):
+    spine = "SELECT id, y, TIMESTAMP '2024-01-01' + to_days((id % 300)::INTEGER) AS day FROM loans"
+    whole = loans.prepare(spine, TABLE, time="day", split={"by": "time", "test": 0.3})
+    features = loans.prepare(spine, TABLE, time="day", split={"by": "time", "test": 0.3, "gap_days": 30})
+    rows = loans.rows(features)
+    days = {
+        part: rows.filter(pa.compute.field("split") == part).column("day").to_pylist() for part in ("train", "test")
+    }
+    assert (min(days["test"]) - max(days["train"])).days == 31
+    assert features.parts[1] == whole.parts[1]
+    assert features.parts[0].rows < whole.parts[0].rows
+    with pytest.raises(InvalidInput, match="all rows for training lie in the 500 days"):
+        loans.prepare(spine, TABLE, time="day", split={"by": "time", "test": 0.3, "gap_days": 500})
+
+
 def test_a_split_by_time_needs_a_time(loans):
     with pytest.raises(InvalidInput, match="a split by time needs a date or timestamp, not nothing"):
         loans.prepare(SPINE, TABLE, split={"by": "time"})

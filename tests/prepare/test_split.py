@@ -10,7 +10,16 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.project import Split as SplitSpec
-from drivetrain.prepare.split import ChanceSplit, GroupSplit, SplitRows, StratumSplit, TimeSplit, part, split_of
+from drivetrain.prepare.split import (
+    ChanceSplit,
+    GroupSplit,
+    SplitRows,
+    StratumSplit,
+    TimeSplit,
+    in_gap,
+    part,
+    split_of,
+)
 
 LABEL = np.random.default_rng(0).random(400) < 0.3
 
@@ -26,6 +35,18 @@ LABEL = np.random.default_rng(0).random(400) < 0.3
 )
 def test_the_project_file_names_the_split(spec, made):
     assert split_of(spec) == made
+
+
+def test_rows_in_the_gap_before_the_test_part_belong_to_neither():
+    day = 86_400_000_000
+    rows = SplitRows(LABEL, time=np.arange(400) * day // 10)
+    test = TimeSplit(0.25).test_rows(rows)
+    gap = in_gap(SplitSpec(by="time", test=0.25, gap_days=2.5), rows, test)
+    assert np.flatnonzero(test).min() == 300
+    assert np.flatnonzero(gap).tolist() == list(range(275, 300))
+    assert not in_gap(SplitSpec(by="time", test=0.25), rows, test).any()
+    with pytest.raises(ValueError, match="belongs to a split by time"):
+        SplitSpec(gap_days=1)
 
 
 @settings(max_examples=25, deadline=None)

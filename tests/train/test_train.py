@@ -86,6 +86,20 @@ def _columns(rows):
     return rows.column("label").to_pylist(), rows.column("split").to_pylist()
 
 
+def test_a_miss_that_costs_an_input_and_a_capacity_move_the_threshold(loans, catalog):
+    name = next(column.name for column in loans.inputs.columns if column.type == "number")
+    plain = {"kind": "cost", "false_positive": 1, "false_negative": 5}
+    cases = [plain, plain | {"times": name}, plain | {"capacity": 0.01}]
+    rules = [
+        read_model(catalog.folder(train(spec(decision=case), "risk", loans, catalog).ref)).decision for case in cases
+    ]
+    assert [rule.times for rule in rules] == ["", name, ""]
+    assert rules[2].capacity == 0.01
+    assert rules[2].threshold > rules[0].threshold
+    with pytest.raises(InvalidInput, match="no input 'salary'"):
+        train(spec(decision=plain | {"times": "salary"}), "risk", loans, catalog)
+
+
 def test_the_decision_comes_from_out_of_fold_scores(loans, catalog):
     cost = CostDecision(kind="cost", false_positive=1, false_negative=10)
     by_cost = read_model(catalog.folder(train(spec(decision=cost), "risk", loans, catalog).ref))

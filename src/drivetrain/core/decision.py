@@ -15,6 +15,12 @@ class CostDecision(Spec):
     kind: Literal["cost"]
     false_positive: Annotated[float, Field(gt=0)]
     false_negative: Annotated[float, Field(gt=0)]
+    times: str | None = Field(
+        None, description="An input, such as the amount: a miss costs `false_negative` times its value."
+    )
+    capacity: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="At most this share of the cases is flagged: what people can look at."
+    )
 
 
 class CapacityDecision(Spec):

@@ -142,7 +142,8 @@ class DecisionRule:
 
     ``kind`` says what the threshold was made from: a cost matrix, an alert capacity, a given number; of classes the
     share of rows that a person may get instead, or what a wrong answer and a person cost; or nothing, so that it is
-    always true. With ``below`` the decision is true when score <= threshold.
+    always true. With ``below`` the decision is true when score <= threshold. With ``times`` a miss costs
+    ``false_negative`` times the value of that input.
     """
 
     kind: Literal["cost", "capacity", "threshold", "rejection", "hand_over", "limit", "none"]
@@ -151,6 +152,7 @@ class DecisionRule:
     false_negative: float | None = None
     capacity: float | None = None
     below: bool = False
+    times: str = ""
 
 
 @dataclass(frozen=True)

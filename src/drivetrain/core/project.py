@@ -60,6 +60,11 @@ class Split(Spec):
         description="The column of the spine whose values stay together in the folds of the search; that of the split, "
         "for `group` and `time`, when not given.",
     )
+    gap_days: Annotated[float, Field(ge=0)] = Field(
+        0.0,
+        description="Of a split by time: rows of so many days before the test part are left out, because nobody knew "
+        "their outcome when it began.",
+    )
 
     @model_validator(mode="after")
     def _needs_column(self) -> Self:
@@ -67,6 +72,8 @@ class Split(Spec):
             raise ValueError("a split by group needs `column`: the column whose values stay together")
         if self.by == "given" and self.column is None:
             raise ValueError("a given split needs `column`: true for the rows that are held back")
+        if self.gap_days and self.by != "time":
+            raise ValueError("`gap_days` belongs to a split by time")
         return self
 
 

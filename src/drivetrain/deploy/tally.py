@@ -40,8 +40,9 @@ class Tally:
         self._segmenter = Segmenter(champion.signature, champion.reference)
         self._names = (*self._segmenter.names, *DECIDED)
         self._knots, self._ranks = score_ranks(champion.reference.score, champion.signature.task)
-        # what a person costs beside a wrong class is no price of a flip: that needs the probability of each class
-        priced = decision.kind != "hand_over"
+        # what a person costs beside a wrong class is no price of a flip: that needs the probability of each class;
+        # and a price for each row is not added up here
+        priced = decision.kind != "hand_over" and not decision.times
         self._prices = (decision.false_positive, decision.false_negative) if priced else (None, None)
         self._number = champion.signature.task is Task.NUMBER
         self._spread = score_spread(champion.reference.score)

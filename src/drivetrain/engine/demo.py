@@ -23,13 +23,12 @@ from drivetrain.engine.create import create_project
 from drivetrain.engine.project import FILE, Project
 from drivetrain.engine.serving import Server
 from drivetrain.engine.summary import summary
-from drivetrain.engine.traffic import coming, drifted, labelled, predicted
+from drivetrain.engine.traffic import TRAFFIC, cases_to_send, drifted, labelled, predicted
 from drivetrain.packs.templates import read_pack
-from drivetrain.store.cases import Cases, read_cases
+from drivetrain.store.cases import Cases
 from drivetrain.store.models import read_model
 
 CALLER = "demo"
-TRAFFIC = Path("demo", "traffic.sql")
 _DRIFTED_ROWS = 5_000
 _PARITY = 1e-6
 T = TypeVar("T")
@@ -76,7 +75,7 @@ def live_demo(
 
 
 def _watch(project: Project, server: Server, client: Client, key: str, release: Release, tell: _Teller) -> LiveDemo:
-    usual, later = _parts(_traffic(project, release))
+    usual, later = _parts(cases_to_send(project.catalog, project.spec.sources, _ancestor(project, release, Features)))
     predictions = tell.step(
         "traffic", "held-back rows", lambda progress: _steady(project, client, usual, release, progress),
         _count if (project.home / TRAFFIC).exists() else _answered,
@@ -131,15 +130,6 @@ def _project(folder: Path, settings: Settings, pack: str) -> Project:
     if (folder / FILE).exists():
         return Project(folder, settings)
     return create_project(folder, pack, settings, name=read_pack(pack).title.lower().replace(" ", "-"))
-
-
-def _traffic(project: Project, release: Release) -> Cases:
-    """The cases to send: those that the project's ``demo/traffic.sql`` makes of its sources, or the held-back ones."""
-    features = _ancestor(project, release, Features)
-    sql = project.home / TRAFFIC
-    if not sql.exists():
-        return read_cases(project.catalog, features, "test")
-    return coming(project.catalog, project.spec.sources, sql, features)
 
 
 def _approved(project: Project, tell: _Teller) -> Release:
@@ -199,7 +189,7 @@ def _ancestor(project: Project, release: Release, cls: type[T]) -> T:
 
 
 def _example(cases: Cases) -> str:
-    return json.dumps({"rows": cases.inputs[:1].to_pylist()})
+    return json.dumps({"rows": cases.inputs[:1].to_pylist()}, default=str)
 
 
 def _port(project: Project) -> int:

@@ -10,8 +10,8 @@ from drivetrain.core.artifacts import Features
 from drivetrain.core.errors import NotFound
 from drivetrain.core.events import Progress, silent
 from drivetrain.engine.project import Project
-from drivetrain.engine.traffic import drifted, labelled, predicted
-from drivetrain.store.cases import Cases, read_cases
+from drivetrain.engine.traffic import cases_to_send, drifted, labelled, predicted
+from drivetrain.store.cases import Cases
 
 CALLER = "traffic"
 DRIFT = "demo/drift.sql"
@@ -64,7 +64,7 @@ def _cases(project: Project, rows: int) -> Cases:
     catalog = project.catalog
     refs = catalog.ancestors(project.deployment().shares[0].release)
     features = next(found for found in map(catalog.find, refs) if isinstance(found, Features))
-    cases = read_cases(catalog, features, "test")
+    cases = cases_to_send(catalog, project.spec.sources, features)
     return Cases(cases.entity[:rows], cases.inputs[:rows], cases.label[:rows])
 
 

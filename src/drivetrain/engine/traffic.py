@@ -12,7 +12,7 @@ import pyarrow as pa
 from drivetrain.client import Client, Label, Prediction
 from drivetrain.core.artifacts import Features
 from drivetrain.core.events import Progress, silent
-from drivetrain.store.cases import Cases
+from drivetrain.store.cases import Cases, read_cases
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table
 
@@ -36,8 +36,15 @@ def labelled(client: Client, predictions: tuple[Prediction, ...], cases: Cases, 
     progress(told, len(predictions), "outcomes")
 
 
-def coming(catalog: Catalog, sources: Iterable[str], sql: Path, features: Features) -> Cases:
-    """The cases that an SQL file gives, in order: the columns that callers send (with the entity), and the label."""
+TRAFFIC = Path("demo", "traffic.sql")
+"""In a project: the rows to send, in order: the columns that callers send, and the label."""
+
+
+def cases_to_send(catalog: Catalog, sources: Iterable[str], features: Features) -> Cases:
+    """The cases that ``demo/traffic.sql`` makes of the sources, if there is such a file; else the held-back ones."""
+    sql = catalog.home / TRAFFIC
+    if not sql.exists():
+        return read_cases(catalog, features, "test")
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for source in sources:

@@ -8,11 +8,11 @@ from contextlib import closing
 import numpy as np
 
 from drivetrain.core.artifacts import Estimate
-from drivetrain.core.model import DecisionRule
 from drivetrain.core.task import METRICS, Metric, Task
 from drivetrain.monitor.traffic import Traffic
+from drivetrain.ops.decisions import miss_costs
 from drivetrain.ops.intervals import bootstrap, bootstrap_mean
-from drivetrain.ops.metrics import Labels, Numbers, Truth, costs, hand_over_costs
+from drivetrain.ops.metrics import Numbers, Truth, costs, hand_over_costs
 from drivetrain.store.models import ModelContent, open_scorer
 
 LABEL_RATE, LABEL_MEAN, COVERAGE = "label_rate", "label_mean", "coverage"
@@ -36,7 +36,10 @@ def _yes_no(content: ModelContent, labelled: Traffic) -> Iterator[Estimate]:
     for metric in METRICS[Task.YES_NO]:
         if both or metric == "log_loss":
             yield bootstrap(metric, label, labelled.score)
-    yield from _cost(content.decision, label, labelled.decision)
+    rule = content.decision
+    if rule.false_positive is not None and rule.false_negative is not None:
+        missed = miss_costs(rule, content.signature.names, labelled.inputs)
+        yield bootstrap_mean("cost", costs(label, labelled.decision, rule.false_positive, missed))
     yield bootstrap_mean(LABEL_RATE, labelled.label)
 
 
@@ -49,7 +52,10 @@ def _classes(content: ModelContent, labelled: Traffic) -> Iterator[Estimate]:
         yield bootstrap("accuracy", truth[known], answer)
         yield from _defined("macro_f1", truth[known], answer)
         yield bootstrap("log_loss", truth[known], _asked_again(content, labelled.inputs[known]))
-    yield from _cost(content.decision, truth == said, labelled.decision)
+    rule = content.decision
+    if rule.false_positive is not None and rule.false_negative is not None:
+        prices = hand_over_costs(truth == said, labelled.decision, rule.false_positive, rule.false_negative)
+        yield bootstrap_mean("cost", prices)
 
 
 def _numbers(content: ModelContent, labelled: Traffic) -> Iterator[Estimate]:
@@ -74,11 +80,3 @@ def _asked_again(content: ModelContent, inputs: Numbers) -> Numbers:
     """The probability of each class [n, K]: only that of the class that was said is recorded."""
     with closing(open_scorer(content)) as model:
         return model.score(inputs)
-
-
-def _cost(rule: DecisionRule, true: Labels, decision: Labels) -> Iterator[Estimate]:
-    """Of yes or no by the cost matrix, where ``true`` are the labels; of classes by what was ``true`` of those said."""
-    if rule.false_positive is None or rule.false_negative is None:
-        return
-    price = hand_over_costs if rule.kind == "hand_over" else costs
-    yield bootstrap_mean("cost", price(true, decision, rule.false_positive, rule.false_negative))

@@ -7,33 +7,51 @@ its last digits on another machine decides the same.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.errors import InvalidInput
+from drivetrain.core.model import DecisionRule
 from drivetrain.ops.metrics import Curve, Labels, Numbers, check_cases
 
 
-def cost_threshold(label: Labels, score: Numbers, false_positive: float, false_negative: float) -> float:
-    """The threshold with the least total cost on these cases ([n] each).
+def miss_costs(rule: DecisionRule, names: Sequence[str], rows: Numbers) -> Numbers:
+    """What it costs to miss each packed row, [n]; ``rows`` [n, F] have inputs of these names, what is unknown is free.
+
+    A rule without costs has none: zeros.
+    """
+    price = rule.false_negative or 0.0
+    if not rule.times:
+        return np.full(len(rows), price)
+    return np.nan_to_num(rows[:, list(names).index(rule.times)]) * price
+
+
+def cost_threshold(label: Labels, score: Numbers, false_positive: float, false_negative: float | Numbers) -> float:
+    """The threshold with the least total cost on these cases ([n] each); a miss may cost differently in each case.
 
     Among equally cheap ones, the one nearest to ``false_positive / (false_positive + false_negative)``, which is the
     best threshold for calibrated scores (Elkan 2001). Raises InvalidInput when there are no rows.
     """
     curve = cost_curve(label, score, false_positive, false_negative)
     cheapest = curve.thresholds[np.isclose(curve.y, curve.y.min(), rtol=1e-12, atol=0.0)]
-    calibrated = false_positive / (false_positive + false_negative)
+    calibrated = false_positive / (false_positive + float(np.mean(false_negative)))
     return float(cheapest[np.abs(cheapest - calibrated).argmin()])
 
 
-def cost_curve(label: Labels, score: Numbers, false_positive: float, false_negative: float) -> Curve:
-    """Mean cost of a decision (y) at each threshold (x) that decides differently, from nobody flagged to everybody."""
+def cost_curve(label: Labels, score: Numbers, false_positive: float, false_negative: float | Numbers) -> Curve:
+    """Mean cost of a decision (y) at each threshold (x) that decides differently, from nobody flagged to everybody.
+
+    ``false_negative`` may have a price for each case, [n].
+    """
     check_cases(label, score)
     order = np.argsort(-score, kind="stable")
     thresholds, flagged = _cuts(score[order])
     true = np.append(0.0, np.cumsum(label[order], dtype=np.float64))[flagged]
-    cost = ((flagged - true) * false_positive + (label.sum() - true) * false_negative) / len(label)
+    prices = (label * false_negative)[order]
+    missed = prices.sum() - np.append(0.0, np.cumsum(prices))[flagged]
+    cost = ((flagged - true) * false_positive + np.maximum(missed, 0.0)) / len(label)
     return Curve(thresholds, np.asarray(cost), thresholds)
 
 

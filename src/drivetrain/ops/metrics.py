@@ -69,8 +69,8 @@ def log_loss(label: Labels, score: Numbers) -> float:
     return measure("log_loss", label, score)
 
 
-def costs(label: Labels, decision: Labels, false_positive: float, false_negative: float) -> Numbers:
-    """What each decision costs, [n]: a wrong one its price, a right one nothing."""
+def costs(label: Labels, decision: Labels, false_positive: float, false_negative: float | Numbers) -> Numbers:
+    """What each decision costs, [n]: a wrong one its price, which may be another for each miss; a right one nothing."""
     return np.where(decision & ~label, false_positive, 0.0) + np.where(~decision & label, false_negative, 0.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from drivetrain.core.artifacts import Dataset, Features, SplitPart
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.events import Progress, silent
-from drivetrain.core.project import FeaturesSpec
+from drivetrain.core.project import FeaturesSpec, Split
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Truth
@@ -19,7 +20,7 @@ from drivetrain.prepare.cases import PreparedCases, gather
 from drivetrain.prepare.leaks import refuse_leaks
 from drivetrain.prepare.session import Session
 from drivetrain.prepare.spine import make_spine
-from drivetrain.prepare.split import part
+from drivetrain.prepare.split import in_gap, part
 from drivetrain.prepare.sql import SqlFile, read_sql
 from drivetrain.prepare.tables import Joined, join_table
 from drivetrain.prepare.writing import keep
@@ -53,8 +54,8 @@ def prepare(
     with Session(sources, catalog.work_path("prepare", name)) as session:
         every = _cases(session, spec, files, progress)
         parents = tuple(datasets[source].ref for source in sorted(session.read))
+    every, test = _parted(every, spec.split)
     cases = every.closed()
-    test = part(spec.split, cases.split_rows(spec.split))
     parts = _parts(every, cases.label, test)
     progress(steps - 2, steps, ", ".join(_told(part) for part in parts))
     _check_texts(cases, spec.texts)
@@ -83,6 +84,25 @@ def prepare(
         blocks="none" if every.blocks is None else "moments" if every.by_time else "groups",
         texts=spec.texts,
     )
+
+
+def _parted(cases: PreparedCases, split: Split) -> tuple[PreparedCases, NDArray[np.bool_]]:
+    """The cases without those in the gap before the test part, and which of the closed ones are the test part."""
+    rows = cases.closed().split_rows(split)
+    test = part(split, rows)
+    gap = in_gap(split, rows, test)
+    if not gap.any():
+        return cases, test
+    if (test | gap).all():
+        raise InvalidInput(
+            "split_impossible",
+            f"all rows for training lie in the {split.gap_days:g} days before the test part",
+            where="features.split",
+            hint="bring a longer history, or a smaller `test` or `gap_days`",
+        )
+    stays = np.ones(len(cases.known), dtype=np.bool_)
+    stays[cases.known] = ~gap
+    return replace(cases, table=cases.table.filter(pa.array(stays))), test[~gap]
 
 
 def _cases(session: Session, spec: FeaturesSpec, files: list[SqlFile], progress: Progress) -> PreparedCases:

@@ -132,6 +132,14 @@ def split_of(spec: SplitSpec) -> Split:
             assert_never(spec.by)
 
 
+def in_gap(spec: SplitSpec, rows: SplitRows, test: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which rows lie in the gap before the test part, bool [n]: they belong to neither part."""
+    if not spec.gap_days or rows.time is None:
+        return np.zeros(len(test), dtype=np.bool_)
+    begins = int(rows.time[test].min()) - round(spec.gap_days * 86_400_000_000)
+    return np.asarray(~test & (rows.time >= begins), dtype=np.bool_)
+
+
 def part(spec: SplitSpec, rows: SplitRows) -> NDArray[np.bool_]:
     """Which rows are the test part, bool [n].
 

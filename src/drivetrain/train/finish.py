@@ -73,7 +73,7 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
         why=f"{choice.why}. {_cost(trained, graph)}",
         calibration=calibration,
     )
-    rule = decision_of(spec.decision, sample, answers)
+    rule = decision_of(spec.decision, sample, answers, material.signature.names)
     interval = _interval(sample, answers, spec.coverage)
     content = ModelContent(
         graph=graph,

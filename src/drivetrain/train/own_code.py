@@ -46,7 +46,7 @@ def finish_code(spec: ModelSpec, name: str, features: Features, catalog: Catalog
         found = estimate(metric_of(spec.metric, features.task), material.sample.y, scores, spec.seed)
         tracking = tracker.close({found.name: found.value})
         progress(1, 1, f"{found.name} {found.value:.4f}")
-    rule = decision_of(spec.decision, material.sample, scores)
+    rule = decision_of(spec.decision, material.sample, scores, material.signature.names)
     content = ModelContent(
         graph=b"",
         expected=expected,

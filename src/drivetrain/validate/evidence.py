@@ -13,6 +13,7 @@ from drivetrain.core.artifacts import Estimate, Features, Model
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.project import GatesSpec
 from drivetrain.core.task import METRICS, Metric, Task, metric_of
+from drivetrain.ops.decisions import miss_costs
 from drivetrain.ops.intervals import bootstrap
 from drivetrain.ops.metrics import Labels, Numbers, Truth, costs
 from drivetrain.ops.packing import pack
@@ -176,7 +177,12 @@ class Evidence:
             )
         if rule.kind == "hand_over":
             return np.where(self.decision, ~self.came_true * rule.false_positive, rule.false_negative)
-        return costs(self.came_true, self.decision, rule.false_positive, rule.false_negative)
+        return costs(self.came_true, self.decision, rule.false_positive, self.miss_costs)
+
+    @property
+    def miss_costs(self) -> Numbers:
+        """What it costs to miss each test row, [n]."""
+        return miss_costs(self.content.decision, self.content.signature.names, self.packed)
 
     @cached_property
     def metrics(self) -> dict[Metric, Estimate]:

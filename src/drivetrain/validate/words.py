@@ -41,7 +41,9 @@ def rule_words(content: ModelContent) -> str:
 def _reason(rule: DecisionRule) -> str:
     first, second, share = rule.false_positive or 0, rule.false_negative or 0, rule.capacity or 0
     if rule.kind == "cost":
-        return f"has the least expected cost when a false alarm costs {first:g} and a miss {second:g}"
+        times = f" times {rule.times}" if rule.times else ""
+        most = f", and flags at most {share:.2%} of the cases" if share else ""
+        return f"has the least expected cost when a false alarm costs {first:g} and a miss {second:g}{times}{most}"
     if rule.kind == "hand_over":
         return f"has the least expected cost when a wrong answer costs {first:g} and a person {second:g}"
     if rule.kind == "capacity":

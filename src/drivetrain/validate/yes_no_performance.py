@@ -48,8 +48,9 @@ def _cost(evidence: Evidence) -> tuple[Chart, ...]:
     rule = evidence.content.decision
     if rule.false_positive is None or rule.false_negative is None:
         return ()
-    curve = cost_curve(evidence.came_true, evidence.score, rule.false_positive, rule.false_negative)
-    note = f"A false alarm costs {rule.false_positive:g}, a miss {rule.false_negative:g}."
+    curve = cost_curve(evidence.came_true, evidence.score, rule.false_positive, evidence.miss_costs)
+    times = f" times {rule.times}" if rule.times else ""
+    note = f"A false alarm costs {rule.false_positive:g}, a miss {rule.false_negative:g}{times}."
     guides = (Guide("x", rule.threshold, f"threshold {rule.threshold:.3g}"),)
     return (Chart("Cost of a decision", (drawn("mean cost", curve),), "threshold", "mean cost", note, guides),)
 
