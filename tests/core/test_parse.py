@@ -120,6 +120,8 @@ def test_other_tasks_take_what_is_theirs():
     classes = GOOD.replace("  label: late", "  label: late\n  task: classes")
     spec = parse_project(classes + "model: {metric: macro_f1, decision: {kind: hand_over, wrong: 5, person: 1}}\n")
     assert spec.model.metric == "macro_f1"
+    odds = "gates: {fairness: [{column: age, measure: equalized_odds}]}\n"
+    assert "of classes no case is false" in refusal(classes + odds)
     numbers = GOOD.replace("  label: late", "  label: late\n  task: number")
     spec = parse_project(
         numbers + "model: {decision: {kind: limit, value: 30, when: below}}\ngates: {r2: {min: 0.5}}\n"
