@@ -31,5 +31,5 @@ def test_nothing_is_overwritten(tmp_path):
 
 
 def test_unknown_pack_names_the_others(tmp_path):
-    with pytest.raises(NotFound, match="risk"):
+    with pytest.raises(NotFound, match="fraud"):
         write_pack("poker", "x", tmp_path)
