@@ -12,7 +12,7 @@ import pytest
 from drivetrain.core.model import Distribution, InputField, Reference, Signature
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.schema import ColumnType
-from drivetrain.ops.canary import BLOCK, CanaryJudge, Pairs
+from drivetrain.ops.canary import BLOCK, CanaryJudge, Pairs, case_loss
 from drivetrain.ops.drift import code_cuts, cut_points, distribution
 
 LABELS = Distribution("label", (0.5,), (1, 1), 0)
@@ -96,10 +96,14 @@ def _judged(trial, rule=RULE, turn=TURN, labels=False, alpha=None):
         noise = trial.generator.lognormal(0, 0.1, 2) * np.where(trial.generator.random(2) < 0.05, 20, 1)
         judge.see(_pairs(trial, at, trial.slower, noise))
         if labels:
-            judge.outcome(trial.champion[at], trial.challenger[at], trial.label[at])
+            judge.outcome(*_losses(trial.champion[at], trial.challenger[at], trial.label[at]))
         if judge.alarm:
             break
     return judge
+
+
+def _losses(champion, challenger, label):
+    return case_loss(champion, label), case_loss(challenger, label)
 
 
 def _pairs(trial, at, slower=1.0, noise=(1.0, 1.0)):
@@ -269,7 +273,7 @@ def test_the_alarm_tells_its_figures_and_stays():
     assert alarm.rows == judge.rows
     fine = _trial(identical, 0)
     assert judge.see(_pairs(fine, slice(0, 100))) is alarm
-    assert judge.outcome(fine.champion, fine.champion, fine.label) is alarm
+    assert judge.outcome(*_losses(fine.champion, fine.champion, fine.label)) is alarm
     assert not judge.passed
 
 
@@ -293,7 +297,7 @@ def test_it_passes_when_rows_and_labels_are_enough():
     trial = _trial(identical, 0)
     judge = CanaryJudge(CanaryRule(rows=100, labels=30), SIGNATURE, REFERENCE)
     assert judge.see(_pairs(trial, slice(0, 99))) is None
-    judge.outcome(trial.champion[:30], trial.champion[:30], trial.label[:30])
+    judge.outcome(*_losses(trial.champion[:30], trial.champion[:30], trial.label[:30]))
     assert (judge.rows, judge.labels, judge.passed) == (99, 30, False)
     judge.see(_pairs(trial, slice(99, 100)))
     assert judge.passed
@@ -319,7 +323,7 @@ def test_a_row_that_nobody_could_score_says_nothing():
 
 def test_outcomes_without_both_scores_are_no_labels():
     judge = CanaryJudge(RULE, SIGNATURE, REFERENCE)
-    judge.outcome(np.array([0.5, np.nan, 0.5]), np.array([0.5, 0.5, np.nan]), np.array([True, False, True]))
+    judge.outcome(np.array([0.5, np.nan, 0.5]), np.array([0.5, 0.5, np.nan]))
     assert judge.labels == 1
 
 

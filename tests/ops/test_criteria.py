@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from drivetrain.core.rollout import CanaryRule
+from drivetrain.core.task import Task
 from drivetrain.ops.criteria import Criterion, Panel, Stream, answer_streams, outcome_streams, segment_streams
 
 RULE = CanaryRule()
@@ -83,3 +84,9 @@ def test_each_criterion_has_its_words(at, words):
     panel = Panel([STREAMS[at]], 0.05, 2000)
     panel.tests.see(np.ones((1, 50)))
     assert panel.alarm(50).detail == words
+
+
+def test_each_task_has_its_words():
+    for task, words in ((Task.CLASSES, "the share of wrong classes is"), (Task.NUMBER, "the mean error, as a share")):
+        (stream,) = outcome_streams(RULE, task)
+        assert stream.words.startswith(words)

@@ -184,7 +184,7 @@ def _costs(report: ReplayReport) -> Iterator[str]:
             f"challenger's, of {cost.unlabelled:,} flips without an outcome (above 0 is worse)"
         )
     if report.loss is not None:
-        yield f"Brier score: {report.loss:+.4f} on {report.labelled:,} labelled requests (above 0 is worse)"
+        yield f"loss: {report.loss:+.4f} on {report.labelled:,} labelled requests (above 0 is worse)"
 
 
 def _line(each: Deployment) -> tuple[object, ...]:

@@ -16,8 +16,8 @@ class CanaryRule:
     Bounds: ``max_errors`` share of rows without a score; ``max_flipped`` share of decisions unlike the champion's, and
     ``max_segment_flipped`` in any one segment; ``max_rate_change`` of the share of positive decisions, up or down;
     ``max_score_shift`` mean distance between the two scores of a row, in ranks of the reference (0 to 1);
-    ``max_slower`` how many times the champion's time a row may take in most turns; ``max_loss`` increase of the Brier
-    score where labels have arrived.
+    ``max_slower`` how many times the champion's time a row may take in most turns; ``max_loss`` increase of the loss
+    where labels have arrived: the Brier score, the share of wrong classes, or the error as a share of the spread.
 
     What the champion decides true is a segment too, and so is what it decides false: a retrained model that disagrees
     on more than ``max_segment_flipped`` of rare alerts is rolled back, however few rows of all they are.

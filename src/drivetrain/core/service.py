@@ -34,7 +34,10 @@ class CanarySpec(Spec):
     max_rate_change: Share = Field(0.05, description="Of the share of positive decisions, up or down.")
     max_score_shift: Share = Field(0.15, description="Mean distance of the two scores of a row, in ranks (0 to 1).")
     max_slower: Annotated[float, Field(ge=1)] = Field(3.0, description="Times the champion's time, in most turns.")
-    max_loss: Share = Field(0.02, description="Increase of the Brier score, where labels have arrived.")
+    max_loss: Share = Field(
+        0.02,
+        description="Increase of the loss where labels arrive: Brier score, share of wrong classes, relative error.",
+    )
 
 
 class ServiceSpec(Spec):

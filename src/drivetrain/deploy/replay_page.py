@@ -60,7 +60,7 @@ def _decisions(report: ReplayReport) -> Table:
         ("rate of yes, challenger", f"{report.challenger_rate:.2%}", f"at most {rule.max_rate_change:.1%} apart"),
         ("score shift in ranks", f"{report.rank_shift:.2%}", f"at most {rule.max_score_shift:.1%}"),
         (
-            f"Brier score above the champion's, on {report.labelled:,} labelled rows",
+            f"loss above the champion's, on {report.labelled:,} labelled rows",
             "n/a" if report.loss is None else f"{report.loss:+.4f}",
             f"at most {rule.max_loss:g}",
         ),

@@ -59,7 +59,7 @@ class ReplayReport:
     ``compared`` rows were taken by both. ``to_positive`` and
     ``to_negative`` count the flips, the two rates are the shares of positive decisions. ``score_shift`` is the mean
     distance of the two scores of a row, ``rank_shift`` the same in ranks of the champion's reference (0 to 1).
-    ``loss`` is how much larger its Brier score is on the ``labelled`` rows, None without any.
+    ``loss`` is how much larger its loss is on the ``labelled`` rows (see ``ops.canary.case_loss``), None without any.
     ``findings`` says which bounds of ``rule`` are broken; there are none when the verdict is ``pass``.
     """
 
@@ -121,7 +121,7 @@ def broken_bounds(report: ReplayReport) -> Iterator[str]:
         yield _above("mean shift of the score in ranks", report.rank_shift, "max_score_shift", rule.max_score_shift)
     if report.loss is not None and report.loss > rule.max_loss:
         yield (
-            f"the Brier score is {report.loss:.4f} above the champion's on {report.labelled:,} labelled rows, "
+            f"the loss is {report.loss:.4f} above the champion's on {report.labelled:,} labelled rows, "
             f"at most {rule.max_loss:g} may be (max_loss)"
         )
     bound = rule.max_segment_flipped

@@ -11,7 +11,7 @@ from drivetrain.core.artifacts import Estimate
 from drivetrain.core.model import DecisionRule
 from drivetrain.core.task import Task
 from drivetrain.deploy.replay_report import FlipCost, SegmentFlips
-from drivetrain.ops.canary import DECIDED
+from drivetrain.ops.canary import DECIDED, case_loss
 from drivetrain.ops.drift import score_ranks, score_spread
 from drivetrain.ops.intervals import wilson
 from drivetrain.ops.segments import Segmenter
@@ -44,8 +44,7 @@ class Tally:
         # and a price for each row is not added up here
         priced = decision.kind != "hand_over" and not decision.times
         self._prices = (decision.false_positive, decision.false_negative) if priced else (None, None)
-        self._number = champion.signature.task is Task.NUMBER
-        self._spread = score_spread(champion.reference.score)
+        self._spread = score_spread(champion.reference.score) if champion.signature.task is Task.NUMBER else None
         places = len(self._names)
         self._in_segment = np.zeros(places, dtype=np.int64)
         self._flipped_in = np.zeros(places, dtype=np.int64)
@@ -67,17 +66,13 @@ class Tally:
         before, after = champion.score, challenger.score
         moved = np.interp(after, self._knots, self._ranks) - np.interp(before, self._knots, self._ranks)
         self._distances += np.abs(after - before).sum(), np.abs(moved).sum()
-        worse = (self._loss_of(after, label) - self._loss_of(before, label))[~np.isnan(label)]
+        known = ~np.isnan(label)
+        ours, theirs = (case_loss(score[known], label[known], self._spread) for score in (before, after))
+        worse = theirs - ours
         self.labelled += len(worse)
         self._worse += float(worse.sum())
         cost = self._add_costs(turn[flipped], before[flipped], after[flipped], label[flipped])
         self._add_segments(self._segmenter.codes(rows), champion.decision, flipped, cost)
-
-    def _loss_of(self, score: Numbers, label: Numbers) -> Numbers:
-        """The Brier score of each row; of numbers the error as a share of the champion's spread, at most 1."""
-        if self._number:
-            return np.minimum(np.abs(score - label) / self._spread, 1.0)
-        return np.square(score - label)
 
     def _add_costs(self, turn: NDArray[np.int64], champion: Numbers, challenger: Numbers, label: Numbers) -> Numbers:
         """The change of cost of each flip, by its label where known, by the champion's score elsewhere."""
@@ -126,7 +121,7 @@ class Tally:
 
     @property
     def loss(self) -> float | None:
-        """How much larger the challenger's loss is on the labelled rows, see ``_loss_of``; None without any."""
+        """How much larger the challenger's loss is on the labelled rows, see ``case_loss``; None without any."""
         return self._worse / self.labelled if self.labelled else None
 
     @property

@@ -39,7 +39,8 @@ class Pairs:
     """n rows of one turn that both models scored.
 
     ``rows`` float64 [n, F] as the judge's signature packs them, scores float64 [n] (NaN: no score), decisions bool [n],
-    and the seconds that each model took for all of them together. Arrays are kept, and must not change later.
+    and the seconds that each model took for all of them together; where there are classes, of which rows they say
+    another one. Arrays are kept, and must not change later.
     """
 
     rows: Numbers
@@ -49,6 +50,13 @@ class Pairs:
     challenger_decision: Labels
     champion_seconds: float
     challenger_seconds: float
+    other_class: Labels | None = None
+
+    @property
+    def unlike(self) -> Labels:
+        """Which rows are decided otherwise, or said to be of another class."""
+        decided = self.champion_decision != self.challenger_decision
+        return np.asarray(decided if self.other_class is None else decided | self.other_class)
 
 
 class CanaryJudge:
@@ -74,7 +82,7 @@ class CanaryJudge:
         names = (*self._segmenter.names, *DECIDED)
         self._answers = Panel(answer_streams(rule), rate, rule.rows)
         self._segments = Panel(segment_streams(rule, names), rate, rule.rows)
-        self._outcomes = Panel(outcome_streams(rule), rate, rule.rows)
+        self._outcomes = Panel(outcome_streams(rule, signature.task), rate, rule.rows)
 
     @property
     def passed(self) -> bool:
@@ -94,10 +102,9 @@ class CanaryJudge:
             self._turns, self._unjudged = [], 0
         return self.alarm
 
-    def outcome(self, champion_score: Numbers, challenger_score: Numbers, label: Labels) -> Alarm | None:
-        """What turned out of n rows with these scores, [n] each. The alarm, once there is one."""
-        truth = label.astype(np.float64)
-        worse = np.square(challenger_score.clip(0, 1) - truth) - np.square(champion_score.clip(0, 1) - truth)
+    def outcome(self, champion_loss: Numbers, challenger_loss: Numbers) -> Alarm | None:
+        """How wrong both were on n rows, [n] each, from 0 to 1 (see ``case_loss``). The alarm, once there is one."""
+        worse = challenger_loss - champion_loss
         new = worse[~np.isnan(worse)].tolist()
         self._worse += new
         self.labels += len(new)
@@ -116,14 +123,14 @@ class CanaryJudge:
         block = _joined(turns)
         apart = np.abs(self._rank(block.challenger_score) - self._rank(block.champion_score))
         scored = ~np.isnan(apart)
+        unlike = block.unlike
         change = np.where(scored, block.challenger_decision.astype(np.float64) - block.champion_decision, np.nan)
         slower = np.full(len(apart), np.nan)
         slower[: len(turns)] = [self._slower(pairs) for pairs in turns]
         missing = np.where(np.isnan(block.champion_score), np.nan, np.isnan(block.challenger_score))
         # in the order of answer_streams
-        values = np.array([missing, np.abs(change), change, -change, apart, slower])
+        values = np.array([missing, np.where(scored, unlike, np.nan), change, -change, apart, slower])
         self._answers.tests.see(values)
-        unlike = block.champion_decision != block.challenger_decision
         self._count(block.rows[scored], block.champion_decision[scored], unlike[scored])
         self.alarm = self.alarm or self._answers.alarm(self.rows) or self._segments.alarm(self.rows)
 
@@ -145,6 +152,16 @@ class CanaryJudge:
         return pairs.challenger_seconds > limit
 
 
+def case_loss(score: Numbers, label: Numbers, spread: float | None = None) -> Numbers:
+    """How wrong each score [n] was, from 0 to 1: the Brier score; of numbers the error as a share of ``spread``.
+
+    An error of more than the spread counts as one of the spread: a bet needs values with ends.
+    """
+    if spread is None:
+        return np.square(score.clip(0, 1) - label)
+    return np.minimum(np.abs(score - label) / spread, 1.0)
+
+
 def _due(waiting: int, seen: int, new: int, enough: int) -> bool:
     """Whether it is time to judge what waits; also when the ``new`` ones are those that make it enough to pass."""
     return waiting >= min(BLOCK, max(FIRST, seen - waiting)) or seen - new < enough <= seen
@@ -161,4 +178,5 @@ def _joined(turns: Sequence[Pairs]) -> Pairs:
         np.concatenate([pairs.challenger_decision for pairs in turns]),
         sum(pairs.champion_seconds for pairs in turns),
         sum(pairs.challenger_seconds for pairs in turns),
+        None if turns[0].other_class is None else np.concatenate([pairs.unlike for pairs in turns]),
     )

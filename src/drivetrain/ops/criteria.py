@@ -14,9 +14,17 @@ from typing import Literal
 import numpy as np
 
 from drivetrain.core.rollout import CanaryRule
+from drivetrain.core.task import Task
 from drivetrain.ops.sequential import MeanTests
 
 Criterion = Literal["errors", "decisions", "segment", "decision rate", "score distribution", "latency", "performance"]
+
+LOSS = {
+    Task.YES_NO: "Brier score",
+    Task.CLASSES: "share of wrong classes",
+    Task.NUMBER: "mean error, as a share of the spread of the champion's estimates,",
+}
+"""What the performance of each task is, from 0 to 1."""
 
 _CRITERIA = 7
 _MOST_TURNS = 0.5
@@ -93,9 +101,9 @@ def segment_streams(rule: CanaryRule, names: Sequence[str]) -> tuple[Stream, ...
     return tuple(Stream("segment", bound, words, share=1 / len(names), segment=name) for name in names)
 
 
-def outcome_streams(rule: CanaryRule) -> tuple[Stream, ...]:
-    """Of each labelled row: how much larger the squared error is."""
-    words = "the Brier score is {mean:.4f} above the champion's on {rows:,} labelled rows"
+def outcome_streams(rule: CanaryRule, task: Task = Task.YES_NO) -> tuple[Stream, ...]:
+    """Of each labelled row: how much larger the loss is."""
+    words = f"the {LOSS[task]} is {{mean:.4f}} above the champion's on {{rows:,}} labelled rows"
     return (Stream("performance", rule.max_loss, f"{words} (at most {rule.max_loss:g})", -1.0),)
 
 

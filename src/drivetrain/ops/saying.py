@@ -62,6 +62,17 @@ class Saying:
         return np.empty((len(answer), 0))
 
 
+def other_class(champion: Signature, challenger: Signature, ours: Said, theirs: Said) -> Labels | None:
+    """Of which rows [n] two models say another class; None where they say none. A class that is not said is another."""
+    if champion.task is not Task.CLASSES:
+        return None
+    places = {name: place for place, name in enumerate(champion.classes)}
+    known = np.array([places.get(name, -1) for name in challenger.classes])
+    said = np.isfinite(theirs.outputs[:, 0])
+    codes = known[np.where(said, theirs.outputs[:, 0], 0).astype(np.int64)]
+    return np.asarray(~said | (codes != ours.outputs[:, 0]))
+
+
 def score_of(answer: Numbers) -> Numbers:
     """The one number [n] that stands for an answer: of classes the probability of the likeliest."""
     return answer if answer.ndim == 1 else np.asarray(answer.max(axis=1))

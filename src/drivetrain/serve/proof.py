@@ -1,10 +1,15 @@
-"""What the outcome of a case says of two releases that both scored it, whatever their task, in the judge's terms."""
+"""How wrong two releases that both scored a case were, once its outcome is told, whatever their task."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
+from drivetrain.core.model import Reference
 from drivetrain.core.task import Task
+from drivetrain.ops.canary import case_loss
+from drivetrain.ops.drift import score_spread
 from drivetrain.store.segments import Label
 
 Claim = str | float
@@ -12,22 +17,28 @@ Claim = str | float
 
 
 class Proof(NamedTuple):
-    """Two probabilities, and what was true: see ``ops.canary.CanaryJudge.outcome``."""
+    """How wrong both were, from 0 to 1: see ``ops.canary.CanaryJudge.outcome``."""
 
     champion: float
     challenger: float
-    label: bool
 
 
-def proof_of(task: Task, champion: Claim, challenger: Claim, label: Label) -> Proof:
-    """How the two claims stand to the outcome.
+class Prover:
+    """Holds claims against outcomes of one task; ``reference`` is the champion's."""
 
-    A probability is what it is. Of classes it is 1 for the right one and 0 for another. Of numbers the nearer estimate
-    gets 1 and the farther one 0, both 1 where they are equally near: a sign test, which needs no unit.
-    """
-    if task is Task.YES_NO:
-        return Proof(float(champion), float(challenger), bool(label))
-    if task is Task.CLASSES:
-        return Proof(float(champion == label), float(challenger == label), True)
-    ours, theirs = (abs(float(claim) - float(label)) for claim in (champion, challenger))
-    return Proof(float(ours <= theirs), float(theirs <= ours), True)
+    def __init__(self, task: Task, reference: Reference) -> None:
+        self._task = task
+        self._spread = score_spread(reference.score) if task is Task.NUMBER else None
+
+    def proof(self, champion: Claim, challenger: Claim, label: Label) -> Proof:
+        """The loss of both claims; NaN where the label is none of this task, because another release had another.
+
+        Of a probability the Brier score; of classes 0 for the right one and 1 for another; of numbers the error as a
+        share of the spread of the champion's estimates, at most 1.
+        """
+        if self._task is Task.CLASSES:
+            return Proof(float(champion != label), float(challenger != label))
+        if isinstance(label, str):
+            return Proof(float("nan"), float("nan"))
+        losses = case_loss(np.array([champion, challenger], dtype=np.float64), np.full(2, float(label)), self._spread)
+        return Proof(*losses.tolist())

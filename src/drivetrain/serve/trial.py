@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.core.task import Task
 from drivetrain.ops.canary import Alarm, CanaryJudge, Pairs
-from drivetrain.ops.saying import Said
+from drivetrain.ops.saying import Said, other_class
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.outcomes import Outcomes
-from drivetrain.serve.proof import Claim, proof_of
+from drivetrain.serve.proof import Claim, Prover
 from drivetrain.serve.rows import Rows
 from drivetrain.serve.scoring import SLICE, Request, Scoring
 from drivetrain.serve.shares import Slice
@@ -76,7 +76,8 @@ class Trial:
         self._asked: list[_Asked] = []
         self._working: asyncio.Task[None] | None = None
         self._outcomes: dict[str, tuple[Claim, Claim]] = {}
-        self._task = champion.contender.release.signature.task
+        release = champion.contender.release
+        self._prover = Prover(release.signature.task, release.reference)
         self._told = Outcomes(log.folder)
 
     def takes(self, rows: Rows) -> bool:
@@ -98,13 +99,13 @@ class Trial:
     def watch(self) -> None:
         """Tell the judge what has become of predictions of this trial; those of others are not known here."""
         known = [
-            proof_of(self._task, *self._outcomes.pop(told.prediction_id), told.label)
+            self._prover.proof(*self._outcomes.pop(told.prediction_id), told.label)
             for told in self._told.fresh()
             if told.prediction_id in self._outcomes
         ]
         if known and not self.over:
-            champion, challenger, label = map(np.array, zip(*known, strict=True))
-            self._act(self.judge.outcome(champion, challenger, label))
+            champion, challenger = map(np.array, zip(*known, strict=True))
+            self._act(self.judge.outcome(champion, challenger))
 
     def close(self) -> None:
         """Let go of the log once nobody is asked any more."""
@@ -145,6 +146,9 @@ class Trial:
             challenger_decision=challenger.decision,
             champion_seconds=middle - began,
             challenger_seconds=ended - middle,
+            other_class=other_class(
+                self._champion.contender.release.signature, self.challenger.release.signature, champion, challenger
+            ),
         )
         self._settle(asked, pairs, champion, challenger)
         self._act(self.judge.see(pairs))
@@ -192,6 +196,7 @@ class Trial:
             [one.request.caller for one, _ in mine for _ in one.request.rows.entities],
         )
         self._pair(ids, champion, challenger)
+        self._counts.happened("trial_flipped", int(np.count_nonzero(pairs.unlike[places])))
         wording = self.challenger.wording
         self._counts.predicted(self.challenger.name, len(ids), sum(said.decisions))
         self._counts.classified(self.challenger.name, wording.tally(said.outputs))
@@ -221,8 +226,6 @@ class Trial:
         records["decision"] = challenger.decision
         self._log.append(records)
         self._counts.happened("trial_rows", len(ids))
-        flipped = int(np.count_nonzero(champion.decision != challenger.decision))
-        self._counts.happened("trial_flipped", flipped)
         claims = (_claims(self._champion.contender, champion), _claims(self.challenger, challenger))
         self._outcomes.update(zip(ids, zip(*claims, strict=True), strict=True))
         while len(self._outcomes) > _REMEMBERED:
