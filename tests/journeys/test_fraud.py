@@ -100,13 +100,13 @@ def test_a_small_world_is_learned_released_and_served_as_the_sql_says(tmp_path):
     with project.catalog as catalog:
         features = catalog.latest(Features, "card-fraud")
         cases = cases_to_send(catalog, project.spec.sources, features)
-        inputs = cases.inputs.slice(0, 700)
+        inputs = cases.inputs.slice(0, 500)
         ready = catalog.state / "run" / "card-fraud.json"
         with (
             Server(project.server_command(port=0), ready) as server,
             Client(server.url, project.add_key("t")) as client,
         ):
-            assert len(predicted(client, inputs)) == 700
+            assert len(predicted(client, inputs)) == 500
         roll(catalog, "card-fraud")
         served = {
             row["entity"]: row["inputs"]
@@ -120,7 +120,7 @@ def test_a_small_world_is_learned_released_and_served_as_the_sql_says(tmp_path):
         connection.execute("CREATE TABLE payments AS SELECT * FROM past UNION ALL BY NAME SELECT * FROM sent")
         sql = connection.sql((home / "features" / "velocity.sql").read_text()).to_arrow_table().to_pylist()
     offline = {row["payment"]: row for row in sql}
-    assert len(served) == 700
+    assert len(served) == 500
     for name, row in served.items():
         for column, value in row.items():
             said = offline[name][column]
