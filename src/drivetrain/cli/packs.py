@@ -11,7 +11,7 @@ import click
 
 from drivetrain.cli.exits import OUT_OF_BOUNDS
 from drivetrain.cli.options import Door, command
-from drivetrain.cli.output import out, print_json, print_table
+from drivetrain.cli.output import err, out, print_json, print_table
 from drivetrain.cli.progress import RunProgress
 
 _FOLDER = click.Path(path_type=Path)
@@ -45,15 +45,22 @@ def list_packs(door: Door) -> None:
 @packs.command("score")
 @click.argument("names", nargs=-1, metavar="[PACK]...")
 @click.option("--folder", type=_FOLDER, default=None, help="Where the projects go and stay; else they are deleted.")
-@command("drivetrain packs score risk\ndrivetrain packs score --folder /tmp/scores --json")
-def score(door: Door, names: tuple[str, ...], folder: Path | None) -> None:
+@click.option(
+    "--within", type=float, default=None, help="Only packs that took so many seconds when they were measured."
+)
+@command("drivetrain packs score risk\ndrivetrain packs score --within 120 --json")
+def score(door: Door, names: tuple[str, ...], folder: Path | None, within: float | None) -> None:
     """Run packs (all, when none is named) on their real data and measure their models again.
 
     The exit code is 12 when one is below its floor. With --folder a second run does only what changed.
     """
     from drivetrain.engine.packs import list_packs, score_pack
 
-    chosen = names or tuple(pack.name for pack in list_packs())
+    found = [pack for pack in list_packs() if pack.name in names or not names]
+    slow = [pack.name for pack in found if within is not None and pack.says.benchmark.measured.seconds > within]
+    chosen = [name for name in (names or [pack.name for pack in found]) if name not in slow]
+    if slow:
+        err.print(f"left out, they take longer than {within:g} s: {', '.join(slow)}")
     scores = []
     with nullcontext(folder) if folder else tempfile.TemporaryDirectory() as place:
         for name in chosen:
