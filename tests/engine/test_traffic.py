@@ -5,7 +5,7 @@ import pytest
 
 from drivetrain.client import Client
 from drivetrain.core.artifacts import Features
-from drivetrain.core.errors import Transient
+from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.engine.serving import Server
 from drivetrain.engine.traffic import drifted, labelled, predicted
 from drivetrain.store.cases import read_cases
@@ -19,6 +19,14 @@ def test_drift_is_what_its_sql_says(tmp_path):
     changed = drifted(ROWS, sql)
     assert changed.schema == ROWS.schema
     assert changed.to_pylist() == [{"age": 31, "income": 1000.0}, {"age": 41, "income": None}]
+
+
+def test_a_drift_of_other_columns_says_which_file_to_correct(tmp_path):
+    sql = tmp_path / "drift.sql"
+    sql.write_text("SELECT * REPLACE (pressure + 1 AS pressure) FROM traffic")
+    with pytest.raises(InvalidInput, match="pressure") as caught:
+        drifted(ROWS, sql)
+    assert "drift.sql" in caught.value.where
 
 
 def test_a_service_that_is_not_there_is_transient():

@@ -178,8 +178,8 @@ def _parts(cases: Cases) -> tuple[Cases, Cases]:
     """The usual traffic, and the last part, which will drift."""
     usual = max(len(cases) - _DRIFTED_ROWS, len(cases) // 2)
     return (
-        Cases(cases.entity[:usual], cases.inputs[:usual], cases.label[:usual]),
-        Cases(cases.entity[usual:], cases.inputs[usual:], cases.label[usual:]),
+        cases.cut(0, usual),
+        cases.cut(usual),
     )
 
 

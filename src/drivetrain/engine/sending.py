@@ -65,7 +65,7 @@ def _cases(project: Project, rows: int) -> Cases:
     refs = catalog.ancestors(project.deployment().shares[0].release)
     features = next(found for found in map(catalog.find, refs) if isinstance(found, Features))
     cases = cases_to_send(catalog, project.spec.sources, features)
-    return Cases(cases.entity[:rows], cases.inputs[:rows], cases.label[:rows])
+    return cases.cut(0, rows)
 
 
 def _running(project: Project) -> str:

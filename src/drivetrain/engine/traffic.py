@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from drivetrain.client import Client, Label, Prediction
 from drivetrain.core.artifacts import Features
+from drivetrain.core.errors import InvalidInput
 from drivetrain.core.events import Progress, silent
 from drivetrain.store.cases import Cases, read_cases
 from drivetrain.store.catalog import Catalog
@@ -29,9 +30,15 @@ def predicted(client: Client, inputs: pa.Table, progress: Progress = silent) -> 
 
 
 def labelled(client: Client, predictions: tuple[Prediction, ...], cases: Cases, progress: Progress = silent) -> None:
-    """Tell the service how the cases behind its predictions came out. Raises what the client raises."""
+    """Tell the service how the cases behind its predictions came out. Raises what the client raises.
+
+    A case whose class stood in no training row has no name to tell, and is left out.
+    """
+    names = dict(enumerate(cases.classes))
     told = client.labels(
-        Label(prediction.id, label) for prediction, label in zip(predictions, cases.label.tolist(), strict=True)
+        Label(prediction.id, names.get(label, "") if names else label)
+        for prediction, label in zip(predictions, cases.label.tolist(), strict=True)
+        if not names or label in names
     )
     progress(told, len(predictions), "outcomes")
 
@@ -49,14 +56,26 @@ def cases_to_send(catalog: Catalog, sources: Iterable[str], features: Features) 
         connection.execute("SET TimeZone = 'UTC'")
         for source in sources:
             connection.register(source, Table(catalog.table_path("datasets", source)).dataset())
-        rows = connection.execute(sql.read_text(encoding="utf-8")).to_arrow_table()
+        rows = _answer(connection, sql)
     label = np.asarray(rows.column(features.label).to_numpy(zero_copy_only=False), dtype=np.bool_)
     return Cases(rows.column(features.entity), rows.drop_columns([features.label]), label)
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, sql: Path) -> pa.Table:
+    try:
+        return connection.execute(sql.read_text(encoding="utf-8")).to_arrow_table()
+    except duckdb.Error as error:
+        raise InvalidInput(
+            "traffic_sql",
+            str(error).strip().splitlines()[0],
+            where=str(Path(sql.parent.name, sql.name)),
+            hint="correct the file: its columns must be those of the project's inputs",
+        ) from None
 
 
 def drifted(inputs: pa.Table, sql: Path) -> pa.Table:
     """The rows as a changed world would send them: the SQL file reads them as ``traffic``."""
     with duckdb.connect() as connection:
         connection.register("traffic", inputs)
-        changed = connection.execute(sql.read_text(encoding="utf-8")).to_arrow_table()
+        changed = _answer(connection, sql)
     return changed.select(inputs.column_names).cast(inputs.schema, safe=False)

@@ -25,7 +25,8 @@ Part = Literal["train", "test"]
 class Cases:
     """The rows of one part, in table order: entity, inputs (one column each) and label ([n], as the task has it).
 
-    ``kept`` are the columns that no model sees; ``blocks`` [n] say which rows stay together in folds, if any do.
+    ``classes`` are the names of a label that is the index of a class, ``kept`` the columns that no model sees;
+    ``blocks`` [n] say which rows stay together in folds, if any do.
     """
 
     entity: pa.ChunkedArray
@@ -33,9 +34,15 @@ class Cases:
     label: Truth
     kept: pa.Table | None = None
     blocks: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def cut(self, start: int, end: int | None = None) -> Cases:
+        """Some neighbouring ones, to be sent: without what is kept for folds and for people."""
+        rows = slice(start, end)
+        return Cases(self.entity[rows], self.inputs[rows], self.label[rows], classes=self.classes)
 
 
 def read_cases(catalog: Catalog, features: Features, part: Part) -> Cases:
@@ -49,4 +56,5 @@ def read_cases(catalog: Catalog, features: Features, part: Part) -> Cases:
         label=truth_of(features.task, features.classes, rows.column(features.label)),
         kept=rows.select(list(features.kept)),
         blocks=blocks,
+        classes=features.classes,
     )
