@@ -21,7 +21,7 @@ SIGNATURE = Signature(
         InputField("n", ColumnType.INTEGER, False, typical=1.0),
         InputField("channel", ColumnType.TEXT, True, categories=("web", "shop"), typical=1.0),
     ),
-    "case", "fraud", PLAN,
+    "case", "fraud", windows=PLAN,
 )  # fmt: skip
 
 
