@@ -10,6 +10,7 @@ from tests.conftest import BORROWER, CASES, PROJECT, write_loans
 
 from drivetrain.cli.exits import OUT_OF_BOUNDS
 from drivetrain.cli.main import cli
+from drivetrain.cli.output import out
 from drivetrain.core.artifacts import Estimate
 from drivetrain.engine.packs import PackScore, list_packs
 
@@ -60,7 +61,7 @@ def install(tmp_path, monkeypatch):
 
 
 def test_packs_are_listed_with_what_they_reached(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "240")  # a wide terminal: nothing is cut off
+    monkeypatch.setattr(out, "_width", 240)  # a wide terminal: nothing is cut off
     names = [pack.name for pack in list_packs()]
     assert "risk" in names
     assert names == sorted(names)
