@@ -98,8 +98,23 @@ def test_many_small_files_become_one(
     for name in ("p1", "p2", "p3"):
         write(name)
         recording.step()
+    assert recording.is_compacting
+    until(recording.step, seconds=60)
+    assert not recording.is_compacting
     assert sorted(ids(catalog)) == ["p1", "p2", "p3"]
     assert len(Table(catalog.table_path("predictions", SERVICE)).dataset().files) == 1
+
+
+def test_it_records_beside_a_compaction_and_ends_it_with_itself(
+    catalog: Catalog, ended: int, write: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "COMPACT_EVERY", 1)
+    recording = Recording(SETTINGS, catalog)
+    write("p1")
+    recording.step()
+    write("p2")
+    recorder.record([recording], 1000, ended, renew)
+    assert sorted(ids(catalog)) == ["p1", "p2"]
 
 
 def test_it_starts_itself_anew_after_a_compaction_and_goes_on(
@@ -113,11 +128,11 @@ def test_it_starts_itself_anew_after_a_compaction_and_goes_on(
         f"open({str(begun)!r}, 'a').write('begun\\n'); recorder.main()"
     )
     with subprocess.Popen([sys.executable, "-c", script, settings], stdin=subprocess.PIPE) as process:
-        until(lambda: begun.exists() and len(begun.read_text().splitlines()) == 2)
+        until(lambda: begun.exists() and len(begun.read_text().splitlines()) == 2, seconds=60)
         write("p2")
         until(lambda: sorted(ids(catalog)) == ["p1", "p2"])
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == 5
-        until(lambda: len(begun.read_text().splitlines()) == 3)
+        until(lambda: len(begun.read_text().splitlines()) == 3, seconds=60)
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(30) == 0

@@ -2,8 +2,9 @@
 
 It ends, after a last roll, when its standard input does: when the server closes it, or the server's process is gone.
 It is a process of its own so that Arrow, Delta and Parquet neither slow the server's start nor its answers. Killing
-it loses nothing: the next roll, by whomever, goes on where the last one stopped. So after each compaction it starts
-itself anew: what Arrow and Delta hold on to with every commit is given back, and its memory stays flat for years.
+it loses nothing: the next roll, by whomever, goes on where the last one stopped. So after each compaction, which runs
+beside it, it starts itself anew: what Arrow and Delta hold on to with every commit is given back, and its memory stays
+flat for years.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contextlib import ExitStack
 from drivetrain.serve.mishaps import keep_log
 from drivetrain.serve.settings import ServiceSettings, from_json
 from drivetrain.store.catalog import Catalog
-from drivetrain.store.compaction import compact
+from drivetrain.store.compaction import Compaction
 from drivetrain.store.journal import Roller
 
 COMPACT_EVERY = 64
@@ -27,42 +28,63 @@ _NICE = 5
 
 
 class Recording:
-    """One service, and how often it was rolled since its tables were compacted."""
+    """One service, how often it was rolled since its tables were compacted, and the compaction that runs."""
 
     def __init__(self, settings: ServiceSettings, catalog: Catalog) -> None:
         self._roller = Roller(catalog, settings.name)
         self._rolls = 0
+        self._compaction: Compaction | None = None
+
+    @property
+    def is_compacting(self) -> bool:
+        """Whether small files are being merged."""
+        return self._compaction is not None
 
     def step(self) -> bool:
         """Roll, and compact now and then; what goes wrong is told, and tried again the next time.
 
-        Gives whether it compacted.
+        Gives whether a compaction has ended.
         """
         try:
             self._rolls += self._roller.roll() > 0
-            if self._rolls >= COMPACT_EVERY:
-                self._rolls = 0
-                compact(list(self._roller.tables.values()))
-                return True
+            return self._compacted()
         except Exception as error:  # noqa: BLE001 - the process boundary: the journal keeps the rows
             print(f"drivetrain recorder: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a process's log is its stderr
+        return False
+
+    def end(self) -> None:
+        """Roll for the last time; a compaction that runs is left to the next recorder."""
+        self.step()
+        if self._compaction is not None:
+            self._compaction.end()
+
+    def _compacted(self) -> bool:
+        running, self._compaction = self._compaction, None
+        if running is not None:
+            if running.is_over():
+                return True
+            self._compaction = running
+        elif self._rolls >= COMPACT_EVERY:
+            self._rolls, self._compaction = 0, Compaction(list(self._roller.tables.values()))
         return False
 
 
 def record(recordings: Sequence[Recording], every: float, ended: int, renew: Callable[[], None]) -> None:
     """Roll at once, then every so many seconds, and once more when the file descriptor ``ended`` reaches its end.
 
-    After a compaction ``renew`` is called, which need not come back.
+    When compactions have ended and none runs, ``renew`` is called, which need not come back.
     """
-    over = False
+    over, compacted = False, False
     while not over:
-        compacted = [recording.step() for recording in recordings]
-        if any(compacted):
+        for recording in recordings:
+            compacted |= recording.step()
+        if compacted and not any(recording.is_compacting for recording in recordings):
+            compacted = False
             renew()
         readable, _, _ = select.select([ended], [], [], every)
         over = bool(readable) and not os.read(ended, 1)
     for recording in recordings:
-        recording.step()
+        recording.end()
 
 
 def main() -> None:

@@ -1,10 +1,12 @@
 """Merging the small files of tables, in a process of its own: ``python -m drivetrain.store.compaction FOLDER...``.
 
-Merging takes memory that a long-lived process would not give back. Ending it at any moment leaves the table as it was.
+Merging takes memory that a long-lived process would not give back, and the processor for seconds: so it takes only what
+others leave of that, while rows go on to be added. Ending it at any moment leaves the table as it was.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,19 +15,40 @@ from pathlib import Path
 from drivetrain.core.errors import Transient
 from drivetrain.store.tables import Table
 
+_NICE = 10
+"""A tenth of the weight of others: less, and it would not end where the processor is never idle."""
 
-def compact(tables: Sequence[Table]) -> None:
-    """Compact the tables that were ever written, and wait for it. Raises Transient when that process fails."""
-    folders = [str(table.path) for table in tables if table.exists()]
-    command = [sys.executable, "-m", "drivetrain.store.compaction", *folders]
-    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)  # noqa: S603 - ourselves
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
-        raise Transient("compaction_failed", said, where=", ".join(folders), hint="it is tried again by itself")
+
+class Compaction:
+    """The tables that were ever written are being compacted."""
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        self._folders = [str(table.path) for table in tables if table.exists()]
+        command = [sys.executable, "-m", "drivetrain.store.compaction", *self._folders]
+        self._process = subprocess.Popen(  # noqa: S603 - ourselves
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+
+    def is_over(self) -> bool:
+        """Whether it has ended. Raises Transient when it failed."""
+        if self._process.poll() is None:
+            return False
+        _, said = self._process.communicate()
+        if self._process.returncode:
+            last = (said.strip().splitlines() or [f"it ended with {self._process.returncode}"])[-1]
+            where, hint = ", ".join(self._folders), "it is tried again by itself"
+            raise Transient("compaction_failed", last, where=where, hint=hint)
+        return True
+
+    def end(self) -> None:
+        """Leave the tables as they are."""
+        self._process.terminate()
+        self._process.communicate()
 
 
 def main() -> None:
     """Compact the tables in the folders that are the arguments."""
+    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     for folder in sys.argv[1:]:
         Table(Path(folder)).compact()
 
