@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pyarrow as pa
 import pytest
 
@@ -12,17 +10,11 @@ from drivetrain.store.compaction import Compaction
 from drivetrain.store.tables import Commit, Table
 
 
-def finish(compaction):
-    deadline = time.monotonic() + 60
-    while not compaction.is_over():
-        assert time.monotonic() < deadline
-
-
 def test_small_files_become_one(tmp_path):
     table, never = Table(tmp_path / "calls"), Table(tmp_path / "never")
     for number in range(5):
         table.extend(pa.table({"id": [number]}), Commit("", "digest", number + 1))
-    finish(Compaction([table, never]))
+    Compaction([table, never]).wait()
     assert len(table.files()) == 1
     assert sorted(table.read().column("id").to_pylist()) == list(range(5))
     state = table.state()
@@ -37,7 +29,7 @@ def test_what_went_wrong_is_told(tmp_path):
     for path in table.path.glob("*.parquet"):
         path.write_bytes(b"")
     with pytest.raises(Transient) as caught:
-        finish(Compaction([table]))
+        Compaction([table]).wait()
     assert caught.value.code == "compaction_failed"
 
 

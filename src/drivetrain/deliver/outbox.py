@@ -21,7 +21,7 @@ from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import Transient
 from drivetrain.deliver.outlet import Parcel, Receipt
 from drivetrain.store.catalog import Catalog, now
-from drivetrain.store.compaction import compact
+from drivetrain.store.compaction import Compaction
 from drivetrain.store.tables import Commit, Table
 
 KEY = "prediction_id"
@@ -118,7 +118,7 @@ class Outbox:
             self._committed, self._waiting = self._next, []
             if self._table.version() % _COMPACT_EVERY == 0:
                 with suppress(Transient):  # the next one merges these files too; what was delivered stands
-                    compact([self._table])
+                    Compaction([self._table]).wait()
         self._since = monotonic()
 
     def dead(self) -> Iterator[tuple[DeadLetter, ...]]:

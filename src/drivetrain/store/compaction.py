@@ -33,12 +33,16 @@ class Compaction:
         """Whether it has ended. Raises Transient when it failed."""
         if self._process.poll() is None:
             return False
+        self.wait()
+        return True
+
+    def wait(self) -> None:
+        """Until it has ended. Raises Transient when it failed."""
         _, said = self._process.communicate()
         if self._process.returncode:
             last = (said.strip().splitlines() or [f"it ended with {self._process.returncode}"])[-1]
             where, hint = ", ".join(self._folders), "it is tried again by itself"
             raise Transient("compaction_failed", last, where=where, hint=hint)
-        return True
 
     def end(self) -> None:
         """Leave the tables as they are."""
