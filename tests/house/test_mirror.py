@@ -131,6 +131,12 @@ THROUGH = {
     "ops/test_rows.py": ("ops/packing",),
     "ops/test_windows.py": ("core/windows",),
     "prepare/test_prepare.py": ("prepare/cases", "store/cases"),
+    "store/papers/test_desk.py": ("store/papers/process",),
+    "store/papers/test_picture.py": ("store/papers/scan",),
+    "store/papers/test_reading.py": (
+        "store/papers/complaints", "store/papers/docx", "store/papers/html", "store/papers/mail", "store/papers/media",
+        "store/papers/pdf", "store/papers/plain",
+    ),
     "release/test_release.py": ("release/bundle",),
     "serve/test_door.py": ("serve/answers",),
     "connect/http/test_connection.py": ("connect/http/body", "connect/http/limits", "connect/http/settings"),

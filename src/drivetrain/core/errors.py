@@ -54,6 +54,7 @@ class MissingExtra(DrivetrainError):
 
     def __init__(self, library: str, extra: str) -> None:
         super().__init__("extra_missing", f"{library} is not installed", hint=f"pip install 'drivetrain[{extra}]'")
+        self.library, self.extra = library, extra
 
 
 class Transient(DrivetrainError):

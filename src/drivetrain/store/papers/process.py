@@ -1,0 +1,103 @@
+"""``python -m drivetrain.store.papers.process``: a process that reads documents, and does nothing else.
+
+Documents come in on standard input, answers go out on what was standard output: JSON in frames. The process ends when
+its input does, that is when its parent is gone, and by itself when a document takes longer than its parent would wait.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import struct
+import sys
+from typing import BinaryIO
+
+import msgspec
+
+from drivetrain.core.decoding import read_json
+from drivetrain.core.errors import DrivetrainError, MissingExtra
+from drivetrain.core.papers import PaperLimits
+from drivetrain.store.papers.complaints import too_large, unreadable
+from drivetrain.store.papers.reading import read_paper
+
+LENGTH = struct.Struct("=Q")
+"""In front of each document: its bytes."""
+ANSWER = struct.Struct("=cQ")
+"""In front of each answer: its kind, and its bytes."""
+READY, PAPER, REFUSED, MISSING = b"r", b"p", b"e", b"m"
+_GRACE_SECONDS = 2.0
+
+
+class PaperOrder(msgspec.Struct, frozen=True):
+    """How the process is to read."""
+
+    limits: PaperLimits
+    ocr: bool
+
+
+class Complaint(msgspec.Struct, frozen=True):
+    """Why a document was refused; of what is ``MISSING`` message and hint are the library and the extra."""
+
+    code: str
+    message: str
+    hint: str
+
+
+def main() -> None:
+    """Read document after document until the input ends."""
+    order = read_json(sys.argv[1], PaperOrder)
+    documents, answers = _take_pipes()
+    _contain(order.limits)
+    _send(answers, READY, b"")
+    while len(head := documents.read(LENGTH.size)) == LENGTH.size:
+        (size,) = LENGTH.unpack(head)
+        content = documents.read(size)
+        if len(content) < size:
+            break
+        signal.setitimer(signal.ITIMER_REAL, order.limits.seconds + _GRACE_SECONDS)
+        _send(answers, *_answer(content, order))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    os._exit(0)
+
+
+def _answer(content: bytes, order: PaperOrder) -> tuple[bytes, bytes]:
+    try:
+        return PAPER, msgspec.json.encode(read_paper(content, order.limits, ocr=order.ocr))
+    except MissingExtra as error:
+        return MISSING, msgspec.json.encode(Complaint(error.code, error.library, error.extra))
+    except DrivetrainError as error:
+        complaint = error
+    except (MemoryError, RecursionError):
+        complaint = too_large("the document takes more memory than it may")
+    except Exception as error:  # noqa: BLE001 - the process boundary: libraries raise anything over a broken document
+        complaint = unreadable("document", f"{type(error).__name__}: {error}")
+    return REFUSED, msgspec.json.encode(Complaint(complaint.code, complaint.message, complaint.hint))
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes of the parent, out of the way of what libraries print."""
+    documents, answers = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for handle in (0, 1):
+        os.dup2(nothing, handle)
+    os.close(nothing)
+    return os.fdopen(documents, "rb"), os.fdopen(answers, "wb")
+
+
+def _contain(limits: PaperLimits) -> None:
+    """No core files, no more memory than allowed; the alarm ends the process, whatever it is busy with."""
+    most = limits.memory_mb * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _send(answers: BinaryIO, kind: bytes, body: bytes) -> None:
+    answers.write(ANSWER.pack(kind, len(body)) + body)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

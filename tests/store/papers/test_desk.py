@@ -1,0 +1,70 @@
+"""Documents are read in a process of their own: one that ends it or never ends costs nobody else anything."""
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.papers.written import At, docx, pdf
+
+from drivetrain.core.errors import InvalidInput
+from drivetrain.core.papers import PaperLimits
+from drivetrain.store.papers.desk import PaperDesk
+
+
+@pytest.fixture
+def desk():
+    with PaperDesk(PaperLimits(bytes=10_000_000), ocr=False) as desk:
+        yield desk
+
+
+def test_documents_are_read_one_after_the_other_from_any_thread(desk):
+    contents = [docx(f"letter {number}") for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        papers = list(pool.map(desk.read, contents))
+    assert [paper.text for paper in papers] == [f"letter {number}" for number in range(8)]
+
+
+def test_what_a_document_is_refused_for_arrives_here(desk):
+    with pytest.raises(InvalidInput) as caught:
+        desk.read(b"%PDF-1.7 nothing")
+    assert caught.value.code == "document_unreadable"
+    with pytest.raises(InvalidInput) as caught:
+        desk.read(b"x" * 10_000_001)
+    assert caught.value.code == "document_too_large"
+
+
+def test_a_document_that_takes_too_long_is_given_up_and_the_next_is_read():
+    slow = b"<html>" + b"<p>word</p>" * 800_000
+    with PaperDesk(PaperLimits(seconds=0.4), ocr=False) as desk:
+        with pytest.raises(InvalidInput) as caught:
+            desk.read(slow)
+        assert caught.value.code == "document_harmful"
+        assert desk.read(b"short").text == "short"
+
+
+def test_a_process_that_ends_is_replaced(desk):
+    assert desk.read(b"one").text == "one"
+    os.kill(desk.pid, signal.SIGKILL)
+    with pytest.raises(InvalidInput) as caught:
+        desk.read(b"two")
+    assert caught.value.code == "document_harmful"
+    assert desk.read(b"two").text == "two"
+
+
+def test_memory_is_bounded():
+    with PaperDesk(
+        PaperLimits(memory_mb=400, characters=100_000_000, bytes=100_000_000, seconds=60), ocr=False
+    ) as desk:
+        with pytest.raises(InvalidInput) as caught:
+            desk.read(b"w\n" * 20_000_000)
+        assert caught.value.code in ("document_too_large", "document_harmful")
+        assert desk.read(pdf([At(50, 50, "next")])).text == "next"
+
+
+def test_the_process_is_gone_afterwards():
+    with PaperDesk(ocr=False) as desk:
+        desk.read(b"one")
+        pid = desk.pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
