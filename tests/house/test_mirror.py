@@ -72,6 +72,7 @@ THROUGH = {
     "ingest/test_encodings.py": ("store/files/archive", "store/files/encodings", "store/files/formats"),
     "ingest/test_log_lines.py": ("ingest/grok",),
     "ingest/test_logs.py": ("core/sources/logs", "ingest/log_files", "ingest/log_records", "ingest/sessions"),
+    "ingest/test_documents.py": ("core/sources/documents", "ingest/document_set"),
     "ingest/test_excel.py": ("store/files/excel",),
     "ingest/test_fixed.py": ("store/files/fixed",),
     "ingest/test_xml.py": ("store/files/xml",),

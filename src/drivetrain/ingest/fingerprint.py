@@ -7,6 +7,7 @@ from pathlib import Path
 
 from drivetrain.core.digest import digest_of
 from drivetrain.core.sources import SourceSpec
+from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.core.sources.lakes import DeltaSource, IcebergSource
 from drivetrain.store.files.listing import find_files
@@ -19,7 +20,7 @@ def fingerprint(spec: SourceSpec, home: Path) -> str:
     the project file promises. What lies elsewhere has to be asked: its fingerprint is always another. Raises NotFound
     when there are no files.
     """
-    if isinstance(spec, FilesSource) and not spec.is_afar:
+    if isinstance(spec, FilesSource | DocumentsSource) and not spec.is_afar:
         files = find_files(spec.path, spec.format, home)
         return digest_of([(file.name, file.size, file.mtime_ns) for file in files])
     if isinstance(spec, DeltaSource) and not spec.is_afar:

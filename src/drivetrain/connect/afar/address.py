@@ -9,8 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from drivetrain.core.sources.written import FileFormat
-from drivetrain.store.files.listing import belongs
+from drivetrain.store.files.listing import Wanted, belongs
 
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -47,7 +46,7 @@ class Address:
         rest = self.key.split("/")[len(self._fixed()) :]
         return len(rest) if self.is_glob and "**" not in rest else None
 
-    def means(self, key: str, wanted: FileFormat) -> bool:
+    def means(self, key: str, wanted: Wanted) -> bool:
         """Whether the path, a glob or a folder, means the file with this key."""
         if self.is_glob:
             return _matches(key.split("/"), self.key.split("/"))

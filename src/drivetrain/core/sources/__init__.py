@@ -9,6 +9,7 @@ from pydantic import Field
 from drivetrain.core.sources.code import PythonSource
 from drivetrain.core.sources.crm import CrmSource
 from drivetrain.core.sources.databases import CdcSource, SqlSource
+from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.core.sources.files import FilesSource, WheelSource
 from drivetrain.core.sources.lakes import DeltaSource, IcebergSource
 from drivetrain.core.sources.logs import LogsSource
@@ -27,6 +28,7 @@ SourceSpec = Annotated[
     | CdcSource
     | CrmSource
     | DeltaSource
+    | DocumentsSource
     | FilesSource
     | IcebergSource
     | KafkaSource

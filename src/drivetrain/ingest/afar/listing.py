@@ -13,8 +13,7 @@ from drivetrain.connect.afar.address import Address
 from drivetrain.connect.afar.store import FarFile, Replaced, Store, Unavailable, missing
 from drivetrain.connect.retrying import retrying
 from drivetrain.core.errors import Forbidden, Transient, examples
-from drivetrain.core.sources.written import FileFormat
-from drivetrain.store.files.listing import file_changing
+from drivetrain.store.files.listing import Wanted, file_changing
 
 T = TypeVar("T")
 Connect = Callable[[], Store]
@@ -24,7 +23,7 @@ class FarFiles:
     """A Listing of files afar. ``cache`` is the folder where one fetched file lies while it is read."""
 
     def __init__(
-        self, address: Address, wanted: FileFormat, connect: Connect, *, cache: Path, patience_seconds: float
+        self, address: Address, wanted: Wanted, connect: Connect, *, cache: Path, patience_seconds: float
     ) -> None:
         self._address, self._wanted, self._connect = address, wanted, connect
         self._cache, self._patience = cache / "afar", patience_seconds

@@ -10,11 +10,12 @@ from drivetrain.connect.afar.sftp import SftpServer
 from drivetrain.connect.afar.store import Store
 from drivetrain.connect.afar.web import WebServer
 from drivetrain.connect.place import Place
+from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.core.sources.files import FilesSource
 from drivetrain.ingest.afar.listing import FarFiles
 
 
-def open_afar(spec: FilesSource, place: Place) -> AbstractContextManager[FarFiles]:
+def open_afar(spec: FilesSource | DocumentsSource, place: Place) -> AbstractContextManager[FarFiles]:
     """The files that the source means, afar; closed after the block. Connects to nothing before they are asked for."""
     address, storage = parse_address(spec.path), spec.storage
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from drivetrain.core.errors import NotFound, Transient, examples
 from drivetrain.core.sources.written import FileFormat
@@ -23,6 +23,25 @@ _SUFFIXES: dict[str, FileFormat] = {
     ".xml": "xml",
     ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".ods": "excel",
 }  # fmt: skip
+_DOCUMENTS = frozenset(
+    [
+        ".pdf",
+        ".docx",
+        ".eml",
+        ".html",
+        ".htm",
+        ".txt",
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".tif",
+        ".tiff",
+        ".gif",
+        ".bmp",
+        ".webp",
+    ]
+)
+Wanted = FileFormat | Literal["documents"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +101,7 @@ class NearFiles:
             raise file_changing(file.name)
 
 
-def find_files(path: str, wanted: FileFormat, home: Path) -> tuple[SourceFile, ...]:
+def find_files(path: str, wanted: Wanted, home: Path) -> tuple[SourceFile, ...]:
     """The files that ``path`` (relative to ``home``) means, sorted by name.
 
     Of a folder, and the folders below it, these are the files with a suffix of the wanted format (any known one for
@@ -128,17 +147,20 @@ def _describe(path: Path, home: Path) -> SourceFile:
     return describe(Path(inside).as_posix() if not inside.startswith("..") else path.as_posix(), path)
 
 
-def belongs(path: PurePath, wanted: FileFormat) -> bool:
+def belongs(path: PurePath, wanted: Wanted) -> bool:
     """Whether a folder means a file at this path inside it: not hidden, and with a suffix of the wanted format."""
     hidden = any(part.startswith((".", "_")) for part in path.parts)
+    if wanted == "documents":
+        return not hidden and path.suffix.lower() in _DOCUMENTS
     found = format_by_name(path.name)
     is_archive = path.suffix.lower() == ".zip" and found is None  # the name inside tells
     return not hidden and (is_archive or (found is not None and wanted in ("auto", found)))
 
 
-def _none(path: str, whole: Path, wanted: FileFormat) -> NotFound:
+def _none(path: str, whole: Path, wanted: Wanted) -> NotFound:
     if whole.is_dir():
-        kinds = [suffix for suffix, name in _SUFFIXES.items() if wanted in ("auto", name)]
+        known = sorted(_DOCUMENTS) if wanted == "documents" else _SUFFIXES
+        kinds = [suffix for suffix in known if wanted in ("auto", "documents", _SUFFIXES.get(suffix))]
         return NotFound(
             "no_files",
             f"the folder holds no file that ends in {', '.join(kinds)}",
