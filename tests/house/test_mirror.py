@@ -130,7 +130,10 @@ THROUGH = {
         "monitor/advice", "monitor/columns", "monitor/findings", "monitor/timeline", "monitor/traffic",
     ),
     "ops/test_rows.py": ("ops/packing",),
+    "ops/test_knowledge.py": ("core/passages",),
+    "serve/test_search.py": ("serve/talk_paths",),
     "ops/test_windows.py": ("core/windows",),
+    "prepare/test_knowledge.py": ("store/knowledge",),
     "prepare/test_prepare.py": ("prepare/cases", "store/cases"),
     "store/papers/test_desk.py": ("store/papers/process",),
     "store/papers/test_picture.py": ("store/papers/scan",),
@@ -153,6 +156,7 @@ THROUGH = {
     "serve/test_inference.py": ("serve/binary_tensors", "serve/packed_tensors", "serve/protocol"),
     "train/learners/test_logistic.py": ("testing/learners",),
     "validate/test_contract.py": ("testing/gates", "testing/borrowers", "testing/parcels"),
+    "validate/test_retrieval.py": ("core/knowledge", "train/knowledge"),
     "validate/test_validate.py": ("validate/evidence",),
 }  # fmt: skip
 

@@ -76,6 +76,18 @@ class SplitPart:
 
 
 @dataclass(frozen=True)
+class KnowledgeTables:
+    """What the service is to know: versions of the tables ``knowledge`` and ``queries`` of one name, and their digest.
+
+    Without ``queries`` nobody said what is asked.
+    """
+
+    passages: int
+    queries: int | None
+    digest: str
+
+
+@dataclass(frozen=True)
 class Features(Displayed):
     """A version of a feature table: entity, label, time if there is one, input columns, and the column ``split``.
 
@@ -102,6 +114,7 @@ class Features(Displayed):
     kept: tuple[str, ...] = ()
     blocks: Literal["none", "groups", "moments"] = "none"
     texts: tuple[str, ...] = ()
+    knowledge: KnowledgeTables | None = None
 
     @property
     def ref(self) -> Ref:

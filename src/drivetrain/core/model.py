@@ -9,6 +9,7 @@ The files of a model folder:
 - ``expected.npy`` (float64): what the trained pipeline itself answers for the first rows of the test part, against
   which the served path is held;
 - ``texts/TEXT/``: the encoder of each free text, see ``ops.text``;
+- ``knowledge/``: the passages that the service searches and how, see ``ops.knowledge``;
 - ``interval.json``: where the task is a number, how far from the estimate the truth lies;
 - ``signature.json``, ``reference.json``, ``decision.json``, ``training.json``, ``environment.json``: the classes below.
 """

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from drivetrain.core.decision import DecisionSpec
+from drivetrain.core.knowledge import KnowledgeSpec, RetrievalGate
 from drivetrain.core.outlets import OutletSpec
 from drivetrain.core.service import ServiceSpec
 from drivetrain.core.sources import SourceSpec
@@ -317,6 +318,7 @@ class GatesSpec(Spec):
     slices: SliceGate | None = SliceGate()
     robustness: RobustnessGate | None = RobustnessGate()
     series: tuple[SeriesGate, ...] = Field((), description="Of numbers: the error of each series by itself.")
+    retrieval: RetrievalGate | None = None
     latency: LatencyGate | None = LatencyGate()
     leakage: LeakRules | None = LeakRules()
     parity: Annotated[float, Field(gt=0)] = Field(1e-6, description="Largest gap between served and trained score.")
@@ -367,6 +369,7 @@ class ProjectSpec(Spec):
     use_case: str = ""
     sources: Annotated[dict[Name, SourceSpec], Field(min_length=1)]
     features: FeaturesSpec
+    knowledge: KnowledgeSpec | None = None
     model: ModelSpec = ModelSpec()
     gates: GatesSpec = GatesSpec()
     service: ServiceSpec = ServiceSpec()
@@ -376,6 +379,12 @@ class ProjectSpec(Spec):
     @model_validator(mode="after")
     def _fits_its_task(self) -> Self:
         check_task(self)
+        return self
+
+    @model_validator(mode="after")
+    def _proves_what_it_knows(self) -> Self:
+        if self.gates.retrieval and (self.knowledge is None or self.knowledge.queries is None):
+            raise ValueError("`gates.retrieval` asks `knowledge.queries`, which are not given")
         return self
 
     @property

@@ -173,13 +173,16 @@ def _ingest_stage(source: str) -> Stage:
 def _prepare_inputs(context: Context) -> Inputs:
     sql = {path: digest_bytes(_read(context.home, path)) for path in _sql_paths(context.spec)}
     data = {f"dataset {name}": dataset.digest for name, dataset in sorted(context.datasets.items())}
-    return {"section features": _section(context.spec.features), **sql, **data}
+    knowledge = context.spec.knowledge
+    more = {} if knowledge is None else {"section knowledge": digest_of(knowledge.passages, knowledge.queries)}
+    return {"section features": _section(context.spec.features), **more, **sql, **data}
 
 
 def _prepare(context: Context, progress: Progress) -> Artifact:
     from drivetrain.prepare.prepare import prepare
 
-    return prepare(context.spec.features, context.spec.project, context.datasets, context.catalog, progress)
+    spec, catalog = context.spec, context.catalog
+    return prepare(spec.features, spec.project, context.datasets, catalog, progress, knowledge=spec.knowledge)
 
 
 # --- train ------------------------------------------------------------------------------------------------------
@@ -191,6 +194,8 @@ def _train_inputs(context: Context) -> Inputs:
         "section model": _section(context.spec.model),
         "features": features.digest,
         **({"windows": digest_of(features.windows)} if features.windows else {}),
+        **({"knowledge": features.knowledge.digest} if features.knowledge else {}),
+        **({"section knowledge": _section(context.spec.knowledge)} if context.spec.knowledge else {}),
         **{path: digest_bytes(_read(context.home, path)) for path in _learner_paths(context.spec)},
         **{path: digest_bytes(content) for path, content in read_code(context.spec.model, context.home).items()},
     }
@@ -199,8 +204,8 @@ def _train_inputs(context: Context) -> Inputs:
 def _train(context: Context, progress: Progress) -> Artifact:
     from drivetrain.train.train import train
 
-    features = _made(context.features, "prepare")
-    return train(context.spec.model, context.spec.project, features, context.catalog, progress)
+    spec, features = context.spec, _made(context.features, "prepare")
+    return train(spec.model, spec.project, features, context.catalog, progress, knowledge=spec.knowledge)
 
 
 # --- validate ---------------------------------------------------------------------------------------------------
@@ -302,7 +307,8 @@ def _read(home: Path, path: str) -> bytes:
 
 
 def _sql_paths(spec: ProjectSpec) -> tuple[str, ...]:
-    return (spec.features.spine, *(table.sql for table in spec.features.tables.values()))
+    known = () if spec.knowledge is None else (spec.knowledge.passages, spec.knowledge.queries)
+    return (spec.features.spine, *(table.sql for table in spec.features.tables.values()), *filter(None, known))
 
 
 def _learner_paths(spec: ProjectSpec) -> tuple[str, ...]:

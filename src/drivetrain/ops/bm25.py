@@ -64,6 +64,7 @@ class Bm25:
     def __init__(self, index: Bm25Index) -> None:
         self._index = index
         self._numbers = TermNumbers(index.terms, {term: number for number, term in enumerate(index.known)})
+        self._peaks = np.maximum.reduceat(index.gains, index.starts[:-1]) if len(index.gains) else index.gains
 
     def scores(self, question: str) -> Numbers:
         """The score of every passage; 0 where it shares no term with the question."""
@@ -73,6 +74,15 @@ class Bm25:
             held = slice(index.starts[term], index.starts[term + 1])
             scores[index.holders[held]] += index.gains[held]
         return scores
+
+    def most(self, question: str) -> float:
+        """What a passage would score that holds every term of the question as well as any holds it.
+
+        A term that no passage holds counts like the one that counts most.
+        """
+        known = self._numbers.of(question)
+        unknown = len(self._index.terms.of(question)) - len(known)
+        return float(self._peaks[known].sum() + unknown * self._peaks.max(initial=1.0))
 
     def search(self, question: str, k: int) -> tuple[Hit, ...]:
         """At most ``k`` passages that share a term with the question, the best first, the earlier of two that tie."""

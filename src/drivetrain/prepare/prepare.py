@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from drivetrain.core.artifacts import Dataset, Features, SplitPart
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.events import Progress, silent
+from drivetrain.core.knowledge import KnowledgeSpec
 from drivetrain.core.project import FeaturesSpec, Split
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Truth
 from drivetrain.prepare.cases import PreparedCases, gather
+from drivetrain.prepare.knowledge import keep_knowledge, make_knowledge
 from drivetrain.prepare.leaks import refuse_leaks
 from drivetrain.prepare.session import Session
 from drivetrain.prepare.spine import make_spine
@@ -36,14 +38,16 @@ def prepare(
     datasets: Mapping[str, Dataset],
     catalog: Catalog,
     progress: Progress = silent,
+    *,
+    knowledge: KnowledgeSpec | None = None,
 ) -> Features:
     """Make the feature table ``name`` from the datasets, by the names that the SQL reads, at exactly their versions.
 
     The Delta table in area ``features`` holds entity, time if there is one, label (boolean, text or double), the column
     ``split``, what is kept, BLOCK if rows stay together, and the inputs, in the order of entity and time. Without a
-    label a row is in the part ``open``, where the spec lets there be such rows. The same rows from the same SQL and
-    versions make no new version. Raises InvalidInput or NotFound for what a person got wrong, Refused for leaks and for
-    SQL that cannot be repeated.
+    label a row is in the part ``open``, where the spec lets there be such rows. ``knowledge`` has tables of its own.
+    The same rows from the same SQL and versions make no new version. Raises InvalidInput or NotFound for what a person
+    got wrong, Refused for leaks and for SQL that cannot be repeated.
     """
     steps = len(spec.tables) + 4
     files = [read_sql(catalog.home, path) for path in (spec.spine, *(table.sql for table in spec.tables.values()))]
@@ -53,6 +57,7 @@ def prepare(
     }
     with Session(sources, catalog.work_path("prepare", name)) as session:
         every = _cases(session, spec, files, progress)
+        known = make_knowledge(session, knowledge, catalog.home) if knowledge else None
         parents = tuple(datasets[source].ref for source in sorted(session.read))
     every, test = _parted(every, spec.split)
     cases = every.closed()
@@ -83,6 +88,7 @@ def prepare(
         kept=every.spine.keep,
         blocks="none" if every.blocks is None else "moments" if every.by_time else "groups",
         texts=spec.texts,
+        knowledge=keep_knowledge(known, name, parents, catalog) if known else None,
     )
 
 

@@ -13,6 +13,7 @@ from drivetrain.access.verification import verify_release
 from drivetrain.core.errors import Refused
 from drivetrain.core.model import Reference, Signature
 from drivetrain.core.refs import Ref
+from drivetrain.ops.knowledge import Knowledge, knowledge_from
 from drivetrain.ops.live import LiveCounts
 from drivetrain.ops.saying import Saying
 from drivetrain.ops.text import Encoders, encoders_from
@@ -29,6 +30,7 @@ class LoadedRelease:
     """A release that can answer. ``typical`` [F] is the packed typical row of its training data.
 
     ``processes`` is how many the model runs in; 0: in this one. ``live`` counts what it answers, for drift.
+    ``knowledge`` is what it can search.
     """
 
     ref: Ref
@@ -40,6 +42,7 @@ class LoadedRelease:
     live: LiveCounts
     processes: int = 0
     encoders: Encoders = field(default_factory=dict)
+    knowledge: Knowledge | None = None
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the model answers to each packed row: [n, F] -> [n], or [n, K] of classes."""
@@ -71,6 +74,8 @@ def load(catalog: Catalog, ref: Ref) -> LoadedRelease:
         for rows in (1, CHUNK):  # the first calls are slow, and nobody shall wait for them
             if not np.isfinite(loaded.score(np.tile(loaded.typical, (rows, 1)))).all():
                 raise _silent(ref)
+        if loaded.knowledge is not None:
+            loaded.knowledge.search("", 1)
         golden.check(loaded.score, str(ref))
     except BaseException:
         loaded.close()
@@ -90,6 +95,7 @@ def _open(ref: Ref, content: ModelContent) -> LoadedRelease:
         LiveCounts(content.reference),
         scorer.processes,
         encoders_from(content.signature.texts, content.texts),
+        knowledge_from(content.knowledge),
     )
 
 

@@ -41,6 +41,7 @@ from drivetrain.serve.operations import (
 from drivetrain.serve.predict import PredictAnswer, readable
 from drivetrain.serve.protocol import InferenceAnswer, InferenceRequest, ModelMetadata, Ready, ServerMetadata
 from drivetrain.serve.rows import RowForm
+from drivetrain.serve.talk_paths import talk_paths, talk_types
 from drivetrain.serve.wording import Value
 from drivetrain.store.segments import ENTITY_BYTES
 
@@ -138,6 +139,7 @@ def _of_service(champion: Contender) -> dict[str, Json]:
     return {
         "/v1/predict": {"post": {**predict, "description": _STREAMS}},
         "/v1/labels": {"post": post("labels", "Tell outcomes of earlier predictions", labels, recorded)},
+        **talk_paths(champion.release),
         "/v1/deployment": {"get": get("deployment", "What serves, and how a challenger does", deployed)},
         "/openapi.json": {"get": get("document", "This document", {JSON_TYPE: {"type": "object"}}, is_open=True)},
         "/docs": {"get": get("page", "This document as a page", {HTML: {"type": "string"}}, is_open=True)},
@@ -190,7 +192,8 @@ def _schemas(champion: Contender) -> Json:
     fields: list[Any] = [("release", str), ("predictions", GenericAlias(list, (prediction,)))]
     answer = msgspec.defstruct("PredictAnswer", fields, namespace={"__doc__": PredictAnswer.__doc__})
     labels = REQUESTS[champion.release.signature.task]
-    _, schemas = msgspec.json.schema_components([form.request_type, answer, labels, *_TYPES], ref_template=_COMPONENT)
+    types = [form.request_type, answer, labels, *_TYPES, *talk_types(champion.release)]
+    _, schemas = msgspec.json.schema_components(types, ref_template=_COMPONENT)
     schemas["PredictRequest"]["properties"]["rows"]["minItems"] = 1
     row: dict[str, Any] = schemas["Row"]["properties"]
     for field in form.asked:

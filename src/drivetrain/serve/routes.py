@@ -24,6 +24,7 @@ from drivetrain.serve.line_stream import NDJSON, LineStream
 from drivetrain.serve.openapi import openapi
 from drivetrain.serve.predict import Predict
 from drivetrain.serve.protocol import Ready, ServerMetadata
+from drivetrain.serve.search import Beside, Search
 from drivetrain.serve.service import Service
 
 _ANY = JSON_TYPE
@@ -84,10 +85,11 @@ def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[s
     predict: Mapping[str, Endpoint] = {
         JSON_TYPE: Predict(service), NDJSON: LineStream(service), ARROW: ArrowStream(service, most),
     }  # fmt: skip
-    streams = frozenset({NDJSON, ARROW})
+    streams, beside = frozenset({NDJSON, ARROW}), Beside(service.settings.max_waiting_requests)
     found = {
         "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, streams, service.is_full, service.crowd),
         "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),
+        "/v1/search": Route("/v1/search", "POST", {JSON_TYPE: Search(service, beside)}, counts, callers),
         "/v1/deployment": Route("/v1/deployment", "GET", {_ANY: Deployed(service)}, counts, callers),
         "/openapi.json": Route("/openapi.json", "GET", {_ANY: documents.openapi}, counts),
         "/docs": Route("/docs", "GET", {_ANY: documents.page}, counts),

@@ -27,7 +27,7 @@ GRAPH = "model.onnx"
 ENTRY = "entry.json"
 EXPECTED = "expected.npy"
 INTERVAL = "interval.json"
-TEXTS = "texts/"
+TEXTS, KNOWLEDGE = "texts/", "knowledge/"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ModelContent:
 
     ``expected`` ([m], or [m, K] of classes) is what the trained pipeline answers for the first m rows of the test part,
     in table order. ``interval`` is that of a number; ``texts`` are the files of the
-    encoders of free texts, see ``ops.text``.
+    encoders of free texts, see ``ops.text``; ``knowledge`` those of what the service searches, see ``ops.knowledge``.
     """
 
     graph: bytes
@@ -49,6 +49,7 @@ class ModelContent:
     code: ModelCode | None = None
     interval: Interval | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
+    knowledge: Mapping[str, bytes] = field(default_factory=dict)
 
     def files(self) -> dict[str, bytes]:
         """The files of the folder; the same content gives the same bytes."""
@@ -62,6 +63,7 @@ class ModelContent:
             "environment.json": _json(self.environment),
             **({} if self.interval is None else {INTERVAL: _json(self.interval)}),
             **self.texts,
+            **self.knowledge,
         }
 
 
@@ -84,6 +86,7 @@ def model_from(files: dict[str, bytes], where: str) -> ModelContent:
         code=code,
         interval=_read(files, INTERVAL, Interval, where) if INTERVAL in files else None,
         texts={name: content for name, content in files.items() if name.startswith(TEXTS)},
+        knowledge={name: content for name, content in files.items() if name.startswith(KNOWLEDGE)},
     )
 
 

@@ -9,17 +9,20 @@ from dataclasses import replace
 from drivetrain.core.artifacts import Features, Model
 from drivetrain.core.digest import digest_of
 from drivetrain.core.events import Progress, silent
+from drivetrain.core.knowledge import KnowledgeSpec
 from drivetrain.core.project import ModelSpec
 from drivetrain.core.task import metric_of
 from drivetrain.ops.links import plain_link
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import digests, write_folder
+from drivetrain.store.knowledge import read_passages
 from drivetrain.store.tracking import Experiment, open_tracker
 from drivetrain.train.candidates import Entrant, entrants
 from drivetrain.train.environment import environment
 from drivetrain.train.finish import Finished, finish
 from drivetrain.train.fitting import fit
 from drivetrain.train.folds import hold_back
+from drivetrain.train.knowledge import make_knowledge
 from drivetrain.train.lanes import open_lanes
 from drivetrain.train.learners.hook import Hook
 from drivetrain.train.material import Material, read_material
@@ -33,15 +36,29 @@ from drivetrain.train.trained import Trained
 _REHEARSED = 2_000
 
 
-def train(spec: ModelSpec, name: str, features: Features, catalog: Catalog, progress: Progress = silent) -> Model:
+def train(
+    spec: ModelSpec,
+    name: str,
+    features: Features,
+    catalog: Catalog,
+    progress: Progress = silent,
+    *,
+    knowledge: KnowledgeSpec | None = None,
+) -> Model:
     """The best model that the budget finds, or the code that the spec names, as a folder in the store.
+
+    With ``knowledge`` what the service searches goes along.
 
     Raises InvalidInput (labels, values, parameters, hooks or code that cannot be used), Refused (an estimator that
     cannot be exported, or whose export differs), Transient (code that crashes or hangs), MissingExtra (tracking asked
     for, MLflow not installed).
     """
     make = _searched if spec.code is None else finish_code
-    return _written(name, features, make(spec, name, features, catalog, progress), catalog)
+    finished = make(spec, name, features, catalog, progress)
+    if knowledge is not None:
+        known = make_knowledge(knowledge, read_passages(catalog, features), catalog)
+        finished = replace(finished, content=replace(finished.content, knowledge=known.files()))
+    return _written(name, features, finished, catalog)
 
 
 def _searched(spec: ModelSpec, name: str, features: Features, catalog: Catalog, progress: Progress) -> Finished:

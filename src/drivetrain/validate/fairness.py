@@ -23,6 +23,7 @@ from drivetrain.core.project import Bound, FairnessGate
 from drivetrain.core.task import Task
 from drivetrain.ops.intervals import bootstrap_mean, bootstrap_weighed
 from drivetrain.ops.metrics import Labels, Numbers
+from drivetrain.store.cases import Cases
 from drivetrain.store.pages import Bars, Cell, Chart, Mark, Table
 from drivetrain.validate.evidence import Evidence
 from drivetrain.validate.gates import Finding, attempt, judge, merged
@@ -100,13 +101,19 @@ def _name(spec: FairnessGate) -> str:
     return f"fairness:{spec.column}:{spec.measure}"
 
 
+def _column(cases: Cases, name: str) -> pa.ChunkedArray:
+    """An input, or a column that is kept beside them: what people are grouped by need not be what a model sees."""
+    tables = [cases.inputs, *([cases.kept] if cases.kept is not None else [])]
+    for table in tables:
+        if name in table.column_names:
+            return table.column(name)
+    known = [column for table in tables for column in table.column_names]
+    hint = f"inputs, and what is kept: {examples(known, 20)}"
+    raise InvalidInput("column_unknown", f"there is no input {name!r}", hint=hint)
+
+
 def _groups(evidence: Evidence, spec: FairnessGate) -> tuple[Part, ...]:
-    names = evidence.test.inputs.column_names
-    if spec.column not in names:
-        raise InvalidInput(
-            "column_unknown", f"there is no input {spec.column!r}", hint=f"inputs: {examples(names, 20)}"
-        )
-    column = evidence.test.inputs.column(spec.column)
+    column = _column(evidence.test, spec.column)
     if not spec.cuts:
         groups = parts_by_value(spec.column, column)
     elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
