@@ -116,6 +116,31 @@ def test_what_belongs_to_another_task_is_told(line, words):
     assert words in refusal(GOOD + line + "\n")
 
 
+BLIND = """\
+  label: late
+  blind: true
+  split: {by: chance}
+model: {decision: {kind: capacity, share: 0.02}}
+gates: {false_alarms: {max: 0.05}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "instead", "words"),
+    [
+        ("  split: {by: chance}\n", "", "by stratum looks at labels"),
+        ("gates: {false_alarms: {max: 0.05}}\n", "", "`gates.false_alarms` is needed"),
+        ("{kind: capacity, share: 0.02}", "{kind: cost, false_positive: 1, false_negative: 5}", "must be a share"),
+        ("{max: 0.05}}", "{max: 0.05}, calibration: {max: 0.1}}", "the score is no probability"),
+        ("blind: true", "blind: true\n  task: number", "does not belong to the task `number`"),
+    ],
+)
+def test_what_cannot_be_had_without_labels_is_told(told, instead, words):
+    blind = GOOD.replace("  label: late\n", BLIND[: BLIND.index("model:")]) + BLIND[BLIND.index("model:") :]
+    assert parse_project(blind).features.blind
+    assert words in refusal(blind.replace(told, instead))
+
+
 def test_other_tasks_take_what_is_theirs():
     classes = GOOD.replace("  label: late", "  label: late\n  task: classes")
     spec = parse_project(classes + "model: {metric: macro_f1, decision: {kind: hand_over, wrong: 5, person: 1}}\n")

@@ -14,8 +14,8 @@ THROUGH = {
     "client/test_client.py": ("client/answers", "client/refusals", "client/replies"),
     "client/test_wire.py": ("client/address",),
     "core/test_parse.py": (
-        "core/connections", "core/contract", "core/database", "core/decision", "core/project", "core/service",
-        "core/sources/files", "core/sources/written", "core/spec", "core/task_rules",
+        "core/alarms", "core/connections", "core/contract", "core/database", "core/decision", "core/project",
+        "core/service", "core/sources/files", "core/sources/written", "core/spec", "core/task_rules",
     ),
     "access/test_secrets.py": ("core/credentials",),
     "engine/test_packs.py": ("cli/packs", "core/pack"),
@@ -30,9 +30,11 @@ THROUGH = {
     "ingest/test_expectation.py": ("core/loads",),
     "cli/test_contracts.py": ("core/changes", "engine/reviews", "ingest/consent", "ingest/naming"),
     "validate/test_performance.py": (
-        "validate/class_performance", "validate/number_performance", "validate/yes_no_performance",
+        "validate/blind_performance", "validate/class_performance", "validate/number_performance",
+        "validate/yes_no_performance",
     ),
     "validate/test_card.py": ("validate/words",),
+    "train/detectors/test_distance.py": ("testing/detectors", "train/detector"),
     "train/test_tasks.py": ("train/decision", "train/fitting"),
     "train/learners/test_linear.py": ("train/learners/encoding",),
     "train/test_train.py": (

@@ -1,4 +1,4 @@
-"""What is unusual without labels: rates of false alarms that are kept, and few bad rows that change nothing."""
+"""What is unusual without labels: few bad rows that change nothing, units that do not matter, reasons that add up."""
 
 import numpy as np
 import pytest
@@ -17,15 +17,10 @@ def _rows(seed, count=400):
     return draw.normal([0, 100, -5], [1, 20, 0.1], (count, 3))
 
 
-def test_false_alarms_are_as_rare_as_was_asked():
-    rates = [np.mean(learn_usual(_rows(seed)).p_value(_rows(seed + 1000)) <= 0.05) for seed in range(100)]
-    assert np.mean(rates) == pytest.approx(0.05, abs=0.01)
-
-
-def test_a_fault_is_found_and_says_which_column():
+def test_a_fault_is_far_and_says_which_column():
     usual = learn_usual(_rows(1))
     fault = np.array([[0.0, 100.0, -4.0]])
-    assert usual.p_value(fault)[0] < 0.01
+    assert usual.distance(fault)[0] > usual.distance(_rows(1)).max()
     assert usual.parts(fault)[0].argmax() == 2
     assert usual.parts(fault).sum() == pytest.approx(usual.distance(fault)[0] ** 2)
 
@@ -36,7 +31,7 @@ def test_a_tenth_of_bad_rows_hardly_moves_what_is_usual():
     before, after = learn_usual(clean), learn_usual(spoilt)
     assert after.center == pytest.approx(before.center, abs=5)
     assert after.spread == pytest.approx(before.spread, rel=0.3)
-    assert after.p_value(spoilt[:40]).max() < 0.2
+    assert after.distance(spoilt[:40]).min() > after.distance(spoilt[40:]).max()
 
 
 @given(SEEDS, st.floats(0.001, 1000), st.floats(-1000, 1000))
@@ -51,8 +46,6 @@ def test_farther_is_never_more_usual(seed):
     usual = learn_usual(_rows(seed, 60))
     away = usual.center + np.linspace(0, 9, 12)[:, None] * usual.spread
     assert (np.diff(usual.distance(away)) > 0).all()
-    assert (np.diff(usual.p_value(away)) <= 0).all()
-    assert ((usual.p_value(away) > 0) & (usual.p_value(away) <= 1)).all()
 
 
 def test_missing_values_add_nothing_and_columns_that_never_varied_are_strict():
@@ -61,8 +54,7 @@ def test_missing_values_add_nothing_and_columns_that_never_varied_are_strict():
     rows[::7, 0] = np.nan
     usual = learn_usual(rows)
     assert usual.distance(np.array([[np.nan, np.nan, np.nan]]))[0] == 0.0
-    assert usual.distance(np.array([[np.nan, np.nan, 7.5]]))[0] == np.inf
-    assert usual.p_value(np.array([[np.nan, np.nan, 7.5]]))[0] == pytest.approx(1 / 201)
+    assert usual.distance(np.array([[np.nan, np.nan, 7.5]]))[0] > 1e6
 
 
 def test_mostly_one_value_has_a_spread_all_the_same():
@@ -71,11 +63,15 @@ def test_mostly_one_value_has_a_spread_all_the_same():
     assert 0 < learn_usual(rows).spread[0] < np.inf
 
 
-def test_what_says_nothing_is_refused():
+def test_a_column_without_a_value_says_nothing():
+    rows = _rows(4)
+    rows[:, 0] = np.nan
+    assert learn_usual(rows).parts(np.array([[5.0, 100.0, -5.0]]))[0, 0] == 0.0
+
+
+def test_too_few_rows_are_refused():
     with pytest.raises(InvalidInput, match="do not say what is usual"):
         learn_usual(np.ones((5, 1)))
-    with pytest.raises(InvalidInput, match="no value at all"):
-        learn_usual(np.full((50, 1), np.nan))
 
 
 def test_depths_of_isolation_are_those_of_the_paper():

@@ -1,4 +1,4 @@
-"""The pack `maintenance`: its second project, remaining life, on engines that ran until they failed."""
+"""The pack `maintenance`: remaining life of engines that ran until they failed, and what is odd without labels."""
 
 import csv
 import os
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.house.conftest import ROOT
 
-from drivetrain.core.artifacts import Features, Model
+from drivetrain.core.artifacts import Features, Model, Report
 from drivetrain.core.settings import Settings
 from drivetrain.engine.create import create_project
 from drivetrain.engine.project import Project
@@ -73,3 +73,35 @@ def test_engines_about_to_fail_are_told_from_those_that_are_not(engines):
 def test_machines_that_run_are_kept_to_be_scored(engines):
     features = engines.catalog.latest(Features, "engines")
     assert {part.part: part.rows for part in features.parts} == {"train": 20_631, "test": 100, "open": 12_996}
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """The report on a variant of the pack, and the estimate of its model."""
+
+    def run(variant):
+        home = create_project(tmp_path_factory.mktemp("odd"), "maintenance", Settings(), name="odd").home
+        (home / "drivetrain.yaml").write_bytes((home / variant).read_bytes())
+        project = Project(home, Settings())
+        report = project.get(Report, project.run("validate").steps[-1].ref)
+        return project.catalog.latest(Model, "odd").estimate, report
+
+    return run
+
+
+@pytest.mark.slow
+def test_faults_of_the_shuttle_are_found_without_a_label(judged):
+    _, report = judged("unlabelled.yaml")
+    measured = {gate.gate: gate.measured.value for gate in report.gates if gate.measured}
+    assert [gate.gate for gate in report.failed if not gate.timed] == []
+    assert measured["average_precision"] >= 0.95
+    assert measured["false_alarms"] <= 0.02
+
+
+@pytest.mark.slow
+def test_vibration_of_which_nobody_knows_a_fault_is_flagged_as_rarely_as_was_asked(judged):
+    agreement, report = judged("hvac.yaml")
+    assert agreement.value >= 0.4
+    assert [gate.gate for gate in report.failed if not gate.timed] == []
+    assert [metric.name for metric in report.metrics] == ["flagged"]
+    assert report.metrics[0].value <= 0.03

@@ -5,7 +5,7 @@ import pytest
 
 from drivetrain.core.errors import InvalidInput, Refused
 from drivetrain.core.task import Task
-from drivetrain.store.cases import read_cases
+from drivetrain.store.cases import read_cases, read_unlabelled
 
 ROWS = 400
 CHANCE = np.random.default_rng(0)
@@ -77,3 +77,24 @@ def test_a_column_that_says_the_commonest_class_is_a_leak(things):
 def test_labels_that_are_not_what_the_task_says(things, task, label, words):
     with pytest.raises(InvalidInput, match=words):
         things(np.array(label)).prepare(SPINE, "SELECT id, a, b FROM things", task=task)
+
+
+def test_who_learns_blind_keeps_rows_without_a_label_in_both_parts(things):
+    label = [True, False, None, None] * (ROWS // 4)
+    project = things(label)
+    split = {"split": {"by": "chance", "test": 0.25, "seed": 0}}
+    features = project.prepare(SPINE, "SELECT id, a, b FROM things", blind=True, **split)
+    test, unlabelled = (read(project.catalog, features, "test") for read in (read_cases, read_unlabelled))
+    assert features.blind
+    assert (len(test), [part.part for part in features.parts]) == (100, ["train", "test"])
+    assert 30 < test.known.sum() == len(test.labelled()) < 70
+    assert unlabelled.inputs.equals(test.inputs)
+    assert not unlabelled.label.any()
+
+
+def test_who_learns_blind_needs_no_label_at_all(things):
+    project = things([None] * ROWS)
+    spine = "SELECT id, CAST(NULL AS BOOLEAN) AS y FROM things"
+    split = {"split": {"by": "chance", "test": 0.25, "seed": 0}}
+    features = project.prepare(spine, "SELECT id, a, b FROM things", blind=True, **split)
+    assert len(read_cases(project.catalog, features, "test").labelled()) == 0

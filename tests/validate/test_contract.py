@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from drivetrain.core import plugins
+from drivetrain.core.alarms import FalseAlarmGate
 from drivetrain.core.project import Bound, FairnessGate, GatesSpec, SliceGate
 from drivetrain.core.task import METRICS, Task
 from drivetrain.testing.gates import GateContract
@@ -13,7 +14,7 @@ BY_ZONE = FairnessGate(column="zone", max=1)
 
 
 def _tasks(name: str) -> tuple[Task, ...]:
-    if name in ("cost", "custom"):
+    if name in ("cost", "custom", "false_alarms"):
         return (Task.YES_NO,)
     if name in ("calibration", "fairness", "log_loss"):
         return (Task.YES_NO, Task.CLASSES)
@@ -38,5 +39,6 @@ class TestBuiltInGates(GateContract):
         bound = Bound(min=0, max=1)
         return GatesSpec(
             **dict.fromkeys((*ONLY, "cost", "calibration"), bound), slices=SliceGate(min_rows=200),
+            false_alarms=FalseAlarmGate(max=0.5, worst_tenth=0.9),
             fairness=(FairnessGate(column="age", cuts=(45,)) if self.task() is Task.YES_NO else BY_ZONE,),
         )  # fmt: skip

@@ -93,8 +93,8 @@ class Features(Displayed):
 
     ``classes`` are the texts of the label in the training part, commonest first, where the task is ``classes``;
     ``windows`` says which of the inputs a server computes from events, ``texts`` which are free text. ``kept`` are more
-    columns, for those who look at cases. Where ``blocks`` are not ``none`` the table says which rows stay together in
-    folds: ``groups``, or ``moments`` in their order.
+    columns, for those who look at cases; with ``blind`` the label may be missing, and is not learned from. Where
+    ``blocks`` are not ``none`` the table says which rows stay together in folds: ``groups``, or ``moments`` in order.
     """
 
     kind: ClassVar[Kind] = Kind.FEATURES
@@ -115,6 +115,7 @@ class Features(Displayed):
     blocks: Literal["none", "groups", "moments"] = "none"
     texts: tuple[str, ...] = ()
     knowledge: KnowledgeTables | None = None
+    blind: bool = False
 
     @property
     def ref(self) -> Ref:

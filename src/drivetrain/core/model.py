@@ -67,7 +67,8 @@ CLASS, LOW, HIGH = "class", "low", "high"
 class Signature:
     """What a model takes, and what it says of the target. ``classes``, commonest first, are those of the task.
 
-    With ``windows`` some inputs are computed from the events that a server has seen; a caller sends events then.
+    With ``windows`` some inputs are computed from the events that a server has seen; a caller sends events then. Of a
+    ``blind`` model, which learned from no label, the score is the share of usual rows that look less odd.
     """
 
     inputs: tuple[InputField, ...]
@@ -76,6 +77,7 @@ class Signature:
     task: Task = Task.YES_NO
     classes: tuple[str, ...] = ()
     windows: WindowPlan | None = None
+    blind: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from drivetrain.core.alarms import FalseAlarmGate
 from drivetrain.core.decision import DecisionSpec
 from drivetrain.core.knowledge import KnowledgeSpec, RetrievalGate
 from drivetrain.core.outlets import OutletSpec
@@ -108,6 +109,11 @@ class FeaturesSpec(Spec):
         description="Rows without an outcome are kept as part `open`, to be scored and not learned from; else they are "
         "a mistake.",
     )
+    blind: bool = Field(
+        False,
+        description="No label is learned from: what is usual is, from rows alone. Labels may be missing; those that "
+        "are there only judge.",
+    )
     split: Split = Split()
     leaks: LeakRules = LeakRules()
 
@@ -169,7 +175,7 @@ class ModelSpec(Spec):
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)] | None = Field(
         None,
         description="When not given: `logistic` (of numbers `linear`), `random_forest`, `hist_gradient_boosting`, "
-        "`xgboost`.",
+        "`xgboost`. Of a blind project, which takes the mean of all: `distance`, `isolation_forest`.",
     )
     texts: TextWays = (TextWay(),)
     metric: Metric | None = Field(None, description=f"What the search improves; {_FIRST} when not given.")
@@ -310,6 +316,7 @@ class GatesSpec(Spec):
     rmse: Bound | None = Field(None, description="Of numbers: the root of the mean squared error, in their unit.")
     mae: Bound | None = Field(None, description="Of numbers: the mean absolute error, in their unit.")
     coverage: Bound | None = Field(None, description="Of numbers: the share of truths that lie in their interval.")
+    false_alarms: FalseAlarmGate | None = Field(None, description="Of yes or no: flagged, and not known to be true.")
     cost: Bound | None = Field(None, description="Average cost of a decision, under the cost matrix of the decision.")
     baseline: BaselineGate | None = BaselineGate()
     champion: ChampionGate | None = ChampionGate()

@@ -16,7 +16,7 @@ _DECISIONS: dict[Task, tuple[str, ...]] = {
 }
 """The kinds of decision that each task knows."""
 _ONLY: dict[Task, tuple[str, ...]] = {
-    Task.YES_NO: ("cost", "calibration", "fairness", *METRICS[Task.YES_NO]),
+    Task.YES_NO: ("cost", "calibration", "fairness", "false_alarms", *METRICS[Task.YES_NO]),
     Task.CLASSES: ("fairness", "calibration", *METRICS[Task.CLASSES]),
     Task.NUMBER: ("coverage", "series", *METRICS[Task.NUMBER]),
 }
@@ -54,3 +54,22 @@ def check_task(project: ProjectSpec) -> None:
         raise ValueError("`model.code` reads no `features.texts`: leave one of them out")
     if project.model.code is not None and task is not Task.YES_NO:
         raise ValueError(f"`model.code` answers yes or no; this project's task is `{task}`")
+    if project.features.blind:
+        _check_blind(project)
+
+
+def _check_blind(project: ProjectSpec) -> None:
+    """Raise ValueError for what cannot be had without labels."""
+    features, decision, gates = project.features, project.model.decision, project.gates
+    for why, so in (
+        (f"the task is `{features.task}`, and a blind model answers yes or no", features.task is not Task.YES_NO),
+        ("how `features.texts` are read is learned from labels", bool(features.texts)),
+        ("nothing is learned with `model.code`", project.model.code is not None),
+        ("`features.split` by stratum looks at labels; choose another", features.split.by == "stratum"),
+        ("`model.decision` must be a share (`capacity`) or a `threshold`", decision is None or decision.kind == "cost"),
+        ("`gates.false_alarms` is needed: it judges without labels", gates.false_alarms is None),
+        ("the score is no probability: leave `gates.calibration` out", gates.calibration is not None),
+        ("the score is no probability: leave `gates.log_loss` out", gates.log_loss is not None),
+    ):
+        if so:
+            raise ValueError(f"`features.blind`: {why}")

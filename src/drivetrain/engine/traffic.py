@@ -32,13 +32,14 @@ def predicted(client: Client, inputs: pa.Table, progress: Progress = silent) -> 
 def labelled(client: Client, predictions: tuple[Prediction, ...], cases: Cases, progress: Progress = silent) -> None:
     """Tell the service how the cases behind its predictions came out. Raises what the client raises.
 
-    A case whose class stood in no training row has no name to tell, and is left out.
+    A case whose class stood in no training row has no name to tell, and is left out; so is one without a label.
     """
     names = dict(enumerate(cases.classes))
+    known = np.ones(len(cases), dtype=np.bool_) if cases.known is None else cases.known
     told = client.labels(
         Label(prediction.id, names.get(label, "") if names else label)
-        for prediction, label in zip(predictions, cases.label.tolist(), strict=True)
-        if not names or label in names
+        for prediction, label, is_known in zip(predictions, cases.label.tolist(), known, strict=True)
+        if is_known and (not names or label in names)
     )
     progress(told, len(predictions), "outcomes")
 

@@ -1,7 +1,8 @@
 """From what learners add up, margins, to what a model answers: one link for each task.
 
 A link is fitted on out-of-fold margins: a sigmoid makes log-odds a probability (``ops.calibration``), a softmax with a
-temperature makes the margins of classes their probabilities, and the estimate of a number stays as it is.
+temperature makes the margins of classes their probabilities, and the estimate of a number stays as it is. The oddness
+of a row becomes its place among usual rows (``ops.ranks``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from drivetrain.core.task import Task
 from drivetrain.ops.calibration import Sigmoid
 from drivetrain.ops.class_metrics import Codes, case_class_loss
 from drivetrain.ops.metrics import Numbers
+from drivetrain.ops.ranks import Rank
 
 _ROUNDS = 100
 _CLOSE = 1e-10
@@ -41,7 +43,7 @@ class Identity:
         return margin
 
 
-Link = Sigmoid | Softmax | Identity
+Link = Sigmoid | Softmax | Identity | Rank
 
 
 def plain_link(task: Task) -> Link:

@@ -44,7 +44,9 @@ class PreparedCases:
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:
-        """Which cases have a label, [n]."""
+        """Which cases are learned from or judged by, [n]: those that have a label, or all where learning is blind."""
+        if self.spine.spec.blind:
+            return np.ones(len(self.table), dtype=np.bool_)
         return np.asarray(self.table.column(self.spine.label).is_valid().to_numpy(), dtype=np.bool_)
 
     def closed(self) -> PreparedCases:

@@ -13,7 +13,7 @@ from drivetrain.core.artifacts import Dataset, Features, SplitPart
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.knowledge import KnowledgeSpec
-from drivetrain.core.project import FeaturesSpec, Split
+from drivetrain.core.project import FeaturesSpec
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Truth
@@ -59,14 +59,15 @@ def prepare(
         every = _cases(session, spec, files, progress)
         known = make_knowledge(session, knowledge, catalog.home) if knowledge else None
         parents = tuple(datasets[source].ref for source in sorted(session.read))
-    every, test = _parted(every, spec.split)
+    every, test = _parted(every, spec)
     cases = every.closed()
     parts = _parts(every, cases.label, test)
     progress(steps - 2, steps, ", ".join(_told(part) for part in parts))
     _check_texts(cases, spec.texts)
     # Every text is another one, so that alone it "tells" any label.
     rules = spec.leaks.model_copy(update={"allow": (*spec.leaks.allow, *spec.texts)})
-    refuse_leaks(cases, test, rules, spec.split)
+    if not spec.blind:  # what no label was learned from, no label can have leaked into
+        refuse_leaks(cases, test, rules, spec.split)
     progress(steps - 1, steps, f"no leak in {len(cases.inputs.columns)} columns")
     sql = tuple(file.digest for file in {file.path: file for file in files}.values())
     kept = keep(Table(catalog.table_path("features", name)), _rows(every, test), sql, parents)
@@ -89,13 +90,15 @@ def prepare(
         blocks="none" if every.blocks is None else "moments" if every.by_time else "groups",
         texts=spec.texts,
         knowledge=keep_knowledge(known, name, parents, catalog) if known else None,
+        blind=spec.blind,
     )
 
 
-def _parted(cases: PreparedCases, split: Split) -> tuple[PreparedCases, NDArray[np.bool_]]:
+def _parted(cases: PreparedCases, spec: FeaturesSpec) -> tuple[PreparedCases, NDArray[np.bool_]]:
     """The cases without those in the gap before the test part, and which of the closed ones are the test part."""
+    split = spec.split
     rows = cases.closed().split_rows(split)
-    test = part(split, rows)
+    test = part(split, rows, blind=spec.blind)
     gap = in_gap(split, rows, test)
     if not gap.any():
         return cases, test
@@ -174,7 +177,7 @@ def _rows(cases: PreparedCases, test: NDArray[np.bool_]) -> pa.Table:
     split[cases.known] = np.where(test, "test", "train")
     own = cases.table.select([spine.entity.name, *([spine.time.name] if spine.time else []), spine.label])
     own = own.append_column(SPLIT, pa.array(split, pa.string()))
-    free = {spine.label} if spine.spec.open else set()
+    free = {spine.label} if spine.spec.open or spine.spec.blind else set()
     own = own.cast(pa.schema([field.with_nullable(field.name in free) for field in own.schema]))
     for name in spine.keep:
         own = own.append_column(name, cases.table.column(name))

@@ -29,7 +29,7 @@ class Spine:
 
     The rows lie in CASES: CASE (0, 1, ... in the order of entity and time), entity, time, label (boolean, text or
     double, as the task says) and ``keep`` by their own names, and the split's columns as GROUP and BLOCK. The label
-    may be null where the spec lets rows be ``open``.
+    may be null where the spec lets rows be ``open``, or learns ``blind``.
     """
 
     file: SqlFile
@@ -64,7 +64,7 @@ class Spine:
     @property
     def filled(self) -> tuple[str, ...]:
         """Those that are never null."""
-        free = {*self.keep, *([self.label] if self.spec.open else [])}
+        free = {*self.keep, *([self.label] if self.spec.open or self.spec.blind else [])}
         return tuple(name for name in self.given if name not in free)
 
     @property
@@ -91,7 +91,8 @@ def make_spine(session: Session, file: SqlFile, spec: FeaturesSpec) -> Spine:
     _refuse_others(spine, schema)
     _check_rows(session, spine)
     _CHECKS[spec.task](session, spine, label)
-    _refuse_constant(session, spine)
+    if not spec.blind:
+        _refuse_constant(session, spine)
     _make_cases(session, spine)
     return spine
 

@@ -140,13 +140,15 @@ def in_gap(spec: SplitSpec, rows: SplitRows, test: NDArray[np.bool_]) -> NDArray
     return np.asarray(~test & (rows.time >= begins), dtype=np.bool_)
 
 
-def part(spec: SplitSpec, rows: SplitRows) -> NDArray[np.bool_]:
+def part(spec: SplitSpec, rows: SplitRows, *, blind: bool = False) -> NDArray[np.bool_]:
     """Which rows are the test part, bool [n].
 
     Raises InvalidInput when the rows cannot be parted that way, or when a part lacks one class of the label, so that
-    nothing could be learned or judged there.
+    nothing could be learned or judged there; who is blind needs no label.
     """
     test = split_of(spec).test_rows(rows)
+    if blind:
+        return test
     for name, side in (("training", ~test), ("test", test)):
         if len(np.unique(rows.label[side])) < 2:
             kinds = _KINDS[rows.task]

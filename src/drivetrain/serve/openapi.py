@@ -107,6 +107,8 @@ def _said(saying: Saying) -> str:
         Task.CLASSES: f"Which of {len(saying.signature.classes)} classes `{target}` is (`class`), its probability",
         Task.NUMBER: f"An estimate of `{target}`, the interval around it (`low` to `high`)",
     }[saying.signature.task]
+    if saying.signature.blind:
+        score = f"How odd a row is, the share of usual rows that look less odd (`{target}`, learned without labels)"
     when = f"when the score is at {'most' if rule.below else 'least'} {rule.threshold:g}"
     return f"{score}, and a decision: {'always true' if rule.kind == 'none' else f'true {when}'}."
 

@@ -194,7 +194,11 @@ def enter_features(
     """Write the table to the lake and its artefact to the catalog. ``columns`` are entity and label."""
     version = Table(catalog.table_path("features", name)).overwrite(table, Commit("", digest_of(table.num_rows), 0))
     label, split = table.column(columns[1]), np.array(table[SPLIT])
-    true = {part: int(np.array(label)[split == part].sum()) for part in PARTS} if task is Task.YES_NO else {}
+    true = (
+        {part: int(np.array(label)[split == part].astype(np.bool_).sum()) for part in PARTS}
+        if task is Task.YES_NO
+        else {}
+    )
     parts = tuple(SplitPart(part, int((split == part).sum()), true.get(part)) for part in PARTS)
     features = Features(
         name=name, version=version, digest=digest_of(version), entity=columns[0], label=columns[1], time=None,

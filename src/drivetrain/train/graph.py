@@ -15,6 +15,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from drivetrain.ops.calibration import Sigmoid
 from drivetrain.ops.links import Link, Softmax
+from drivetrain.ops.ranks import Rank
 
 OPSET = 18
 TREE_OPSET = 3
@@ -73,6 +74,8 @@ def assemble(parts: Sequence[Part], link: Link, width: int, classes: int = 0) ->
 
 def _link_nodes(link: Link) -> Subgraph:
     """From ``margin`` to what is answered."""
+    if isinstance(link, Rank):
+        return _rank_nodes(link)
     steep = helper.make_node("Mul", ["margin", "slope"], ["steep"])
     if isinstance(link, Sigmoid):
         shifted = helper.make_node("Add", ["steep", "intercept"], ["calibrated"])
@@ -83,3 +86,29 @@ def _link_nodes(link: Link) -> Subgraph:
         shares = helper.make_node("Softmax", ["steep"], ["probability"], axis=1)
         return Subgraph((steep, shares), (constant("slope", link.slope),), "probability")
     return Subgraph((), (), "margin")
+
+
+def _rank_nodes(link: Rank) -> Subgraph:
+    """``Rank.apply``: a ramp of its own between each knot and the next, and the way beyond the last one."""
+    knots, shares = np.array(link.knots), np.array(link.shares)
+    widths, steps = np.diff(knots), np.diff(shares)
+    nodes = [
+        helper.make_node("Sub", ["margin", "last"], ["behind"]),
+        helper.make_node("Max", ["behind", "zero"], ["beyond"]),
+        helper.make_node("Add", ["beyond", "reach"], ["whole"]),
+        helper.make_node("Div", ["beyond", "whole"], ["gone"]),
+        helper.make_node("Mul", ["gone", "rest"], ["tail"]),
+    ]
+    ramps = (
+        helper.make_node("Sub", ["margin", "knots"], ["past"]),
+        helper.make_node("Div", ["past", "widths"], ["ramp"]),
+        helper.make_node("Clip", ["ramp", "zero", "one"], ["ramps"]),
+        helper.make_node("MatMul", ["ramps", "steps"], ["climbed"]),
+    )
+    constants = [constant("last", knots[-1]), constant("reach", link.reach), constant("zero", 0.0)]
+    constants += [constant("rest", 1.0 - shares[-1]), constant("first", shares[0])]
+    if len(widths) == 0:
+        return Subgraph((*nodes, helper.make_node("Add", ["tail", "first"], ["place"])), tuple(constants), "place")
+    nodes += [*ramps, helper.make_node("Sum", ["tail", "climbed", "first"], ["place"])]
+    constants += [constant("knots", knots[:-1]), constant("widths", widths), constant("steps", steps[:, None])]
+    return Subgraph(tuple(nodes), (*constants, constant("one", 1.0)), "place")

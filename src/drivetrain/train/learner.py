@@ -127,7 +127,15 @@ def check_task(learner: Learner, name: str, task: Task) -> None:
         )
 
 
-def check_params(learner: Learner, name: str, params: Params) -> None:
+class Fixable(Protocol):
+    """What has parameters that a person may fix; None when only it itself can tell."""
+
+    def parameters(self) -> tuple[str, ...] | None:
+        """Their names."""
+        ...
+
+
+def check_params(learner: Fixable, name: str, params: Params) -> None:
     """Raise InvalidInput, with the nearest known name, when a fixed parameter is not one of the learner's."""
     known = learner.parameters()
     for key in params:

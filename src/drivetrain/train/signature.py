@@ -29,7 +29,7 @@ def signature_of(features: Features, train: Cases) -> Signature:
     packed = pack(signature, train.inputs)
     _refuse_infinite(bare, packed)
     fields = tuple(_measured(field, packed[:, position]) for position, field in enumerate(bare))
-    return replace(signature, inputs=fields, windows=features.windows)
+    return replace(signature, inputs=fields, windows=features.windows, blind=features.blind)
 
 
 def input_spread(field: InputField, values: Numbers) -> Distribution:

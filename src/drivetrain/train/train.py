@@ -17,6 +17,7 @@ from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import digests, write_folder
 from drivetrain.store.knowledge import read_passages
 from drivetrain.store.tracking import Experiment, open_tracker
+from drivetrain.train.blind import finish_blind
 from drivetrain.train.candidates import Entrant, entrants
 from drivetrain.train.environment import environment
 from drivetrain.train.finish import Finished, finish
@@ -53,7 +54,7 @@ def train(
     cannot be exported, or whose export differs), Transient (code that crashes or hangs), MissingExtra (tracking asked
     for, MLflow not installed).
     """
-    make = _searched if spec.code is None else finish_code
+    make = finish_blind if features.blind else _searched if spec.code is None else finish_code
     finished = make(spec, name, features, catalog, progress)
     if knowledge is not None:
         known = make_knowledge(knowledge, read_passages(catalog, features), catalog)

@@ -37,12 +37,17 @@ class Tree:
     target: int = 0
 
     @property
-    def depth(self) -> int:
-        """Comparisons on the longest way from the root to a leaf."""
+    def levels(self) -> Integers:
+        """Comparisons on the way from the root to each node, [nodes]."""
         level = np.zeros(len(self.leaf), dtype=np.int64)
         for node in np.flatnonzero(~self.leaf):  # every library here numbers parents before their children
             level[self.left[node]] = level[self.right[node]] = level[node] + 1
-        return int(level.max())
+        return level
+
+    @property
+    def depth(self) -> int:
+        """Comparisons on the longest way from the root to a leaf."""
+        return int(self.levels.max())
 
 
 def size_of(trees: Sequence[Tree]) -> Size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from drivetrain.ops.packing import pack
 from drivetrain.ops.saying import Said, Saying
 from drivetrain.ops.text import Encoders, encoders_from
 from drivetrain.ops.truth import aligned, recoded
-from drivetrain.store.cases import Cases, read_cases
+from drivetrain.store.cases import Cases, Part, read_cases
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import check_files, read_folder
 from drivetrain.store.models import ModelContent, ModelScorer, model_from, open_scorer
@@ -56,6 +56,12 @@ class Evidence:
     features: Features
     champion: Model | None
     catalog: Catalog
+    only_labelled: bool = False
+
+    @cached_property
+    def labelled(self) -> Evidence:
+        """The same of those rows alone that have a label; of a blind model not all have."""
+        return replace(self, only_labelled=True) if self.features.blind else self
 
     @property
     def home(self) -> Path:
@@ -86,16 +92,22 @@ class Evidence:
         """End the model's processes, if it has any."""
         if "scorer" in self.__dict__:
             self.scorer.close()
+        if self.features.blind and "labelled" in self.__dict__:
+            self.labelled.close()
 
     @cached_property
     def test(self) -> Cases:
         """The rows that the model has not seen."""
-        return read_cases(self.catalog, self.features, "test")
+        return self._read("test")
 
     @cached_property
     def train(self) -> Cases:
         """The rows that the model learned from."""
-        return read_cases(self.catalog, self.features, "train")
+        return self._read("train")
+
+    def _read(self, part: Part) -> Cases:
+        cases = read_cases(self.catalog, self.features, part)
+        return cases.labelled() if self.only_labelled else cases
 
     @property
     def task(self) -> Task:
@@ -132,6 +144,12 @@ class Evidence:
             raise InvalidInput("metric_undefined", "an estimated number is no probability that could come true")
         said = self.truth if self.task is Task.YES_NO else self.answer.argmax(axis=1) == self.truth
         return np.asarray(said, dtype=np.bool_)
+
+    @property
+    def usual(self) -> Labels:
+        """Which test rows [n] are not known to be true."""
+        known = np.ones(len(self.test), dtype=np.bool_) if self.test.known is None else self.test.known
+        return ~(known & self.test.label.astype(np.bool_))
 
     def metric(self, named: Metric | None) -> Metric:
         """The metric that a gate names, or the first of the task."""

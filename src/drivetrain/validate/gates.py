@@ -21,6 +21,8 @@ T = TypeVar("T")
 SAFETY = "safety"
 _NO_GATES = ("card", "allow_code")
 """Keys of the section that are not gates of their own."""
+LABEL_FREE = (SAFETY, "parity", "latency", "false_alarms", "custom")
+"""Gates that judge every test row; the others judge a blind model by the rows alone that have a label."""
 _ORDER = (SAFETY, "parity", *(name for name in GatesSpec.model_fields if name not in ("parity", *_NO_GATES)))
 
 
@@ -41,16 +43,20 @@ class Gate(Protocol):
         ...
 
 
-def planned(spec: GatesSpec) -> tuple[str, ...]:
-    """The names of the gates to run, in order: safety and parity first, plugins last."""
-    asked = [name for name in _ORDER if name == SAFETY or getattr(spec, name)]
+def planned(spec: GatesSpec, *, blind: bool = False) -> tuple[str, ...]:
+    """The names of the gates to run, in order: safety and parity first, plugins last.
+
+    What labels judge is asked of a blind model only where the project file names it.
+    """
+    idle = {name for name in _ORDER if blind and name not in (*LABEL_FREE, *spec.model_fields_set)}
+    asked = [name for name in _ORDER if name == SAFETY or (getattr(spec, name) and name not in idle)]
     return (*asked, *(name for name in plugins.names("gates") if name not in _ORDER))
 
 
 def run_gates(evidence: Evidence) -> Iterator[tuple[str, Finding]]:
     """Run each planned gate; when the model file is not safe, nothing else touches it and every other gate fails."""
     safe = True
-    for name in planned(evidence.spec):
+    for name in planned(evidence.spec, blind=evidence.features.blind):
         finding = _run(name, evidence) if safe else _failed(name, "not run: the model file is not safe")
         if name == SAFETY:
             safe = all(result.verdict == "pass" for result in finding.results)
@@ -107,7 +113,7 @@ def merged(findings: Iterable[Finding]) -> Finding:
 def _run(name: str, evidence: Evidence) -> Finding:
     def check() -> Finding:
         gate = cast(Gate, plugins.load("gates", name))
-        return gate(evidence)
+        return gate(evidence if name in LABEL_FREE else evidence.labelled)
 
     return attempt(name, check)
 

@@ -51,7 +51,7 @@ def validate(
 
 
 def _judged(evidence: Evidence, name: str, progress: Progress) -> Report:
-    total = len(planned(evidence.spec)) + 1
+    total = len(planned(evidence.spec, blind=evidence.features.blind)) + 1
     findings: dict[str, Finding] = {}
     for gate, finding in run_gates(evidence):
         findings[gate] = finding

@@ -13,6 +13,10 @@ def said_words(content: ModelContent) -> str:
     """What the score is."""
     signature = content.signature
     of = f"{signature.target}, for one {signature.entity}"
+    if signature.blind:
+        return (
+            f"The score says how odd a row is: the share of usual rows that look less odd, for one {signature.entity}."
+        )
     if signature.task is Task.YES_NO:
         return f"The score is the probability that {signature.target} is true, for one {signature.entity}."
     if signature.task is Task.CLASSES:

@@ -27,17 +27,19 @@ def yes_no_headline(evidence: Evidence) -> tuple[Estimate, ...]:
 
 def yes_no_performance(evidence: Evidence) -> Finding:
     """The curves of the model and the table of its decisions."""
-    charts = (_roc(evidence), _precision_recall(evidence), promised_chart(evidence), *_cost(evidence))
-    return Finding((), (_decisions(evidence),), charts)
+    charts = (roc_chart(evidence), precision_recall_chart(evidence), promised_chart(evidence), *_cost(evidence))
+    return Finding((), (decisions_table(evidence),), charts)
 
 
-def _roc(evidence: Evidence) -> Chart:
+def roc_chart(evidence: Evidence) -> Chart:
+    """How many true cases are found at which share of false alarms."""
     curve = roc_curve(evidence.came_true, evidence.score)
     note = "Share of true cases found against share of false cases flagged; the dotted diagonal is guessing."
     return Chart("ROC", (drawn("model", curve),), "false positive rate", "true positive rate", note, diagonal=True)
 
 
-def _precision_recall(evidence: Evidence) -> Chart:
+def precision_recall_chart(evidence: Evidence) -> Chart:
+    """How many of those flagged are true, against how many of the true are found."""
     curve = precision_recall_curve(evidence.came_true, evidence.score)
     note = "Of those flagged, how many are true, against how many of the true are found."
     guides = (Guide("y", float(evidence.came_true.mean()), "base rate"),)
@@ -55,7 +57,8 @@ def _cost(evidence: Evidence) -> tuple[Chart, ...]:
     return (Chart("Cost of a decision", (drawn("mean cost", curve),), "threshold", "mean cost", note, guides),)
 
 
-def _decisions(evidence: Evidence) -> Table:
+def decisions_table(evidence: Evidence) -> Table:
+    """What the rule makes of the test rows."""
     label, flagged = evidence.came_true, evidence.decision
     rows: list[tuple[Cell, ...]] = []
     for name, chosen in (("flagged", flagged), ("not flagged", ~flagged)):

@@ -1,0 +1,1 @@
+"""Ways to learn what is usual, one file each."""

@@ -1,0 +1,7 @@
+from drivetrain.testing.detectors import DetectorContract
+from drivetrain.train.detectors.distance import Distance
+
+
+class TestDistance(DetectorContract):
+    def make(self):
+        return Distance()
