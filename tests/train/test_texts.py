@@ -116,6 +116,18 @@ def test_the_best_way_is_taken_and_the_same_bytes_come_again(make_features, cata
     assert again.digest == model.digest
 
 
+def test_rare_terms_count_as_much_as_is_asked(make_features, catalog, chance):
+    kinds = chance.choice(list(WORDS), ROWS)
+    features = make_features({"message": texts(chance, kinds)}, kinds, task=Task.CLASSES)
+    blocks = []
+    for rarity in (1.0, 2.0):
+        _, content, _, _ = trained(features, catalog, texts=[{"characters": None, "rarity": rarity}])
+        blocks.append(encoders_of(content)["message"].blocks[0])
+    plain, steep = blocks
+    assert plain.known == steep.known == tuple(sorted(plain.known))
+    assert np.allclose(steep.idf, plain.idf**2)
+
+
 def test_the_learner_text_needs_a_text(make_features, catalog, chance):
     features = make_features({"age": pa.array(chance.integers(18, 80, ROWS))}, chance.random(ROWS) < 0.5)
     with pytest.raises(InvalidInput, match=r"features\.texts"):

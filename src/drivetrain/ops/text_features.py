@@ -51,9 +51,9 @@ def count_terms(texts: Sequence[str], numbers: TermNumbers) -> TermCounts:
     )
 
 
-def inverse_frequency(texts: int, texts_with: NDArray[np.int64]) -> Numbers:
-    """The weight of terms that stand in ``texts_with`` [V] of ``texts``."""
-    return np.asarray(np.log((1.0 + texts) / (1.0 + texts_with)) + 1.0)
+def inverse_frequency(texts: int, texts_with: NDArray[np.int64], rarity: float = 1.0) -> Numbers:
+    """The weight of terms that stand in ``texts_with`` [V] of ``texts``, to the power ``rarity``."""
+    return np.asarray((np.log((1.0 + texts) / (1.0 + texts_with)) + 1.0) ** rarity)
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,8 @@ class TermNumbers:
     def _look_up(self, terms: Iterable[str]) -> Ids:
         if self._grows:
             return np.array([self._numbers[term] for term in terms], dtype=np.int32)
-        numbers = self._numbers
-        return np.array([numbers[term] for term in terms if term in numbers], dtype=np.int32)
+        found = map(self._numbers.get, terms)
+        return np.array([number for number in found if number is not None], dtype=np.int32)
 
     def _next(self) -> int:
         return len(self._numbers)

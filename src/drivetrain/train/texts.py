@@ -79,7 +79,7 @@ class TextReader:
         blocks = tuple(_block(unit, given) for unit, given in ranges if given is not None)
         embedding = None if way.embedding is None else embedding_of(way.embedding, self.home, self.cache)
         squares = way.loss == "least_squares"
-        return Recipe(blocks, way.min_texts, embedding, way.embedding_weight, squares, way.strength)
+        return Recipe(blocks, way.min_texts, way.rarity, embedding, way.embedding_weight, squares, way.strength)
 
 
 def _block(unit: str, given: TermRange) -> Block:

@@ -6,6 +6,8 @@ on, with the leak rules of the section ``gates``.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from drivetrain.core.artifacts import GateResult
@@ -13,8 +15,9 @@ from drivetrain.core.errors import examples
 from drivetrain.core.task import Task
 from drivetrain.ops.leaks import Levels, duplicate_rows, explained, levels, single_auc, value_auc
 from drivetrain.ops.metrics import Labels, Truth
+from drivetrain.ops.packing import pack
 from drivetrain.ops.truth import halved
-from drivetrain.validate.evidence import Evidence, packed_cases
+from drivetrain.validate.evidence import Evidence
 from drivetrain.validate.gates import Finding, asked, exact
 
 
@@ -49,10 +52,12 @@ def leakage(evidence: Evidence) -> Finding:
 
 def _columns(evidence: Evidence) -> dict[str, Levels]:
     """Each input over the training rows and then the test rows."""
-    rows = np.concatenate([packed_cases(evidence.content, evidence.train), evidence.packed])
-    inputs = evidence.content.signature.inputs
+    signature = evidence.content.signature
     # The encoder of a text has seen the labels of the training rows; what it says of them proves nothing.
-    return {field.name: levels(rows[:, at]) for at, field in enumerate(inputs) if not field.of}
+    plain = replace(signature, inputs=tuple(field for field in signature.inputs if not field.of))
+    judged = evidence.packed[:, : len(plain.inputs)]
+    rows = np.concatenate([pack(plain, evidence.train.inputs), judged])
+    return {field.name: levels(rows[:, at]) for at, field in enumerate(plain.inputs)}
 
 
 def _telling(task: Task, truth: Truth, label: Labels, column: Levels, test: Labels) -> float:
