@@ -61,7 +61,9 @@ class Desk:
         numbers = np.arange(self.recorded, self.recorded + len(rows))
         records["id"] = [b"p%07d" % number for number in numbers]
         records["at"] = START + numbers * step
-        said = Saying(content.signature, content.decision, content.interval).say(Scorer(content.graph).score(rows))
+        said = Saying(content.signature, content.decision, content.interval).say_alone(
+            Scorer(content.graph).score(rows)
+        )
         records["score"], records["decision"] = said.score, said.decision
         if content.signature.outputs:
             records["outputs"] = said.outputs

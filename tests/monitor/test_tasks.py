@@ -88,7 +88,7 @@ def content_of(task, rule):
     inputs = draw(5000, seed=1)
     answer, truth = answer_of(task, inputs), truth_of(task, inputs, seed=2).astype(np.float64)
     interval = fit_interval(truth, answer, 0.9) if task is Task.NUMBER else None
-    said = Saying(signature, rule, interval).say(answer)
+    said = Saying(signature, rule, interval).say_alone(answer)
     reference = Reference(
         rows=len(inputs),
         inputs=tuple(distribution(field.name, x, cut_points(x)) for field, x in zip(FIELDS, inputs.T, strict=True)),
@@ -139,7 +139,7 @@ class Desk:
         """Say something of these rows, one a second; gives the prediction ids."""
         signature = self.content.signature
         answer = answer_of(self.task, inputs) if answer is None else answer
-        said = Saying(signature, self.rule, self.content.interval).say(answer)
+        said = Saying(signature, self.rule, self.content.interval).say_alone(answer)
         ids = [f"p{self.served + number:07d}" for number in range(len(inputs))]
         at = [START + timedelta(seconds=self.served + number) for number in range(len(inputs))]
         self.served += len(ids)
@@ -242,7 +242,7 @@ def test_numbers_are_measured_and_their_intervals_hold_what_they_promise(desk):
     inputs, truth = service.answer(1500, seed=30)
     drift = service.watch()
     estimate = answer_of(Task.NUMBER, inputs)
-    low, high = Saying(service.content.signature, ALWAYS, service.content.interval).say(estimate).outputs.T
+    low, high = Saying(service.content.signature, ALWAYS, service.content.interval).say_alone(estimate).outputs.T
     assert values(drift) == pytest.approx(
         {
             "r2": r2_score(truth, estimate),
@@ -282,7 +282,7 @@ def test_false_alarms_keep_to_their_rates(task):
     for trial in range(_REPORTS):
         inputs = draw(300, seed=1000 + trial)
         answer, truth = answer_of(task, inputs), truth_of(task, inputs, seed=5000 + trial)
-        said = Saying(content.signature, content.decision, content.interval).say(answer)
+        said = Saying(content.signature, content.decision, content.interval).say_alone(answer)
         at = np.arange(300).astype("datetime64[us]")
         traffic = Traffic(at, inputs, said.score, said.decision, said.outputs, truth.astype(np.float64))
         spec = MonitorSpec(max_drop=0.0)  # without the margin that hides chance

@@ -30,7 +30,7 @@ def backtest(tmp_path_factory):
         project.run("train")
         cases = read_cases(project.catalog, project.catalog.latest(Features, "demand"), "test")
         content = read_model(project.catalog.folder(project.catalog.latest(Model, "demand").ref))
-        found.append((cases, Saying(content.signature, content.decision, content.interval).say(content.expected)))
+        found.append((cases, Saying(content.signature, content.decision, content.interval).say_alone(content.expected)))
     return found
 
 

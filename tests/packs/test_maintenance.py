@@ -60,7 +60,7 @@ def test_remaining_life_reaches_its_floor_on_the_newest_cycle_of_engines_never_s
 def test_engines_about_to_fail_are_told_from_those_that_are_not(engines):
     cases = read_cases(engines.catalog, engines.catalog.latest(Features, "engines"), "test")
     content = read_model(engines.catalog.folder(engines.catalog.latest(Model, "engines").ref))
-    said = Saying(content.signature, content.decision, content.interval).say(content.expected)
+    said = Saying(content.signature, content.decision, content.interval).say_alone(content.expected)
     near, far = cases.label <= 15, cases.label >= 50
     assert said.decision[near].mean() >= 0.9
     assert said.decision[far].mean() <= 0.02

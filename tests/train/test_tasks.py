@@ -62,7 +62,7 @@ def test_classes_from_features_to_what_is_said(make_features, catalog):
     assert np.abs(answer - content.expected).max() <= 1e-6
     assert measure("accuracy", cases.label, answer) > 0.7
     assert model.estimate.name == "accuracy"
-    said = saying(content).say(answer)
+    said = saying(content).say_alone(answer)
     assert said.decision.mean() == pytest.approx(0.9, abs=0.06)
     right = (
         np.array(content.signature.classes)[said.outputs[:, 0].astype(int)] == np.array(features.classes)[cases.label]
@@ -94,7 +94,7 @@ def test_numbers_come_with_an_interval(make_features, catalog):
     model, content, cases, answer = trained(features, catalog, "linear", decision=limit)
     assert measure("r2", cases.label, answer) > 0.6
     assert (np.abs(answer - content.expected) / np.maximum(1, np.abs(content.expected))).max() <= 1e-6
-    said = saying(content).say(answer)
+    said = saying(content).say_alone(answer)
     low, high = said.outputs.T
     assert 0.82 < ((cases.label >= low) & (cases.label <= high)).mean() < 0.97
     assert (said.decision == (answer <= 2000.0)).all()

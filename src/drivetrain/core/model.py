@@ -11,6 +11,7 @@ The files of a model folder:
 - ``texts/TEXT/``: the encoder of each free text, see ``ops.text``;
 - ``knowledge/``: the passages that the service searches and how, see ``ops.knowledge``;
 - ``interval.json``: where the task is a number, how far from the estimate the truth lies;
+- ``rules.json``: hard rules, where there are some;
 - ``signature.json``, ``reference.json``, ``decision.json``, ``training.json``, ``environment.json``: the classes below.
 """
 
@@ -22,7 +23,7 @@ from typing import Literal
 from drivetrain.core.artifacts import Estimate
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
-from drivetrain.core.windows import WindowPlan
+from drivetrain.core.windows import Step, WindowPlan
 
 UNKNOWN = -1.0
 """The code of a text that was not seen in training."""
@@ -59,8 +60,10 @@ class OutputField:
     categories: tuple[str, ...] = ()
 
 
-CLASS, LOW, HIGH = "class", "low", "high"
-"""Names of outputs: the likeliest class; the ends of the interval around a number."""
+CLASS, LOW, HIGH, RULE = "class", "low", "high", "rule"
+"""Names of outputs: the class that is said; the ends of the interval around a number; the rule that spoke."""
+NO_RULE = "none"
+"""What is said of a row of which no rule speaks."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Signature:
     """What a model takes, and what it says of the target. ``classes``, commonest first, are those of the task.
 
     With ``windows`` some inputs are computed from the events that a server has seen; a caller sends events then. Of a
-    ``blind`` model, which learned from no label, the score is the share of usual rows that look less odd.
+    ``blind`` model, which learned from no label, the score is the share of usual rows that look less odd. ``rules`` are
+    the names of the rules, in the order in which they are asked.
     """
 
     inputs: tuple[InputField, ...]
@@ -78,6 +82,7 @@ class Signature:
     classes: tuple[str, ...] = ()
     windows: WindowPlan | None = None
     blind: bool = False
+    rules: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,12 +107,13 @@ class Signature:
 
     @property
     def outputs(self) -> tuple[OutputField, ...]:
-        """What is said of a row beside score and decision."""
+        """What is said of a row beside score and decision; the rule, where there are some, last."""
+        rule = (OutputField(RULE, ColumnType.TEXT, (NO_RULE, *self.rules)),) if self.rules else ()
         if self.task is Task.CLASSES:
-            return (OutputField(CLASS, ColumnType.TEXT, self.classes),)
+            return (OutputField(CLASS, ColumnType.TEXT, self.classes), *rule)
         if self.task is Task.NUMBER:
-            return (OutputField(LOW, ColumnType.NUMBER), OutputField(HIGH, ColumnType.NUMBER))
-        return ()
+            return (OutputField(LOW, ColumnType.NUMBER), OutputField(HIGH, ColumnType.NUMBER), *rule)
+        return rule
 
 
 @dataclass(frozen=True)
@@ -156,6 +162,20 @@ class DecisionRule:
     capacity: float | None = None
     below: bool = False
     times: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A hard rule: rows for which its condition is true are decided so, and of classes are of the class it names.
+
+    ``when`` is the condition in SQL, ``steps`` the same for a server, see ``ops.expressions``.
+    """
+
+    name: str
+    when: str
+    steps: tuple[Step, ...]
+    decide: bool | str
+    because: str
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from drivetrain.core.alarms import FalseAlarmGate
 from drivetrain.core.decision import DecisionSpec
 from drivetrain.core.knowledge import KnowledgeSpec, RetrievalGate
 from drivetrain.core.outlets import OutletSpec
+from drivetrain.core.rules import RulesSpec
 from drivetrain.core.service import ServiceSpec
 from drivetrain.core.sources import SourceSpec
 from drivetrain.core.spec import Name, Share, Spec
@@ -190,6 +191,7 @@ class ModelSpec(Spec):
     decision: DecisionSpec | None = Field(
         None, description="When a row is decided true; of a probability from 0.5 on, else always, when not given."
     )
+    rules: RulesSpec = Field(RulesSpec(), description="What is decided whatever the model says.")
     coverage: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.9, description="Of numbers: the share of truths that lie within the interval around an estimate."
     )
@@ -269,6 +271,12 @@ class RobustnessGate(Spec):
     share: Annotated[float, Field(gt=0, le=1)] = 0.2
 
 
+class RulesGate(Spec):
+    """No rule of the model speaks of more rows than this: it would answer, and the model would not be heard."""
+
+    max_share: Share = 0.5
+
+
 class SeriesGate(Spec):
     """Of numbers in many series, such as the demand of items: the mean over series of the RMSE of each.
 
@@ -324,6 +332,7 @@ class GatesSpec(Spec):
     fairness: tuple[FairnessGate, ...] = ()
     slices: SliceGate | None = SliceGate()
     robustness: RobustnessGate | None = RobustnessGate()
+    rules: RulesGate | None = RulesGate()
     series: tuple[SeriesGate, ...] = Field((), description="Of numbers: the error of each series by itself.")
     retrieval: RetrievalGate | None = None
     latency: LatencyGate | None = LatencyGate()

@@ -50,6 +50,9 @@ def check_task(project: ProjectSpec) -> None:
             f"`model.decision`: {decision.kind} does not belong to the task `{task}`; choose one of "
             f"{', '.join(_DECISIONS[task])}"
         )
+    for rule in project.model.rules.every:
+        if isinstance(rule.decide, str) and task is not Task.CLASSES:
+            raise ValueError(f"`model.rules`: {rule.name} decides {rule.decide!r}; of `{task}` it is `yes` or `no`")
     if project.model.code is not None and project.features.texts:
         raise ValueError("`model.code` reads no `features.texts`: leave one of them out")
     if project.model.code is not None and task is not Task.YES_NO:

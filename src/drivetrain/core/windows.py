@@ -13,8 +13,8 @@ from drivetrain.core.schema import Column
 
 Aggregate = Literal["count", "distinct", "sum", "avg", "min", "max", "stddev"]
 Operation = Literal[
-    "column", "number", "text", "window", "epoch", "hour", "isodow", "abs", "coalesce",
-    "+", "-", "*", "/", "=", "<>", "<", "<=", ">", ">=",
+    "column", "number", "text", "window", "epoch", "hour", "isodow", "abs", "not", "is_null", "coalesce",
+    "+", "-", "*", "/", "=", "<>", "<", "<=", ">", ">=", "and", "or",
 ]  # fmt: skip
 
 Value = str | float | None

@@ -72,7 +72,8 @@ class Job:
             return self._commit(step, replace(step.cursor, complete=True))
 
     def _step(self, cursor: Cursor) -> Step:
-        return Step(cursor, Saying(self._model.signature, self._model.decision, self._model.interval))
+        model = self._model
+        return Step(cursor, Saying(model.signature, model.decision, model.interval, model.rules))
 
     def _commit(self, step: Step, cursor: Cursor) -> Cursor:
         self._output.write(step.good(), step.bad(), cursor)

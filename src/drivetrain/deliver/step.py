@@ -43,7 +43,7 @@ class Step:
 
     def add(self, part: int, name: str, packed: Packed, answers: Numbers) -> None:
         """Rows of part number ``part``, with what the model answers, [n] or [n, K]; one without (NaN) is a bad row."""
-        said = self._saying.say(answers)
+        said = self._saying.say(answers, packed.rows)
         known = np.isfinite(said.score)
         carried, bad = packed.kept, packed.bad
         if not known.all():

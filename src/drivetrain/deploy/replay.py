@@ -120,7 +120,9 @@ class _Contender:
         parts = [self._scorer.score(rows[start : start + self._together]) for start in starts]
         if not parts:
             return Answers(np.empty(0), np.empty(0, dtype=np.bool_))
-        said = Saying(self.content.signature, self.content.decision, self.content.interval).say(np.concatenate(parts))
+        content = self.content
+        saying = Saying(content.signature, content.decision, content.interval, content.rules)
+        said = saying.say(np.concatenate(parts), rows)
         return Answers(said.score, said.decision)
 
 

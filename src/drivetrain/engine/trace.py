@@ -13,7 +13,7 @@ from drivetrain.access.verification import VerifiedRelease, verify_release
 from drivetrain.core.artifacts import Artifact, Dataset, Deployment, Features, Model, Release, Report
 from drivetrain.core.display import table
 from drivetrain.core.errors import NotFound
-from drivetrain.core.model import CLASS, HIGH, LOW
+from drivetrain.core.model import CLASS, HIGH, LOW, RULE
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.roles import Actor
 from drivetrain.engine.summary import summary
@@ -89,7 +89,7 @@ def _prediction(catalog: Catalog, service: str, prediction_id: str) -> dict[str,
 def _prediction_step(service: str, row: Mapping[str, object]) -> TraceStep:
     inputs = row["inputs"]
     shown = ", ".join(f"{key}={value}" for key, value in inputs.items()) if isinstance(inputs, dict) else ""
-    outputs = tuple((name, str(row[name])) for name in (CLASS, LOW, HIGH) if row.get(name) is not None)
+    outputs = tuple((name, str(row[name])) for name in (CLASS, LOW, HIGH, RULE) if row.get(name) is not None)
     facts = (
         ("service", service), ("at", str(row["at"])), ("score", str(row["score"])), ("decision", str(row["decision"])),
         *outputs, ("caller", str(row["caller"])), ("entity", str(row["entity"] or "")), ("inputs", shown),

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import ColumnDrift
-from drivetrain.core.model import CLASS, UNKNOWN, Distribution, InputField, Reference, Signature
+from drivetrain.core.model import CLASS, RULE, UNKNOWN, Distribution, InputField, Reference, Signature
 from drivetrain.core.project import MonitorSpec
 from drivetrain.core.schema import ColumnType
 from drivetrain.monitor.traffic import Traffic
 from drivetrain.ops.drift import distribution, holm, missing_rate, psi, shift_p_value
 
 SCORE = "score"
+_WATCHED = (CLASS, RULE)
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Comparison:
     """One column: the verdict on it, its spread in training and now, and how much of it training never saw.
 
     ``unseen`` is the share of rows, 0 to 1, outside the range or the categories of the training data. ``said`` is
-    whether the column is no input but what the model says: the score, the class.
+    whether the column is no input but what is said: the score, the class, the rule.
     """
 
     drift: ColumnDrift
@@ -33,14 +34,14 @@ class Comparison:
 
     @property
     def name(self) -> str:
-        """The column's name; ``score`` and ``class`` for what is said."""
+        """The column's name; those of outputs, and ``score``, for what is said."""
         return self.drift.name
 
 
 def compare_columns(
     spec: MonitorSpec, signature: Signature, reference: Reference, window: Traffic
 ) -> tuple[Comparison, ...]:
-    """Every input in signature order, then the score, then the class where there is one; nothing without rows.
+    """Every input in signature order, then the score, then class and rule where there are; nothing without rows.
 
     A column is an alarm when its change is large (PSI above ``max_psi``) and not chance (its p-value, after Holm's
     correction for all columns, is under ``alpha``), and only if there are ``min_rows`` rows.
@@ -63,16 +64,18 @@ def compare_columns(
 
 def spreads(reference: Reference) -> tuple[Distribution, ...]:
     """The columns that are watched, as they were in training; the ends of intervals are not: they follow the score."""
-    classes = (spread for spread in reference.outputs if spread.name == CLASS)
-    return (*reference.inputs, replace(reference.score, name=SCORE), *classes)
+    texts = (spread for spread in reference.outputs if spread.name in _WATCHED)
+    return (*reference.inputs, replace(reference.score, name=SCORE), *texts)
 
 
 def spread_now(reference: Reference, traffic: Traffic) -> tuple[Distribution, ...]:
     """The same columns as they are in that traffic."""
-    values = (*traffic.inputs.T, traffic.score, *traffic.outputs.T)
+    outputs = zip((spread.name for spread in reference.outputs), traffic.outputs.T, strict=False)  # made by hand: none
+    watched = (column for name, column in outputs if name in _WATCHED)
+    values = (*traffic.inputs.T, traffic.score, *watched)
     return tuple(
         distribution(before.name, column, before.cuts)
-        for before, column in zip(spreads(reference), values, strict=False)  # the ends of intervals are left over
+        for before, column in zip(spreads(reference), values, strict=True)
     )
 
 

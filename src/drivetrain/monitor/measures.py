@@ -62,7 +62,7 @@ def _numbers(content: ModelContent, labelled: Traffic) -> Iterator[Estimate]:
     truth = labelled.label
     for metric in METRICS[Task.NUMBER]:
         yield from _defined(metric, truth, labelled.score)
-    low, high = labelled.outputs.T
+    low, high = labelled.outputs[:, :2].T
     yield bootstrap_mean(COVERAGE, ((truth >= low) & (truth <= high)).astype(np.float64))
     yield bootstrap_mean(LABEL_MEAN, truth)
 

@@ -8,19 +8,23 @@ classes     probability of each [n, K]    that of the likeliest class      sure 
 number      estimate [n]                  the same                         score >= threshold (or <=)
 ==========  ============================  ===============================  ====================================
 
-Outputs are those of the signature: of classes the index of the likeliest, of a number the ends of its interval.
+Outputs are those of the signature: of classes the index of the likeliest, of a number the ends of its interval; and
+last, where there are rules, which of them spoke. A rule overrules the decision, and of classes the class; never the
+score.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivetrain.core.model import DecisionRule, Interval, Signature
+from drivetrain.core.model import DecisionRule, Interval, Rule, Signature
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Labels, Numbers
+from drivetrain.ops.rules import RuleBook
 
 Rows = NDArray[np.int64] | NDArray[np.bool_]
 
@@ -36,6 +40,11 @@ class Said:
     def __len__(self) -> int:
         return len(self.score)
 
+    @property
+    def ends(self) -> tuple[Numbers, Numbers]:
+        """Of numbers: the lower and the upper end of each interval, [n] each."""
+        return self.outputs[:, 0], self.outputs[:, 1]
+
     def part(self, rows: Rows) -> Said:
         """Some of the rows."""
         return Said(self.score[rows], self.decision[rows], self.outputs[rows])
@@ -43,16 +52,32 @@ class Said:
 
 @dataclass(frozen=True)
 class Saying:
-    """How the answers of one model are put. ``interval`` is that of a number."""
+    """How the answers of one model are put. ``interval`` is that of a number; the signature names the ``rules``."""
 
     signature: Signature
     rule: DecisionRule
     interval: Interval | None = None
+    rules: tuple[Rule, ...] = ()
 
-    def say(self, answer: Numbers) -> Said:
-        """Score, decision and outputs of answers [n], or [n, K] of classes. A score that is NaN is decided false."""
+    def say(self, answer: Numbers, rows: Numbers) -> Said:
+        """Score, decision and outputs of the answers [n], or [n, K] of classes, to packed rows [n, F].
+
+        A score that is NaN is decided false.
+        """
+        alone = self.say_alone(answer)
+        if not self.rules:
+            return alone
+        decision, outputs = self._book.overrule(rows, alone.score, alone.decision, alone.outputs)
+        return Said(alone.score, decision, outputs)
+
+    def say_alone(self, answer: Numbers) -> Said:
+        """The same without the rules, and without the output that names them."""
         score = score_of(answer)
         return Said(score, decided(self.rule, score), self._outputs(answer))
+
+    @cached_property
+    def _book(self) -> RuleBook:
+        return RuleBook(self.signature, self.rules)
 
     def _outputs(self, answer: Numbers) -> Numbers:
         if self.signature.task is Task.CLASSES:

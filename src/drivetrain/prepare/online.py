@@ -6,13 +6,13 @@ the refusal names the column: what the server does must be what the SQL says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Mapping
 
 from drivetrain.core.errors import InvalidInput, Refused, examples
 from drivetrain.core.project import FeatureTable
 from drivetrain.core.schema import ColumnType, Schema
-from drivetrain.core.windows import Aggregate, OnlineFeature, Operation, Step, Window, WindowPlan
+from drivetrain.core.windows import Aggregate, OnlineFeature, Window, WindowPlan
+from drivetrain.ops.sql_steps import StepReader, as_node, as_nodes, last_name, type_of
 from drivetrain.prepare.session import Session, quoted
 from drivetrain.prepare.spine import Spine
 from drivetrain.prepare.sql import Node, SqlFile, place_of
@@ -20,14 +20,6 @@ from drivetrain.prepare.sql import Node, SqlFile, place_of
 _AGGREGATES: Mapping[str, Aggregate] = {
     "count": "count", "count_star": "count", "sum": "sum", "avg": "avg", "mean": "avg", "min": "min", "max": "max",
     "stddev": "stddev", "stddev_samp": "stddev",
-}  # fmt: skip
-_FUNCTIONS: Mapping[str, tuple[Operation, int]] = {
-    "epoch": ("epoch", 1), "hour": ("hour", 1), "isodow": ("isodow", 1), "abs": ("abs", 1),
-    "+": ("+", 2), "-": ("-", 2), "*": ("*", 2), "/": ("/", 2),
-}  # fmt: skip
-_COMPARISONS: Mapping[str, Operation] = {
-    "COMPARE_EQUAL": "=", "COMPARE_NOTEQUAL": "<>", "COMPARE_LESSTHAN": "<", "COMPARE_LESSTHANOREQUALTO": "<=",
-    "COMPARE_GREATERTHAN": ">", "COMPARE_GREATERTHANOREQUALTO": ">=",
 }  # fmt: skip
 _NUMBERS = (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.BOOLEAN)
 _CLAUSES = ("where_clause", "group_expressions", "having", "qualify", "sample", "modifiers")
@@ -44,7 +36,7 @@ def plan_online(session: Session, file: SqlFile, made: Schema, spec: FeatureTabl
     reading = _Reading(session, file, _source(session, file, select))
     features: list[OnlineFeature] = []
     entity = ""
-    for item, column in zip(_list(select["select_list"]), made.columns, strict=True):
+    for item, column in zip(as_nodes(select["select_list"]), made.columns, strict=True):
         reading.at = column.name
         if column.name == spine.entity.name:
             entity = reading.column(item)
@@ -67,7 +59,7 @@ def plan_online(session: Session, file: SqlFile, made: Schema, spec: FeatureTabl
     )
 
 
-class _Reading:
+class _Reading(StepReader):
     """One table being read: ``at`` is the column of the SELECT, ``time`` what all windows are ordered by."""
 
     def __init__(self, session: Session, file: SqlFile, source: tuple[str, Schema]) -> None:
@@ -83,57 +75,20 @@ class _Reading:
         """The column of the source that a node is; raises Refused when it is anything else."""
         if node.get("class") != "COLUMN_REF":
             raise self.refused(node, "is no column of the source")
-        said = str(_list_of_text(node["column_names"])[-1])
+        said = last_name(node)
         for column in self.source.columns:
             if column.name.lower() == said.lower():
                 self.read[column.name] = None
                 return column.name
         raise self.refused(node, f"reads {said!r}, of a type that no model takes")
 
-    def steps(self, node: Node) -> list[Step]:
-        """The steps that leave the value of an expression. Raises Refused."""
-        kind = node.get("class")
-        if kind == "COLUMN_REF":
-            return [Step("column", self.column(node))]
-        if kind == "CONSTANT":
-            return [self._constant(node)]
-        if kind == "WINDOW":
-            return [Step("window", number=float(self._window(node)))]
-        if kind == "CAST" and _type(node["cast_type"]) == "DOUBLE":
-            return self.steps(_node(node["child"]))
-        if kind == "COMPARISON" and str(node["type"]) in _COMPARISONS:
-            both = [*self.steps(_node(node["left"])), *self.steps(_node(node["right"]))]
-            return [*both, Step(_COMPARISONS[str(node["type"])])]
-        if node.get("type") == "OPERATOR_COALESCE" and len(_list(node["children"])) == 2:
-            return [*self._children(node), Step("coalesce")]
-        called = _FUNCTIONS.get(str(node.get("function_name", "")).lower())
-        if kind == "FUNCTION" and called is not None and called[1] == len(_list(node["children"])):
-            return [*self._children(node), Step(called[0])]
-        name = str(node.get("function_name") or node.get("type")).lower()
-        raise self.refused(node, f"uses {name}, which is not kept online")
-
     def refused(self, node: Node, why: str, hint: str = _HINT) -> Refused:
         """What cannot be kept, and where it stands."""
         return _refused(place_of(self._file, node), f"column {self.at!r} {why}", hint)
 
-    def _children(self, node: Node) -> list[Step]:
-        return [step for child in _list(node["children"]) for step in self.steps(child)]
-
-    def _constant(self, node: Node) -> Step:
-        value = _node(node["value"])
-        given, kind = value.get("value"), _type(value["type"])
-        if kind == "VARCHAR":
-            return Step("text", str(given))
-        if kind == "DECIMAL":
-            assert isinstance(given, int)
-            return Step("number", number=given / 10 ** int(str(_node(_node(value["type"])["type_info"])["scale"])))
-        if value["is_null"] or not isinstance(given, bool | int | float):
-            raise self.refused(node, "uses a constant that is neither number nor text")
-        return Step("number", number=float(given))
-
     # --- windows -----------------------------------------------------------------------------------------------
 
-    def _window(self, node: Node) -> int:
+    def window(self, node: Node) -> int:
         """The number of a window in the plan."""
         name = str(node["function_name"]).lower()
         if name == "lag":
@@ -145,7 +100,7 @@ class _Reading:
             if aggregate != "count":
                 raise self.refused(node, f"uses {name}(DISTINCT ...), which is not kept online")
             aggregate = "distinct"
-        if node["arg_orders"] or len(_list(node["children"])) > 1:
+        if node["arg_orders"] or len(as_nodes(node["children"])) > 1:
             raise self.refused(node, f"gives {name} more than one column")
         self._order(node)
         window = Window(
@@ -161,13 +116,13 @@ class _Reading:
         return self.windows.index(window)
 
     def _key(self, node: Node) -> tuple[str, ...]:
-        key = tuple(self.column(part) for part in _list(node["partitions"]))
+        key = tuple(self.column(part) for part in as_nodes(node["partitions"]))
         if not key:
             raise self.refused(node, "has a window over everything", "say whose events count: PARTITION BY card")
         return key
 
     def _value(self, node: Node, aggregate: Aggregate) -> str:
-        children = _list(node["children"])
+        children = as_nodes(node["children"])
         if not children:
             return ""
         name = self.column(children[0])
@@ -183,16 +138,16 @@ class _Reading:
         condition = node["filter_expr"]
         if condition is None:
             return ""
-        name = self.column(_node(condition))
+        name = self.column(as_node(condition))
         if self.source.column(name).type is not ColumnType.BOOLEAN:
             raise self.refused(node, f"filters by {name!r}, which is not true or false")
         return name
 
     def _order(self, node: Node) -> None:
-        orders = _list(node["orders"])
+        orders = as_nodes(node["orders"])
         if len(orders) != 1 or "DESC" in str(orders[0]["type"]):
             raise self.refused(node, "is not ordered by one time", "ORDER BY the moment of the events, rising")
-        time = self.column(_node(orders[0]["expression"]))
+        time = self.column(as_node(orders[0]["expression"]))
         if self.time not in ("", time):
             raise self.refused(node, f"is ordered by {time!r}, another window by {self.time!r}", "one time for all")
         self.time = time
@@ -207,7 +162,7 @@ class _Reading:
                 "counts events of the same moment, of which nobody knows which came first",
                 "add EXCLUDE TIES (the event itself and what was before) or EXCLUDE GROUP (only what was before)",
             )
-        text = _interval(_node(node["start_expr"]))
+        text = _interval(as_node(node["start_expr"]))
         if text is None:
             raise self.refused(node, "has a length that is not written out", "write INTERVAL 7 DAYS")
         ((micros, months),) = self._session.ask(
@@ -230,9 +185,9 @@ class _Reading:
 
 def _select(session: Session, file: SqlFile) -> Node:
     """The one SELECT of a file, without anything that leaves out rows or orders them."""
-    select = _node(_node(_list(session.tree(file)["statements"])[0])["node"])
+    select = as_node(as_node(as_nodes(session.tree(file)["statements"])[0])["node"])
     there = [name.partition("_")[0].upper() for name in _CLAUSES if select.get(name)]
-    if select["type"] != "SELECT_NODE" or _list(_node(select["cte_map"])["map"]) or there:
+    if select["type"] != "SELECT_NODE" or as_nodes(as_node(select["cte_map"])["map"]) or there:
         raise _refused(
             file.path,
             f"an online table is one SELECT from one source, without {examples(there or ['WITH', 'UNION'])}",
@@ -242,7 +197,7 @@ def _select(session: Session, file: SqlFile) -> Node:
 
 
 def _source(session: Session, file: SqlFile, select: Node) -> tuple[str, Schema]:
-    table = _node(select["from_table"])
+    table = as_node(select["from_table"])
     name = str(table.get("table_name", ""))
     schema = session.columns(name) if table.get("type") == "BASE_TABLE" else None
     if schema is None:
@@ -272,35 +227,18 @@ def _check_times(session: Session, file: SqlFile, reading: _Reading) -> None:
 
 def _interval(node: Node) -> str | None:
     """An interval that is written out, as SQL."""
-    if node.get("class") == "CAST" and _type(node["cast_type"]) == "INTERVAL":
-        value = _node(_node(node["child"]).get("value") or {}).get("value")
+    if node.get("class") == "CAST" and type_of(node["cast_type"]) == "INTERVAL":
+        value = as_node(as_node(node["child"]).get("value") or {}).get("value")
         return None if value is None else f"INTERVAL '{str(value).replace(chr(39), '')}'"
     name = str(node.get("function_name", ""))
     if not name.startswith("to_"):
         return None
     inner: Node = node
     while inner.get("class") in ("FUNCTION", "CAST"):
-        inner = _node(inner["child"]) if "child" in inner else _list(inner["children"])[0]
-    value = _node(inner.get("value") or {}).get("value")
+        inner = as_node(inner["child"]) if "child" in inner else as_nodes(inner["children"])[0]
+    value = as_node(inner.get("value") or {}).get("value")
     return f"{name}({value})" if isinstance(value, int) else None
 
 
 def _refused(where: str, what: str, hint: str) -> Refused:
     return Refused("window_not_online", what, where=where, hint=hint)
-
-
-def _node(value: object) -> Node:
-    assert isinstance(value, dict)
-    return value
-
-
-def _list(value: object) -> Sequence[Node]:
-    return cast("Sequence[Node]", value)
-
-
-def _list_of_text(value: object) -> Sequence[str]:
-    return cast("Sequence[str]", value)
-
-
-def _type(value: object) -> str:
-    return str(_node(value)["id"])

@@ -35,7 +35,7 @@ class Counts:
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     seconds: float = 0.0
     predictions: dict[tuple[str, bool], int] = field(default_factory=dict)
-    classes: dict[tuple[str, str], int] = field(default_factory=dict)
+    texts: dict[tuple[str, str, str], int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
 
     def answered(self, path: str, status: int, seconds: float) -> None:
@@ -51,10 +51,10 @@ class Counts:
         _count(self.predictions, (release, False), rows - positive)
         _count(self.predictions, (release, True), positive)
 
-    def classified(self, release: str, times: Mapping[str, int]) -> None:
-        """Count how often each class was said in one turn."""
-        for name, count in times.items():
-            _count(self.classes, (release, name), count)
+    def said(self, release: str, times: Mapping[tuple[str, str], int]) -> None:
+        """Count how often each text of each output was said in one turn."""
+        for (output, text), count in times.items():
+            _count(self.texts, (release, output, text), count)
 
     def happened(self, event: str, times: int = 1) -> None:
         """Count one of the things in ``EVENTS``."""
@@ -64,7 +64,7 @@ class Counts:
         """Take in what another worker counted."""
         _add(self.requests, other.requests)
         _add(self.predictions, other.predictions)
-        _add(self.classes, other.classes)
+        _add(self.texts, other.texts)
         _add(self.events, other.events)
         self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
         self.seconds += other.seconds

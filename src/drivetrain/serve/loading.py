@@ -89,7 +89,7 @@ def _open(ref: Ref, content: ModelContent) -> LoadedRelease:
         ref,
         content.signature,
         content.reference,
-        Saying(content.signature, content.decision, content.interval),
+        Saying(content.signature, content.decision, content.interval, content.rules),
         np.array([field.typical for field in content.signature.inputs], dtype=np.float64),
         scorer,
         LiveCounts(content.reference),

@@ -18,6 +18,7 @@ from prometheus_client.core import (
     Metric,
 )
 
+from drivetrain.core.model import CLASS, RULE
 from drivetrain.serve.counts import BOUNDS, EVENTS, Counts
 
 
@@ -58,7 +59,8 @@ class _Page:
         yield self._requests()
         yield self._latency()
         yield self._predictions()
-        yield self._classes()
+        yield self._texts(CLASS, "drivetrain_classes", "Predictions by class, of models that know at most 50.")
+        yield self._texts(RULE, "drivetrain_rules", "Predictions by the rule that decided them, if one did.")
         for event, meaning in EVENTS.items():
             family = CounterMetricFamily(f"drivetrain_{event}", meaning, labels=["service"])
             for view in self._views:
@@ -98,14 +100,12 @@ class _Page:
                 family.add_metric([view.service, release, str(decision).lower()], count)
         return family
 
-    def _classes(self) -> Metric:
-        labels = ["service", "release", "class"]
-        family = CounterMetricFamily(
-            "drivetrain_classes", "Predictions by class, of models that know at most 50.", labels=labels
-        )
+    def _texts(self, output: str, name: str, meaning: str) -> Metric:
+        family = CounterMetricFamily(name, meaning, labels=["service", "release", output])
         for view in self._views:
-            for (release, name), count in sorted(view.counts.classes.items()):
-                family.add_metric([view.service, release, name], count)
+            for (release, said, text), count in sorted(view.counts.texts.items()):
+                if said == output:
+                    family.add_metric([view.service, release, text], count)
         return family
 
 

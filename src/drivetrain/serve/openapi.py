@@ -110,7 +110,8 @@ def _said(saying: Saying) -> str:
     if saying.signature.blind:
         score = f"How odd a row is, the share of usual rows that look less odd (`{target}`, learned without labels)"
     when = f"when the score is at {'most' if rule.below else 'least'} {rule.threshold:g}"
-    return f"{score}, and a decision: {'always true' if rule.kind == 'none' else f'true {when}'}."
+    unless = " unless a rule decides" if saying.rules else ""
+    return f"{score}, and a decision: {'always true' if rule.kind == 'none' else f'true {when}'}{unless}."
 
 
 def example_label(signature: Signature) -> str | float | bool:

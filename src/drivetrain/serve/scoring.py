@@ -212,10 +212,11 @@ class Scoring:
                 return
             answer = np.concatenate(request.answers)
         contender, wording = self.contender, self.contender.wording
-        said = wording.say(answer)
+        said = wording.say(answer, rows)
         if not math.isfinite(sum(said.scores)):
             requests, known = self._refuse_unscored(requests, np.array(said.scores))
-            rows, said = rows[known], wording.say(answer[known])
+            rows = rows[known]
+            said = wording.say(answer[known], rows)
         if not requests:
             return
         scores, decisions, outputs = said
@@ -223,8 +224,8 @@ class Scoring:
         callers = [request.caller for request in requests for _ in request.rows.entities]
         ids = contender.record(rows, said, entities, callers)
         self._counts.predicted(contender.name, len(scores), sum(decisions))
-        if wording.classes:
-            self._counts.classified(contender.name, wording.tally(outputs))
+        if wording.counted:
+            self._counts.said(contender.name, wording.tally(outputs))
         start, name, has_outputs = 0, contender.name, bool(wording.fields)
         for request in requests:
             end = start + len(request.rows.entities)

@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.ops.saying import Said
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.rows import Rows
@@ -81,16 +82,16 @@ class Shadow:
         self._since = now
         answers, rows = self._batch() if self._credit > 0 else ([], _NOTHING)
         if answers and self.contender.processes:
-            self.contender.ask(rows).add_done_callback(partial(self._told, answers, now))
+            self.contender.ask(rows).add_done_callback(partial(self._told, answers, rows, now))
             return
         if answers:
-            self._compare(answers, partial(self.contender.score, rows))
+            self._compare(answers, rows, partial(self.contender.score, rows))
         self._pay(now)
 
-    def _told(self, answers: list[Scored], began: float, asked: asyncio.Future[Matrix]) -> None:
+    def _told(self, answers: list[Scored], rows: Matrix, began: float, asked: asyncio.Future[Matrix]) -> None:
         """The same of a model in processes of its own: the loop went on, and its time counts all the same."""
         if not self._closed:
-            self._compare(answers, asked.result)
+            self._compare(answers, rows, asked.result)
             self._pay(began)
 
     def _pay(self, began: float) -> None:
@@ -116,15 +117,14 @@ class Shadow:
                 self._counts.happened("shadow_unreadable", len(answered.ids))
         return answers, np.frombuffer(b"".join(packed)).reshape(-1, self.contender.width)
 
-    def _compare(self, answers: list[Scored], score: Callable[[], Matrix]) -> None:
+    def _compare(self, answers: list[Scored], rows: Matrix, score: Callable[[], Matrix]) -> None:
         try:
-            self._record(answers, score())
+            self._record(answers, self.contender.wording.saying.say(score(), rows))
         except DrivetrainError as error:  # of the model or of the journal: nobody waits for a shadow
             self._counts.happened("shadow_failed", sum(len(answered.ids) for answered in answers))
             print(f"drivetrain serve: shadow {self.contender.name}: {error}", file=sys.stderr)  # noqa: T201 - the log
 
-    def _record(self, answers: list[Scored], answer: Matrix) -> None:
-        said = self.contender.wording.saying.say(answer)
+    def _record(self, answers: list[Scored], said: Said) -> None:
         records = np.empty(len(said), PAIR)
         records["id"] = [name.encode() for answered in answers for name in answered.ids]
         records["at"] = time.time_ns() // 1000

@@ -168,7 +168,7 @@ class Trial:
 
     async def _said(self, contender: Contender, rows: Matrix) -> Said:
         answer = await contender.ask(rows) if contender.processes else contender.score(rows)
-        return contender.wording.saying.say(answer)
+        return contender.wording.saying.say(answer, rows)
 
     def _settle(self, asked: list[_Asked], pairs: Pairs, champion: Said, challenger: Said) -> None:
         """Record and answer: by the challenger where it has all scores of a request, by the champion elsewhere."""
@@ -199,7 +199,7 @@ class Trial:
         self._counts.happened("trial_flipped", int(np.count_nonzero(pairs.unlike[places])))
         wording = self.challenger.wording
         self._counts.predicted(self.challenger.name, len(ids), sum(said.decisions))
-        self._counts.classified(self.challenger.name, wording.tally(said.outputs))
+        self._counts.said(self.challenger.name, wording.tally(said.outputs))
         start = 0
         for one, place in mine:
             end = start + place.stop - place.start

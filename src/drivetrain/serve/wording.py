@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from drivetrain.core.model import CLASS, HIGH, LOW, OutputField
+from drivetrain.core.model import CLASS, HIGH, LOW, NO_RULE, RULE, OutputField, Rule
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
 from drivetrain.ops.saying import Saying
@@ -23,6 +23,7 @@ _MEANING = {
     CLASS: "The likeliest class; `score` is its probability.",
     LOW: "The lower end of the interval around the estimate, which is `score`.",
     HIGH: "Its upper end.",
+    RULE: f"The rule that decided, whatever the score; `{NO_RULE}` where the model was heard.",
 }
 
 
@@ -56,7 +57,7 @@ class Spoken(NamedTuple):
 
 
 class Wording:
-    """How one release speaks. ``fields`` are its outputs, ``classes`` its classes, as far as they may be listed.
+    """How one release speaks. ``fields`` are its outputs, ``counted`` the places of the texts that may be listed.
 
     ``prediction`` makes what is said of one row: of the id, score and decision, then of the outputs in their order,
     then of the reasons, if there are any.
@@ -65,31 +66,32 @@ class Wording:
     def __init__(self, saying: Saying) -> None:
         self.saying = saying
         self.fields = saying.signature.outputs
-        self.prediction_type = _prediction_type(self.fields) if self.fields else Prediction
+        self.prediction_type = _prediction_type(self.fields, saying.rules) if self.fields else Prediction
         self.prediction: Callable[..., msgspec.Struct] = self.prediction_type
-        known = saying.signature.classes
-        self.classes = known if len(known) <= MOST_LISTED else ()
+        self.counted = [at for at, field in enumerate(self.fields) if 0 < len(field.categories) <= MOST_LISTED]
         self._threshold = saying.rule.threshold
-        self._plain = saying.signature.task is Task.YES_NO and not saying.rule.below
+        self._plain = saying.signature.task is Task.YES_NO and not saying.rule.below and not saying.rules
 
-    def say(self, answer: Matrix) -> Spoken:
-        """What answers of the model, [n] or [n, K], come to."""
+    def say(self, answer: Matrix, rows: Matrix) -> Spoken:
+        """What answers of the model, [n] or [n, K], to rows [n, F] come to."""
         if self._plain:  # lists: of the few rows that a turn has NumPy would take twice as long
             values, threshold = answer.tolist(), self._threshold
             return Spoken(values, [value >= threshold for value in values], _NO_OUTPUTS)
-        said = self.saying.say(answer)
+        said = self.saying.say(answer, rows)
         return Spoken(said.score.tolist(), said.decision.tolist(), said.outputs)
 
     def columns(self, outputs: Matrix) -> list[list[str] | list[float]]:
         """The outputs [n, E] as they are told: E lists, texts of classes and numbers."""
         return [_told(field, outputs[:, at]) for at, field in enumerate(self.fields)]
 
-    def tally(self, outputs: Matrix) -> Mapping[str, int]:
-        """How often each class was said; nothing where there are too many to be listed."""
-        if not self.classes or not len(outputs):
-            return {}
-        times = np.bincount(outputs[:, 0].astype(np.int64), minlength=len(self.classes)).tolist()
-        return {name: count for name, count in zip(self.classes, times, strict=True) if count}
+    def tally(self, outputs: Matrix) -> Mapping[tuple[str, str], int]:
+        """How often each text of each output was said; nothing of those of which there are too many to be listed."""
+        found: dict[tuple[str, str], int] = {}
+        for at in self.counted:
+            field = self.fields[at]
+            times = np.bincount(outputs[:, at].astype(np.int64), minlength=len(field.categories)).tolist()
+            found |= {(field.name, text): count for text, count in zip(field.categories, times, strict=True) if count}
+        return found
 
 
 class Scored(NamedTuple):
@@ -120,18 +122,20 @@ def _told(field: OutputField, values: Matrix) -> list[str] | list[float]:
     return numbers
 
 
-def _prediction_type(fields: tuple[OutputField, ...]) -> type[msgspec.Struct]:
+def _prediction_type(fields: tuple[OutputField, ...], rules: Sequence[Rule]) -> type[msgspec.Struct]:
     """The same as ``Prediction``, with the outputs behind the decision."""
     names: list[Any] = [("id", str), ("score", float), ("decision", bool)]
-    names += [(field.name, _annotation(field)) for field in fields]
+    reasons = "".join(f" `{rule.name}`: {rule.because}" for rule in rules)
+    meaning = {**_MEANING, RULE: _MEANING[RULE] + reasons}
+    names += [(field.name, _annotation(field, meaning[field.name])) for field in fields]
     names.append(("reasons", tuple[Reason, ...] | msgspec.UnsetType, msgspec.UNSET))
     return msgspec.defstruct(
         "Prediction", names, frozen=True, omit_defaults=True, namespace={"__doc__": Prediction.__doc__}
     )
 
 
-def _annotation(field: OutputField) -> Any:
+def _annotation(field: OutputField, meaning: str) -> Any:
     kind: Any = float
     if field.type is ColumnType.TEXT:
         kind = Literal[field.categories] if len(field.categories) <= MOST_LISTED else str
-    return Annotated[kind, msgspec.Meta(description=_MEANING[field.name])]
+    return Annotated[kind, msgspec.Meta(description=meaning)]

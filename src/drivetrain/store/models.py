@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from drivetrain.core.arrays import from_npy, to_npy
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.model import DecisionRule, Environment, Interval, Reference, Signature, TrainingSummary
+from drivetrain.core.model import DecisionRule, Environment, Interval, Reference, Rule, Signature, TrainingSummary
 from drivetrain.core.sessions import GRAPH_ERRORS, open_session
 from drivetrain.store.code_models import CODE, CodeEntry, CodeScorer, ModelCode
 from drivetrain.store.folders import read_folder
@@ -27,6 +27,7 @@ GRAPH = "model.onnx"
 ENTRY = "entry.json"
 EXPECTED = "expected.npy"
 INTERVAL = "interval.json"
+RULES = "rules.json"
 TEXTS, KNOWLEDGE = "texts/", "knowledge/"
 
 
@@ -50,6 +51,7 @@ class ModelContent:
     interval: Interval | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
     knowledge: Mapping[str, bytes] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
 
     def files(self) -> dict[str, bytes]:
         """The files of the folder; the same content gives the same bytes."""
@@ -62,6 +64,7 @@ class ModelContent:
             "training.json": _json(self.training),
             "environment.json": _json(self.environment),
             **({} if self.interval is None else {INTERVAL: _json(self.interval)}),
+            **({RULES: _json(self.rules)} if self.rules else {}),
             **self.texts,
             **self.knowledge,
         }
@@ -85,6 +88,7 @@ def model_from(files: dict[str, bytes], where: str) -> ModelContent:
         environment=_read(files, "environment.json", Environment, where),
         code=code,
         interval=_read(files, INTERVAL, Interval, where) if INTERVAL in files else None,
+        rules=_read(files, RULES, tuple[Rule, ...], where) if RULES in files else (),
         texts={name: content for name, content in files.items() if name.startswith(TEXTS)},
         knowledge={name: content for name, content in files.items() if name.startswith(KNOWLEDGE)},
     )

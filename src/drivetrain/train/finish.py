@@ -75,16 +75,18 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
     )
     rule = decision_of(spec.decision, sample, answers, material.signature.names)
     interval = _interval(sample, answers, spec.coverage)
+    saying = Saying(material.signature, rule, interval, material.rules)
     content = ModelContent(
         graph=graph,
         expected=trained.answer(material.test[:EXPECTED_ROWS]),
         signature=material.signature,
-        reference=reference_of(material, Saying(material.signature, rule, interval).say(answers[0])),
+        reference=reference_of(material, saying.say(answers[0], sample.x)),
         decision=rule,
         training=summary,
         environment=environment(),
         interval=interval,
         texts=encoder_files(material.encoders),
+        rules=material.rules,
     )
     return Finished(content, standing.result())
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from drivetrain.core.artifacts import Features
-from drivetrain.core.model import Signature
+from drivetrain.core.model import Rule, Signature
 from drivetrain.core.project import ModelSpec
 from drivetrain.core.task import metric_of
 from drivetrain.ops.metrics import Numbers
@@ -20,6 +20,7 @@ from drivetrain.train.blocks import Blocks
 from drivetrain.train.folds import Plan, plan_folds
 from drivetrain.train.lanes import open_lanes
 from drivetrain.train.learner import Sample
+from drivetrain.train.rules import rules_of
 from drivetrain.train.signature import signature_of
 from drivetrain.train.texts import ReadText, TextReader
 
@@ -29,7 +30,8 @@ class Material:
     """The signature, the packed training part, its folds; of the test part only the packed inputs.
 
     Free texts are packed as margins: those of the training part come from encoders that did not see the row's label,
-    those of the test part from ``encoders``, which learned from all of the training part.
+    those of the test part from ``encoders``, which learned from all of the training part. ``rules`` are named by the
+    signature.
     """
 
     signature: Signature
@@ -37,10 +39,14 @@ class Material:
     plan: Plan
     test: Numbers
     encoders: Encoders = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
 
 
 def read_material(features: Features, catalog: Catalog, spec: ModelSpec) -> Material:
-    """Read a feature table version. Raises InvalidInput for labels or values that nothing can be learned from."""
+    """Read a feature table version.
+
+    Raises InvalidInput for labels or values that nothing can be learned from, and for rules that cannot be asked.
+    """
     cases, test = (read_cases(catalog, features, part) for part in ("train", "test"))
     signature = signature_of(features, cases)
     x = pack(signature, cases.inputs)
@@ -48,7 +54,9 @@ def read_material(features: Features, catalog: Catalog, spec: ModelSpec) -> Mate
     blocks = None if cases.blocks is None else Blocks(cases.blocks, in_order=features.blocks == "moments")
     plan = plan_folds(cases.label, spec.seed, features.task, blocks)
     plain = Material(signature, sample, plan, pack(signature, test.inputs))
-    return _with_texts(plain, features.texts, (cases.inputs, test.inputs), catalog, spec) if features.texts else plain
+    rules = rules_of(spec.rules, signature)
+    ruled = replace(plain, rules=rules, signature=replace(signature, rules=tuple(rule.name for rule in rules)))
+    return _with_texts(ruled, features.texts, (cases.inputs, test.inputs), catalog, spec) if features.texts else ruled
 
 
 def _with_texts(

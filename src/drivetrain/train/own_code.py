@@ -47,15 +47,17 @@ def finish_code(spec: ModelSpec, name: str, features: Features, catalog: Catalog
         tracking = tracker.close({found.name: found.value})
         progress(1, 1, f"{found.name} {found.value:.4f}")
     rule = decision_of(spec.decision, material.sample, scores, material.signature.names)
+    saying = Saying(material.signature, rule, rules=material.rules)
     content = ModelContent(
         graph=b"",
         expected=expected,
         signature=material.signature,
-        reference=reference_of(material, Saying(material.signature, rule).say(scores[0])),
+        reference=reference_of(material, saying.say(scores[0], material.sample.x)),
         decision=rule,
         training=_summary(spec, code, material, found),
         environment=environment(_libraries(code.files)),
         code=code,
+        rules=material.rules,
     )
     return Finished(content, found).tracked(tracking)
 

@@ -21,6 +21,7 @@ _TITLES = {
     "fairness": "Fairness",
     "slices": "Weakest slices",
     "robustness": "Robustness",
+    "rules": "Rules",
 }
 _NAMES = {
     "roc_auc": "ROC AUC", "average_precision": "Average precision", "log_loss": "Log loss", "cost": "Mean cost",

@@ -26,10 +26,10 @@ _STEPS = 10
 
 def class_headline(evidence: Evidence) -> tuple[Estimate, ...]:
     """Calibration error, the share that is answered, the accuracy there, and the mean cost where it was priced."""
-    right, answered = evidence.came_true, evidence.decision
-    bins = reliability(right, evidence.score)
+    right, answered = evidence.right, evidence.decision
+    bins = reliability(evidence.came_true, evidence.score)
     found = (
-        calibration_error(right, evidence.score, bins),
+        calibration_error(evidence.came_true, evidence.score, bins),
         wilson("answered", int(answered.sum()), len(right)),
         wilson("accuracy of answered", int((right & answered).sum()), int(answered.sum())),
     )
@@ -45,7 +45,7 @@ def class_performance(evidence: Evidence) -> Finding:
 
 
 def _decisions(evidence: Evidence) -> Table:
-    right, answered = evidence.came_true, evidence.decision
+    right, answered = evidence.right, evidence.decision
     rows: list[tuple[Cell, ...]] = []
     for name, chosen in (("answered", answered), ("handed over", ~answered)):
         good, cases = int((right & chosen).sum()), int(chosen.sum())

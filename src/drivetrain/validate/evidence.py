@@ -136,7 +136,7 @@ class Evidence:
 
     @cached_property
     def came_true(self) -> Labels:
-        """Whether what the score promises came true, [n]: the label; of classes, that the class that is said is right.
+        """Whether what the score promises came true, [n]: the label; of classes, that the likeliest class is right.
 
         Raises InvalidInput for numbers, which promise nothing of the kind.
         """
@@ -150,6 +150,11 @@ class Evidence:
         """Which test rows [n] are not known to be true."""
         known = np.ones(len(self.test), dtype=np.bool_) if self.test.known is None else self.test.known
         return ~(known & self.test.label.astype(np.bool_))
+
+    @property
+    def right(self) -> Labels:
+        """Of classes: whether the class that is said, by the model or by a rule, is the true one, [n]."""
+        return np.asarray(self.said.outputs[:, 0] == self.truth)
 
     def metric(self, named: Metric | None) -> Metric:
         """The metric that a gate names, or the first of the task."""
@@ -166,10 +171,20 @@ class Evidence:
         return score_in_batches(self.scorer, self.packed)
 
     @cached_property
+    def saying(self) -> Saying:
+        """How the model's answers are put."""
+        content = self.content
+        return Saying(content.signature, content.decision, content.interval, content.rules)
+
+    @cached_property
     def said(self) -> Said:
         """What is said of each test row: score, decision and the outputs of the signature."""
-        content = self.content
-        return Saying(content.signature, content.decision, content.interval).say(self.answer)
+        return self.saying.say(self.answer, self.packed)
+
+    @cached_property
+    def said_alone(self) -> Said:
+        """What the model would say without its rules."""
+        return self.saying.say_alone(self.answer)
 
     @property
     def score(self) -> Numbers:
@@ -178,7 +193,7 @@ class Evidence:
 
     @property
     def decision(self) -> Labels:
-        """What the model's decision rule makes of each score, [n]."""
+        """What is decided of each test row, [n]."""
         return self.said.decision
 
     @cached_property
@@ -194,7 +209,7 @@ class Evidence:
                 hint="set model.decision to kind `cost`, or leave gates.cost out",
             )
         if rule.kind == "hand_over":
-            return np.where(self.decision, ~self.came_true * rule.false_positive, rule.false_negative)
+            return np.where(self.decision, ~self.right * rule.false_positive, rule.false_negative)
         return costs(self.came_true, self.decision, rule.false_positive, self.miss_costs)
 
     @property

@@ -131,10 +131,10 @@ def _groups(evidence: Evidence, spec: FairnessGate) -> tuple[Part, ...]:
 
 def _rates(evidence: Evidence) -> dict[str, Rate]:
     """Every rate that the task knows."""
-    decision, true = evidence.decision, evidence.came_true
-    all_cases = np.ones_like(true)
+    decision, all_cases = evidence.decision, np.ones_like(evidence.decision)
     if evidence.task is Task.CLASSES:
-        return {"right": Rate(all_cases, true), "answered": Rate(all_cases, decision)}
+        return {"right": Rate(all_cases, evidence.right), "answered": Rate(all_cases, decision)}
+    true = evidence.came_true
     return {
         "true positive rate": Rate(true, decision),
         "false positive rate": Rate(~true, decision),

@@ -22,7 +22,7 @@ _PARTS = 10
 
 def number_headline(evidence: Evidence) -> tuple[Estimate, ...]:
     """The mean error, what the intervals hold, and how wide they are."""
-    truth, (low, high) = evidence.truth.astype(np.float64), evidence.said.outputs.T
+    truth, (low, high) = evidence.truth.astype(np.float64), evidence.said.ends
     return (
         bootstrap_mean("mean error", evidence.answer - truth),
         bootstrap_mean("coverage", covered(truth, low, high)),
@@ -56,7 +56,7 @@ def _decisions(evidence: Evidence) -> Iterator[Table]:
 
 def _sizes(evidence: Evidence) -> Table:
     """Errors and intervals of small and of large estimates."""
-    truth, (low, high) = evidence.truth.astype(np.float64), evidence.said.outputs.T
+    truth, (low, high) = evidence.truth.astype(np.float64), evidence.said.ends
     inside = covered(truth, low, high)
     rows: list[tuple[Cell, ...]] = []
     for part in _by_size(evidence.answer):
@@ -91,7 +91,7 @@ def _errors(evidence: Evidence) -> Chart:
     share = evidence.content.interval.coverage if evidence.content.interval else 0.9
     ends = [np.quantile(away[part], [(1 - share) / 2, 0.5, (1 + share) / 2]) for part in parts]
     low, median, high = np.array(ends).T.tolist()
-    ranges = evidence.said.outputs - evidence.answer[:, None]
+    ranges = np.column_stack(evidence.said.ends) - evidence.answer[:, None]
     reach = np.array([ranges[part].mean(axis=0) for part in parts]).T.tolist()
     series = (
         Line("errors", middle, median, low, high, mode="markers"),

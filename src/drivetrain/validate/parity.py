@@ -13,6 +13,7 @@ from drivetrain.ops.metrics import Labels, Numbers
 from drivetrain.validate.evidence import BATCH, Evidence, score_in_batches
 from drivetrain.validate.gates import Finding, exact
 from drivetrain.validate.replayed import differing, replay
+from drivetrain.validate.rules import misjudged
 from drivetrain.validate.served import ServedPath, json_array, json_rows
 
 _ALONE = 500
@@ -25,7 +26,8 @@ def parity(evidence: Evidence) -> Finding:
     Of classes it is that of the probability that is furthest off; of a number beyond 1, a share of the number.
     Every row that has an expected answer goes the served path, from JSON on, in batches, and the first ones also one
     row a call. A failure names the worst row and the input that the difference comes from. The windows of a model that
-    has some are computed from the events of the source, and must be what the feature table holds.
+    has some are computed from the events of the source, and must be what the feature table holds. Rules must speak of
+    what is served as DuckDB says of what was learned from.
     """
     expected, limit = _expected(evidence), evidence.spec.parity
     served = serve(evidence, len(expected))
@@ -40,7 +42,10 @@ def parity(evidence: Evidence) -> Finding:
     wrong_window = differing(evidence.content.signature, served.packed, evidence.packed[: len(expected)])
     if evidence.content.signature.windows is not None:
         detail = f"{detail}; {wrong_window or 'every window, event by event, is what the SQL says'}"
-    verdict: Verdict = "pass" if most <= limit and not wrong_window else "fail"
+    wrong_rule = misjudged(evidence, served.packed, served.answer)
+    if evidence.content.rules:
+        detail = f"{detail}; {wrong_rule or 'every rule, row by row, speaks as its SQL does'}"
+    verdict: Verdict = "pass" if most <= limit and not wrong_window and not wrong_rule else "fail"
     return Finding((GateResult("parity", verdict, measured, f"at most {limit:g}", detail),))
 
 

@@ -60,7 +60,7 @@ def mae(evidence: Evidence) -> Finding:
 def coverage(evidence: Evidence) -> Finding:
     """The share of test rows whose true number lies in the interval around its estimate."""
     bound = asked(evidence.spec.coverage)
-    low, high = evidence.said.outputs.T
+    low, high = evidence.said.ends
     inside = covered(evidence.truth.astype(np.float64), low, high)
     promised = evidence.content.interval.coverage if evidence.content.interval else float("nan")
     detail = f"{promised:.0%} were promised; the mean interval is {show_number(float((high - low).mean()))} wide"

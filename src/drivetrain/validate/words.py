@@ -33,13 +33,20 @@ def rule_words(content: ModelContent) -> str:
     rule, task = content.decision, content.signature.task
     if rule.kind == "none":
         given = "Every answer is given; none goes to a person."
-        return given if task is Task.CLASSES else "Nothing is decided: the estimate is for whoever asks to judge."
+        nothing = "Nothing is decided: the estimate is for whoever asks to judge."
+        return f"{given if task is Task.CLASSES else nothing}{_rules(content)}"
     because = f"This {'limit' if rule.kind == 'limit' else 'threshold'} {_reason(rule)}."
     if task is Task.CLASSES:
-        return f"An answer of a probability below {rule.threshold:.4g} goes to a person. {because}"
+        return f"An answer of a probability below {rule.threshold:.4g} goes to a person. {because}{_rules(content)}"
     what, side = ("An estimate" if task is Task.NUMBER else "A score"), "less" if rule.below else "more"
     shown = show_number(rule.threshold) if task is Task.NUMBER else f"{rule.threshold:.4g}"
-    return f"{what} of {shown} or {side} is flagged. {because}"
+    return f"{what} of {shown} or {side} is flagged. {because}{_rules(content)}"
+
+
+def _rules(content: ModelContent) -> str:
+    """What overrules it, with a space before."""
+    names = examples([rule.name for rule in content.rules], 10)
+    return f" Whatever the model says, hard rules decide first: {names}." if names else ""
 
 
 def _reason(rule: DecisionRule) -> str:
