@@ -57,30 +57,30 @@ class _Reading(StepReader):
     def rule(self, spec: RuleSpec, signature: Signature) -> Rule:
         """The rule, with its condition as steps. Raises InvalidInput."""
         if isinstance(spec.decide, str) and spec.decide not in signature.classes:
-            raise self._unknown("rule_class", "class", spec.decide, signature.classes)
+            raise self._unknown("class", spec.decide, signature.classes)
         with Conditions({field.name: field.type for field in self._fields.values()}) as conditions:
             try:
                 steps = tuple(self.steps(conditions.tree(spec.when)))
                 self._check(steps)
                 conditions.check(spec.when)
             except ValueError as error:
-                raise self._mistake("rule_sql", str(error)) from None
+                raise self._mistake(str(error)) from None
             except RecursionError:
-                raise self._mistake("rule_sql", "the condition is nested too deeply") from None
+                raise self._mistake("the condition is nested too deeply") from None
         return Rule(spec.name, spec.when, steps, spec.decide, spec.because)
 
     def column(self, node: Node) -> str:
         """The input, or what the model says, of that name; upper and lower case are the same."""
         said = last_name(node)
         if said.lower() not in self._fields:
-            raise self._unknown("rule_column", "column", said, tuple(self._fields))
+            raise self._unknown("column", said, tuple(self._fields))
         if said.lower() in self._double:
-            raise self._mistake("rule_column", f"{said!r} is an input and also what the model says: rename the input")
+            raise self._mistake(f"{said!r} is an input and also what the model says: rename the input")
         return self._fields[said.lower()].name
 
     def refused(self, node: Node, why: str) -> InvalidInput:
         """What no server can judge."""
-        return self._mistake("rule_sql", f"the condition {why}")
+        return self._mistake(f"the condition {why}")
 
     def _check(self, steps: Sequence[Step]) -> None:
         """Texts are only compared with texts that the model knows, moments with moments."""
@@ -109,23 +109,23 @@ class _Reading(StepReader):
     def _check_one(self, do: Operation, operand: _Operand) -> None:
         fits = operand.kind == "number" or do == "is_null" or (operand.kind == "moment" and do in _OF_MOMENTS)
         if not fits:
-            raise self._mistake("rule_sql", f"{do} does not go with a {operand.kind}")
+            raise self._mistake(f"{do} does not go with a {operand.kind}")
 
     def _check_two(self, do: Operation, first: _Operand, last: _Operand) -> None:
         kinds = {first.kind, last.kind}
         if kinds == {"text", "written"} and do in ("=", "<>"):
             column, written = (first, last) if first.kind == "text" else (last, first)
             if written.texts[0] not in column.texts:
-                raise self._unknown("rule_text", "text", written.texts[0], column.texts)
+                raise self._unknown("text", written.texts[0], column.texts)
         elif kinds != {"number"} and not (kinds == {"moment"} and do in _COMPARED):
             raise self._mistake(
-                "rule_sql", f"`{do}` does not go with a {first.kind} and a {last.kind}: texts are compared by = and <>"
+                f"`{do}` does not go with a {first.kind} and a {last.kind}: texts are compared by = and <>"
             )
 
-    def _mistake(self, code: str, what: str) -> InvalidInput:
-        return InvalidInput(code, what, where=self._where, hint=_HINT)
+    def _mistake(self, what: str) -> InvalidInput:
+        return InvalidInput("rule_sql", what, where=self._where, hint=_HINT)
 
-    def _unknown(self, code: str, what: str, said: str, known: Sequence[str]) -> InvalidInput:
+    def _unknown(self, what: str, said: str, known: Sequence[str]) -> InvalidInput:
         near = difflib.get_close_matches(said, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"the model knows {examples(known)}"
-        return InvalidInput(code, f"the model knows no {what} {said!r}", where=self._where, hint=hint)
+        return InvalidInput("rule_unknown", f"the model knows no {what} {said!r}", where=self._where, hint=hint)
