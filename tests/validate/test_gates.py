@@ -40,7 +40,7 @@ def test_every_gate_of_the_spec_is_registered_and_no_other_name_is():
 
 
 def test_parity_and_safety_always_run_and_the_rest_when_set():
-    bare = GatesSpec(baseline=None, champion=None, slices=None, robustness=None, latency=None, leakage=None)
+    bare = GatesSpec(baseline=None, champion=None, slices=None, robustness=None, latency=None, leakage=None, rules=None)
     assert planned(bare) == ("safety", "parity")
     hook = HookGate(hook="a.py:b", bound=Bound(min=0))
     full = GatesSpec(
