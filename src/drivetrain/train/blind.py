@@ -69,7 +69,7 @@ def finish_blind(spec: ModelSpec, name: str, features: Features, catalog: Catalo
     Raises NotFound for an unknown detector, InvalidInput for an unknown parameter or too few rows, Refused when the
     export differs.
     """
-    material = _read(features, catalog)
+    material = _read(features, catalog).with_rules(spec)
     key = digest_of(features.digest, spec.model_dump(mode="json"))
     run = Experiment(experiment=name, run=str(features.ref), key=key, params={"seed": str(spec.seed)})
     with open_tracker(spec.tracking, catalog.state, run) as tracker:
@@ -83,14 +83,16 @@ def finish_blind(spec: ModelSpec, name: str, features: Features, catalog: Catalo
     check_parity(trained, graph, np.vstack([material.sample.x, material.test]), material.signature)
     scores = link.apply(opinions[:1])
     rule = decision_of(spec.decision, material.sample, scores, material.signature.names)
+    saying = Saying(material.signature, rule, rules=material.rules)
     content = ModelContent(
         graph=graph,
         expected=trained.answer(material.test[:EXPECTED_ROWS]),
         signature=material.signature,
-        reference=reference_of(material, Saying(material.signature, rule).say(scores[0])),
+        reference=reference_of(material, saying.say(scores[0], material.sample.x)),
         decision=rule,
         training=_summary(spec, watchers, standing, material.plan.protocol),
         environment=environment(),
+        rules=material.rules,
     )
     return Finished(content, standing).tracked(tracking)
 

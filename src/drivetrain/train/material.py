@@ -41,6 +41,11 @@ class Material:
     encoders: Encoders = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
 
+    def with_rules(self, spec: ModelSpec) -> Material:
+        """The same with the rules of the project, read and named. Raises InvalidInput for one that cannot be asked."""
+        rules = rules_of(spec.rules, self.signature)
+        return replace(self, rules=rules, signature=replace(self.signature, rules=tuple(rule.name for rule in rules)))
+
 
 def read_material(features: Features, catalog: Catalog, spec: ModelSpec) -> Material:
     """Read a feature table version.
@@ -54,8 +59,7 @@ def read_material(features: Features, catalog: Catalog, spec: ModelSpec) -> Mate
     blocks = None if cases.blocks is None else Blocks(cases.blocks, in_order=features.blocks == "moments")
     plan = plan_folds(cases.label, spec.seed, features.task, blocks)
     plain = Material(signature, sample, plan, pack(signature, test.inputs))
-    rules = rules_of(spec.rules, signature)
-    ruled = replace(plain, rules=rules, signature=replace(signature, rules=tuple(rule.name for rule in rules)))
+    ruled = plain.with_rules(spec)
     return _with_texts(ruled, features.texts, (cases.inputs, test.inputs), catalog, spec) if features.texts else ruled
 
 
