@@ -49,6 +49,7 @@ def test_parity_and_safety_always_run_and_the_rest_when_set():
         calibration=Bound(max=1), fairness=(FairnessGate(column="x"),), custom={"mine": hook},
         accuracy=Bound(min=0), macro_f1=Bound(min=0), r2=Bound(min=0), rmse=Bound(max=9), mae=Bound(max=9),
         coverage=Bound(min=0), series=(SeriesGate(by="x", max=1),), retrieval=RetrievalGate(min=0),
+        false_alarms=Bound(max=1),
     )  # fmt: skip
     assert set(planned(full)) == set(plugins.names("gates"))
 
