@@ -7,7 +7,7 @@ import pytest
 from drivetrain.core import plugins
 from drivetrain.core.artifacts import Estimate, GateResult
 from drivetrain.core.knowledge import RetrievalGate
-from drivetrain.core.project import Bound, FairnessGate, GatesSpec, HookGate, SeriesGate
+from drivetrain.core.project import Bound, FairnessGate, FalseAlarmGate, GatesSpec, HookGate, SeriesGate
 from drivetrain.validate.gates import Finding, judge, planned, run_gates
 
 ESTIMATE = Estimate("x", 0.5, 0.4, 0.6, 10)
@@ -49,7 +49,7 @@ def test_parity_and_safety_always_run_and_the_rest_when_set():
         calibration=Bound(max=1), fairness=(FairnessGate(column="x"),), custom={"mine": hook},
         accuracy=Bound(min=0), macro_f1=Bound(min=0), r2=Bound(min=0), rmse=Bound(max=9), mae=Bound(max=9),
         coverage=Bound(min=0), series=(SeriesGate(by="x", max=1),), retrieval=RetrievalGate(min=0),
-        false_alarms=Bound(max=1),
+        false_alarms=FalseAlarmGate(max=1),
     )  # fmt: skip
     assert set(planned(full)) == set(plugins.names("gates"))
 
