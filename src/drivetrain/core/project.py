@@ -10,10 +10,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from drivetrain.core.alarms import FalseAlarmGate
+from drivetrain.core.code_limits import CodeLimits
 from drivetrain.core.decision import DecisionSpec
 from drivetrain.core.knowledge import KnowledgeSpec, RetrievalGate
 from drivetrain.core.outlets import OutletSpec
-from drivetrain.core.rules import RulesSpec
+from drivetrain.core.rules import RulesGate, RulesSpec
 from drivetrain.core.service import ServiceSpec
 from drivetrain.core.sources import SourceSpec
 from drivetrain.core.spec import Name, Share, Spec
@@ -153,16 +154,6 @@ class Budget(Spec):
         return self
 
 
-class CodeLimits(Spec):
-    """What a model that is Python code may take. A process that takes more is ended, and a new one started."""
-
-    processes: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Side by side, in each worker of a server.")
-    seconds: Annotated[float, Field(gt=0, le=600)] = Field(2.0, description="For one call, of at most 512 rows.")
-    memory_mb: Annotated[int, Field(ge=256)] | None = Field(
-        None, description="Address space of one process, in MiB; no limit when not given."
-    )
-
-
 class ModelSpec(Spec):
     """What to learn with, how long to search, and how a score becomes a decision."""
 
@@ -269,12 +260,6 @@ class RobustnessGate(Spec):
     metric: GateMetric = None
     max_drop: Annotated[float, Field(ge=0)] = 0.05
     share: Annotated[float, Field(gt=0, le=1)] = 0.2
-
-
-class RulesGate(Spec):
-    """No rule of the model speaks of more rows than this: it would answer, and the model would not be heard."""
-
-    max_share: Share = 0.5
 
 
 class SeriesGate(Spec):

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from drivetrain.core.model import NO_RULE
-from drivetrain.core.spec import Name, Spec
+from drivetrain.core.spec import Name, Share, Spec
 
 
 def _yes_or_no(given: object) -> object:
@@ -51,3 +51,9 @@ class RulesSpec(Spec):
         if any(rule.name == NO_RULE for rule in self.every):
             raise ValueError(f"`{NO_RULE}` is what an answer says where no rule spoke: give the rule another name")
         return self
+
+
+class RulesGate(Spec):
+    """No rule of the model speaks of more rows than this: it would answer, and the model would not be heard."""
+
+    max_share: Share = 0.5
