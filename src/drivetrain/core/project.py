@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from drivetrain.core.alarms import FalseAlarmGate
+from drivetrain.core.alarms import AlarmGate, FalseAlarmGate
 from drivetrain.core.code_limits import CodeLimits
 from drivetrain.core.decision import DecisionSpec
 from drivetrain.core.knowledge import KnowledgeSpec, RetrievalGate
@@ -310,6 +310,9 @@ class GatesSpec(Spec):
     mae: Bound | None = Field(None, description="Of numbers: the mean absolute error, in their unit.")
     coverage: Bound | None = Field(None, description="Of numbers: the share of truths that lie in their interval.")
     false_alarms: FalseAlarmGate | None = Field(None, description="Of yes or no: flagged, and not known to be true.")
+    alarms: AlarmGate | None = Field(
+        None, description="Of machines run until they failed: what flags come to as alarms."
+    )
     cost: Bound | None = Field(None, description="Average cost of a decision, under the cost matrix of the decision.")
     baseline: BaselineGate | None = BaselineGate()
     champion: ChampionGate | None = ChampionGate()

@@ -148,7 +148,7 @@ def gather(session: Session, spine: Spine, joined: tuple[Joined, ...]) -> Prepar
         )
     rows = session.table(_select(spine, joined))
     inputs = tuple(
-        Column(column.name, column.type, nullable=rows.column(column.name).null_count > 0)
+        Column(column.name, column.type, nullable=_may_lack(rows.column(column.name)))
         for table in joined
         for column in table.inputs
     )
@@ -164,6 +164,11 @@ def _select(spine: Spine, joined: tuple[Joined, ...]) -> str:
     joins = " ".join(f"LEFT JOIN {table.table} ON {table.table}.{CASE} = c.{CASE}" for table in joined)
     columns = ", ".join([*own, *parting, *inputs])
     return f"SELECT {columns} FROM {CASES} c {joins} ORDER BY c.{CASE}"
+
+
+def _may_lack(column: pa.ChunkedArray) -> bool:
+    """Whether a value is missing anywhere; NaN, such as the slope through one point, is none either."""
+    return column.null_count > 0 or (pa.types.is_floating(column.type) and bool(pc.any(pc.is_nan(column)).as_py()))
 
 
 def _given_twice(name: str, first: str, second: str) -> InvalidInput:
