@@ -26,11 +26,10 @@ def _lines(name):
     return [line.split() for line in (FD001 / name).read_text().splitlines() if line.strip()]
 
 
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory):
-    """The project that the README of the pack tells of, with 100 engines to learn from and 100 to be judged by."""
-    project = create_project(tmp_path_factory.mktemp("life"), "maintenance", Settings(), name="engines")
-    (project.home / "drivetrain.yaml").write_bytes((project.home / "remaining_life.yaml").read_bytes())
+def _of_engines(folder, variant):
+    """A project of the pack with the readings of FD001: 100 engines to learn from, and 100 to be judged by."""
+    project = create_project(folder, "maintenance", Settings(), name="engines")
+    (project.home / "drivetrain.yaml").write_bytes((project.home / variant).read_bytes())
     left = [row[0] for row in _lines("RUL_FD001.txt")]
     (project.home / "data" / "readings").mkdir(parents=True)
     with (project.home / "data" / "readings" / "fd001.csv").open("w", newline="") as file:
@@ -39,7 +38,13 @@ def engines(tmp_path_factory):
         rows.writerows(["ran", row[0], row[1], "", *row[2:]] for row in _lines("train_FD001.txt"))
         for row in _lines("test_FD001.txt"):
             rows.writerow(["held", 1000 + int(row[0]), row[1], left[int(row[0]) - 1], *row[2:]])
-    project = Project(project.home, Settings())
+    return Project(project.home, Settings())
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory):
+    """The project that the README of the pack tells of."""
+    project = _of_engines(tmp_path_factory.mktemp("life"), "remaining_life.yaml")
     project.run("train")
     return project
 
@@ -105,3 +110,15 @@ def test_vibration_of_which_nobody_knows_a_fault_is_flagged_as_rarely_as_was_ask
     assert [gate.gate for gate in report.failed if not gate.timed] == []
     assert [metric.name for metric in report.metrics] == ["flagged"]
     assert report.metrics[0].value <= 0.03
+
+
+@needs_engines
+@pytest.mark.slow
+def test_alarms_spare_failures_of_engines_never_seen_and_cost_less_than_the_calendar(tmp_path):
+    project = _of_engines(tmp_path, "failing_soon.yaml")
+    report = project.get(Report, project.run("validate").steps[-1].ref)
+    measured = {gate.gate: gate.measured for gate in report.gates if gate.measured}
+    assert [gate.gate for gate in report.failed if not gate.timed] == []
+    assert measured["alarms"].value >= 0.9
+    assert measured["alarms:false"].value <= 0.5
+    assert measured["alarms:cost"].low > 0

@@ -23,9 +23,10 @@ def _tasks(name: str) -> tuple[Task, ...]:
     return (ONLY[name],) if name in ONLY else tuple(Task)
 
 
-@pytest.mark.parametrize(
-    "registered", [(name, task) for name in plugins.names("gates") if name not in TOLD for task in _tasks(name)], scope="class", ids=str
-)
+REGISTERED = [(name, task) for name in plugins.names("gates") if name not in TOLD for task in _tasks(name)]
+
+
+@pytest.mark.parametrize("registered", REGISTERED, scope="class", ids=str)
 class TestBuiltInGates(GateContract):
     @pytest.fixture(autouse=True)
     def _named(self, registered: tuple[str, Task]) -> None:

@@ -5,9 +5,10 @@ from importlib.metadata import EntryPoint, EntryPoints
 import pytest
 
 from drivetrain.core import plugins
+from drivetrain.core.alarms import AlarmGate, AlarmPrices, FalseAlarmGate
 from drivetrain.core.artifacts import Estimate, GateResult
 from drivetrain.core.knowledge import RetrievalGate
-from drivetrain.core.project import Bound, FairnessGate, FalseAlarmGate, GatesSpec, HookGate, SeriesGate
+from drivetrain.core.project import Bound, FairnessGate, GatesSpec, HookGate, SeriesGate
 from drivetrain.validate.gates import Finding, judge, planned, run_gates
 
 ESTIMATE = Estimate("x", 0.5, 0.4, 0.6, 10)
@@ -48,8 +49,9 @@ def test_parity_and_safety_always_run_and_the_rest_when_set():
         roc_auc=Bound(min=0), average_precision=Bound(min=0), log_loss=Bound(max=9), cost=Bound(max=9),
         calibration=Bound(max=1), fairness=(FairnessGate(column="x"),), custom={"mine": hook},
         accuracy=Bound(min=0), macro_f1=Bound(min=0), r2=Bound(min=0), rmse=Bound(max=9), mae=Bound(max=9),
-        coverage=Bound(min=0), series=(SeriesGate(by="x", max=1),), retrieval=RetrievalGate(min=0),
-        false_alarms=FalseAlarmGate(max=1),
+        coverage=Bound(min=0), series=(SeriesGate(by="x", max=1),), false_alarms=FalseAlarmGate(max=1),
+        alarms=AlarmGate(by="x", order="y", left="z", horizon=1, prices=AlarmPrices(inspection=1, repair=1, failure=1)),
+        retrieval=RetrievalGate(min=0),
     )  # fmt: skip
     assert set(planned(full)) == set(plugins.names("gates"))
 
