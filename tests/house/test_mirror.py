@@ -137,7 +137,10 @@ THROUGH = {
     "ops/test_windows.py": ("core/windows",),
     "prepare/test_knowledge.py": ("store/knowledge",),
     "prepare/test_prepare.py": ("prepare/cases", "store/cases"),
-    "store/papers/test_desk.py": ("store/papers/process",),
+    "connect/papers/test_desk.py": ("connect/papers/process", "ops/paper_rows"),
+    "engine/test_documents.py": ("connect/papers/taggers",),
+    "ops/test_field_tagging.py": ("ops/paper_marks", "ops/tagger"),
+    "ops/test_fields.py": ("ops/field_amounts", "ops/field_dates", "ops/field_numbers"),
     "store/papers/test_picture.py": ("store/papers/scan",),
     "store/papers/test_reading.py": (
         "store/papers/complaints", "store/papers/docx", "store/papers/html", "store/papers/mail", "store/papers/media",

@@ -8,10 +8,10 @@ from hashlib import sha256
 import pytest
 from tests.papers.written import At, docx, mail, pdf
 
+from drivetrain.connect.papers.desk import PaperDesk
 from drivetrain.core.errors import NotFound, Transient
 from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.store.originals import Originals
-from drivetrain.store.papers.desk import PaperDesk
 
 BILL = pdf([At(50, 60, "Bitte zahlen Sie den Betrag bis zum Ende des Monats."), At(50, 80, "an@example.com")])
 LETTER = docx("Dear Sir, please find the report of the year with this letter.")
@@ -55,8 +55,8 @@ def test_personal_data_stay_where_they_are_asked_for(project):
 
 def test_each_document_once_however_it_is_called(project, monkeypatch):
     read = []
-    real = PaperDesk.read
-    monkeypatch.setattr(PaperDesk, "read", lambda desk, content: (read.append(content), real(desk, content))[1])
+    real = PaperDesk.describe
+    monkeypatch.setattr(PaperDesk, "describe", lambda desk, content: (read.append(content), real(desk, content))[1])
     project.write("in/a.txt", "first text")
     first = project.ingest(documents())
     assert project.ingest(documents()) == first
@@ -124,7 +124,7 @@ def test_a_folder_without_documents_says_what_is_looked_for(project):
 
 def test_when_nothing_can_read_nothing_is_lost(project, monkeypatch):
     project.write("in/a.txt", "text")
-    monkeypatch.setattr("drivetrain.store.papers.desk._COMMAND", ["/bin/false"])
+    monkeypatch.setattr("drivetrain.connect.papers.desk._COMMAND", ["/bin/false"])
     with pytest.raises(Transient):
         project.ingest(documents())
     monkeypatch.undo()

@@ -38,6 +38,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Look": {
         "sources": ("sources:sources", "List, check, test, sample and profile the sources."),
+        "documents": ("documents:documents", "What is read of a document; learn to find its fields."),
         "contracts": ("contracts:contracts", "Changed sources that wait for a second person."),
         "outlets": ("outlets:outlets", "List and test the outlets; dead letters."),
         "ls": ("look:ls", "List artefacts."),

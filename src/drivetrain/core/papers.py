@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import NamedTuple
 
 
@@ -104,10 +106,13 @@ class Paper:
                 start += len(mark) + len(block.text)
             start += len(_BETWEEN_PAGES)
 
+    @cached_property
+    def _placed(self) -> tuple[tuple[int, int, Block], ...]:
+        return tuple(self.placed())
+
     def spot(self, start: int, end: int) -> Spot:
         """Where ``text[start:end]`` stands, as far as it stands in the block in which it begins."""
-        found = [placed for placed in self.placed() if placed[1] <= start]
-        number, begin, block = found[-1]
+        number, begin, block = self._placed[bisect_right(self._placed, start, key=itemgetter(1)) - 1]
         return Spot(number, block.box(start - begin, min(end - begin, len(block.text))))
 
 
@@ -127,4 +132,18 @@ class PaperLimits:
 
 
 STANDARD = PaperLimits()
+
+
+@dataclass(frozen=True)
+class PaperReading:
+    """How documents are read: ``ocr`` looks for letters in pictures, ``masked`` hides personal data where a document is
+    described, ``tagger`` is the file of a ``FieldTagger``, empty for none."""
+
+    limits: PaperLimits = STANDARD
+    ocr: bool = True
+    masked: bool = True
+    tagger: bytes = b""
+
+
+AS_IT_IS = PaperReading()
 _BETWEEN_PAGES = "\n\n"

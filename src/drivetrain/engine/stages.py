@@ -27,6 +27,7 @@ from drivetrain.core.plugins import is_hook, names
 from drivetrain.core.project import GatesSpec, ProjectSpec
 from drivetrain.core.refs import Kind
 from drivetrain.core.settings import Settings
+from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.core.spec import Spec
 from drivetrain.engine.reviews import verdicts
 from drivetrain.ingest.fingerprint import fingerprint
@@ -134,7 +135,7 @@ def stages_until(spec: ProjectSpec, last: StageName, source: str = "") -> tuple[
 
 def project_files(spec: ProjectSpec, home: Path) -> dict[str, bytes]:
     """The files that make the project what it is: the project file, the SQL, the hooks; by path inside the project."""
-    paths = ["drivetrain.yaml", *_sql_paths(spec), *_hook_paths(spec)]
+    paths = ["drivetrain.yaml", *_sql_paths(spec), *_hook_paths(spec), *_tagger_paths(spec)]
     return {path: _read(home, path) for path in paths if path == "drivetrain.yaml" or (home / path).is_file()}
 
 
@@ -323,6 +324,11 @@ def _gate_paths(spec: ProjectSpec) -> tuple[str, ...]:
 
 def _hook_paths(spec: ProjectSpec) -> tuple[str, ...]:
     return (*_learner_paths(spec), *_gate_paths(spec))
+
+
+def _tagger_paths(spec: ProjectSpec) -> tuple[str, ...]:
+    sources = (source for source in spec.sources.values() if isinstance(source, DocumentsSource))
+    return tuple(source.tagger for source in sources if source.tagger)
 
 
 def _files_of(learners_or_gates: Iterable[str]) -> tuple[str, ...]:

@@ -16,24 +16,22 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from drivetrain.connect.papers.desk import PaperDesk
 from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.papers import Paper
 from drivetrain.core.schema import Column, ColumnType, Schema
 from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.ingest.reading import Batch, BrokenRow, Position
-from drivetrain.ops.language import language_of
-from drivetrain.ops.personal_data import mask
+from drivetrain.ops.paper_rows import PaperRow
 from drivetrain.store.files.batches import Change
 from drivetrain.store.files.listing import F, FoundFile, Listing
 from drivetrain.store.originals import Originals
-from drivetrain.store.papers.desk import PaperDesk
 
 _TYPED = {
     "path": pa.string(), "sha256": pa.string(), "media_type": pa.string(), "title": pa.string(), "sender": pa.string(),
     "written_at": pa.timestamp("us", "UTC"), "language": pa.string(), "pages": pa.int64(), "text": pa.string(),
-    "notes": pa.string(),
+    "fields": pa.string(), "notes": pa.string(),
 }  # fmt: skip
 _ROWS = pa.schema(_TYPED)
 _NAMED = {"written_at": ColumnType.TIMESTAMP, "pages": ColumnType.INTEGER}
@@ -103,7 +101,7 @@ class DocumentSet:
             if not content and file.size:
                 why = f"the document has {file.size:,} bytes, more than {self._most:,}"
                 raise InvalidInput("document_too_large", why)
-            rows = [self._row(file.name, sha256, self._desk.read(content))]
+            rows = [_row(file.name, sha256, self._desk.describe(content))]
         except InvalidInput as error:
             broken = (BrokenRow(1, file.name, f"{error.code}: {error.message}"),)
         if content and self._spec.retention_days is not None:
@@ -112,20 +110,10 @@ class DocumentSet:
         change = Change.PUT if self._spec.contract.key else Change.ADD
         return Batch(file.name, table, numbers, broken, declared=_DECLARED, done=done, change=change)
 
-    def _row(self, path: str, sha256: str, paper: Paper) -> dict[str, object]:
-        masked = mask if self._spec.mask else str
-        return {
-            "path": path,
-            "sha256": sha256,
-            "media_type": paper.media_type,
-            "title": masked(paper.title) or None,
-            "sender": masked(paper.sender) or None,
-            "written_at": paper.written_at,
-            "language": language_of(paper.text),
-            "pages": len(paper.pages),
-            "text": masked(paper.text),
-            "notes": "; ".join(paper.notes) or None,
-        }
+
+def _row(path: str, sha256: str, told: PaperRow) -> dict[str, object]:
+    columns = {name: getattr(told, name) for name in _TYPED if hasattr(told, name)}
+    return {**columns, "path": path, "sha256": sha256, "fields": msgspec.json.encode(told.fields).decode()}
 
 
 def _sha256(path: Path) -> str:

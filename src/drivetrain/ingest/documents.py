@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 
+from drivetrain.connect.papers.desk import PaperDesk
+from drivetrain.connect.papers.taggers import read_tagger
 from drivetrain.connect.place import Place
 from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.ingest.afar.open import open_afar
@@ -13,7 +15,6 @@ from drivetrain.ingest.reading import Batch, Portion, Position
 from drivetrain.store.catalog import STATE
 from drivetrain.store.files.listing import NearFiles, find_files
 from drivetrain.store.originals import Originals
-from drivetrain.store.papers.desk import PaperDesk
 
 
 class DocumentsReader:
@@ -35,7 +36,8 @@ class DocumentsReader:
     def read(self, cursor: str) -> Iterator[Batch | Position]:
         """The rows of new documents; see ``document_set``. Raises MissingExtra, and Transient when nothing can read."""
         spec = self._spec
-        with closing(PaperDesk(spec.limits.as_paper_limits(), ocr=spec.ocr)) as desk:
+        tagger = read_tagger(self._place.home / spec.tagger) if spec.tagger else b""
+        with closing(PaperDesk(spec.reading(tagger))) as desk:
             documents = DocumentSet(spec, desk, self._originals)
             if spec.is_afar:
                 with open_afar(spec, self._place) as afar:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from drivetrain.core.contract import Contract
-from drivetrain.core.papers import STANDARD, PaperLimits
+from drivetrain.core.papers import STANDARD, PaperLimits, PaperReading
 from drivetrain.core.sources.storage import Storage, check_path, check_storage
 from drivetrain.core.spec import Spec
 
@@ -46,6 +46,9 @@ class DocumentsSource(Spec):
     storage: Storage = Storage()
     ocr: bool = Field(True, description="Look for letters in pictures and scanned pages.")
     mask: bool = Field(True, description="Put `<email>`, `<iban>` and the like in place of personal data.")
+    tagger: str | None = Field(
+        None, description="File made by `drivetrain documents learn`: finds the fields that rules cannot tell."
+    )
     retention_days: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Keep the originals so many days, by their SHA-256; none are kept when not given."
     )
@@ -61,6 +64,10 @@ class DocumentsSource(Spec):
     def format(self) -> Literal["documents"]:
         """What is taken of a folder."""
         return "documents"
+
+    def reading(self, tagger: bytes = b"") -> PaperReading:
+        """How its documents are read, here and in a service; ``tagger`` is what stands in the file of that name."""
+        return PaperReading(self.limits.as_paper_limits(), self.ocr, self.mask, tagger)
 
     @model_validator(mode="after")
     def _storage_fits(self) -> Self:

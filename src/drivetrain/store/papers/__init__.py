@@ -1,1 +1,1 @@
-"""Documents: their bytes as text with its layout. Each is read in a process of its own, which a hostile one may end."""
+"""Documents: their bytes as text with its layout. ``connect.papers`` reads them in a process that one may end."""

@@ -18,7 +18,7 @@ def read_paper(content: bytes, limits: PaperLimits, *, ocr: bool = True) -> Pape
     """The document; ``ocr`` looks for letters in pictures, where the extra of that name is installed.
 
     Raises InvalidInput for what is damaged, locked, of no known kind, beyond a limit or without any text, and
-    MissingExtra. What a hostile document does to this process is not known: see ``desk.PaperDesk``.
+    MissingExtra. What a hostile document does to this process is not known: see ``connect.papers.desk``.
     """
     paper = _read(content, limits, scanned if ocr else None, 0)
     if len(paper.text) > limits.characters:

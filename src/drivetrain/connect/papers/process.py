@@ -1,4 +1,4 @@
-"""``python -m drivetrain.store.papers.process``: a process that reads documents, and does nothing else.
+"""``python -m drivetrain.connect.papers.process``: a process that reads documents, and does nothing else.
 
 Documents come in on standard input, answers go out on what was standard output: JSON in frames. The process ends when
 its input does, that is when its parent is gone, and by itself when a document takes longer than its parent would wait.
@@ -10,30 +10,29 @@ import os
 import resource
 import signal
 import struct
-import sys
 from typing import BinaryIO
 
 import msgspec
 
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import DrivetrainError, MissingExtra
-from drivetrain.core.papers import PaperLimits
+from drivetrain.core.papers import PaperLimits, PaperReading
+from drivetrain.ops.field_tagging import FieldTagger
+from drivetrain.ops.paper_rows import row_of
+from drivetrain.ops.tagger import Tagger
 from drivetrain.store.papers.complaints import too_large, unreadable
 from drivetrain.store.papers.reading import read_paper
 
-LENGTH = struct.Struct("=Q")
-"""In front of each document: its bytes."""
+ORDER = struct.Struct("=Q")
+"""In front of the order: its bytes, of JSON."""
+REQUEST = struct.Struct("=cQ")
+"""In front of each document: what is asked of it, and its bytes."""
 ANSWER = struct.Struct("=cQ")
 """In front of each answer: its kind, and its bytes."""
-READY, PAPER, REFUSED, MISSING = b"r", b"p", b"e", b"m"
+READ, DESCRIBE = b"r", b"d"
+"""The whole document, or what is told of it in a row."""
+READY, DONE, REFUSED, MISSING = b"!", b"+", b"-", b"m"
 _GRACE_SECONDS = 2.0
-
-
-class PaperOrder(msgspec.Struct, frozen=True):
-    """How the process is to read."""
-
-    limits: PaperLimits
-    ocr: bool
 
 
 class Complaint(msgspec.Struct, frozen=True):
@@ -45,25 +44,29 @@ class Complaint(msgspec.Struct, frozen=True):
 
 
 def main() -> None:
-    """Read document after document until the input ends."""
-    order = read_json(sys.argv[1], PaperOrder)
+    """Take the order, then read document after document until the input ends."""
     documents, answers = _take_pipes()
-    _contain(order.limits)
+    (size,) = ORDER.unpack(documents.read(ORDER.size))
+    reading = read_json(documents.read(size), PaperReading)
+    tagger = FieldTagger(Tagger.from_bytes(reading.tagger)) if reading.tagger else None
+    _contain(reading.limits)
     _send(answers, READY, b"")
-    while len(head := documents.read(LENGTH.size)) == LENGTH.size:
-        (size,) = LENGTH.unpack(head)
+    while len(head := documents.read(REQUEST.size)) == REQUEST.size:
+        asked, size = REQUEST.unpack(head)
         content = documents.read(size)
         if len(content) < size:
             break
-        signal.setitimer(signal.ITIMER_REAL, order.limits.seconds + _GRACE_SECONDS)
-        _send(answers, *_answer(content, order))
+        signal.setitimer(signal.ITIMER_REAL, reading.limits.seconds + _GRACE_SECONDS)
+        _send(answers, *_answer(asked, content, reading, tagger))
         signal.setitimer(signal.ITIMER_REAL, 0)
     os._exit(0)
 
 
-def _answer(content: bytes, order: PaperOrder) -> tuple[bytes, bytes]:
+def _answer(asked: bytes, content: bytes, reading: PaperReading, tagger: FieldTagger | None) -> tuple[bytes, bytes]:
     try:
-        return PAPER, msgspec.json.encode(read_paper(content, order.limits, ocr=order.ocr))
+        paper = read_paper(content, reading.limits, ocr=reading.ocr)
+        told = row_of(paper, tagger, masked=reading.masked) if asked == DESCRIBE else paper
+        return DONE, msgspec.json.encode(told)
     except MissingExtra as error:
         return MISSING, msgspec.json.encode(Complaint(error.code, error.library, error.extra))
     except DrivetrainError as error:

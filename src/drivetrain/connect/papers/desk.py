@@ -13,21 +13,22 @@ from typing import Self
 
 import msgspec
 
+from drivetrain.connect.papers.process import ANSWER, DESCRIBE, DONE, MISSING, ORDER, READ, READY, REQUEST, Complaint
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import DrivetrainError, InvalidInput, MissingExtra, Transient
-from drivetrain.core.papers import STANDARD, Paper, PaperLimits
+from drivetrain.core.papers import AS_IT_IS, Paper, PaperReading
+from drivetrain.ops.paper_rows import PaperRow
 from drivetrain.store.papers.complaints import too_large
-from drivetrain.store.papers.process import ANSWER, LENGTH, MISSING, PAPER, READY, Complaint, PaperOrder
 
-_COMMAND = [sys.executable, "-P", "-m", "drivetrain.store.papers.process"]
+_COMMAND = [sys.executable, "-P", "-m", "drivetrain.connect.papers.process"]
 _START_SECONDS = 60.0
 
 
 class PaperDesk:
     """Reads one document at a time, from any thread, in a process that starts with the first and stays."""
 
-    def __init__(self, limits: PaperLimits = STANDARD, *, ocr: bool = True) -> None:
-        self._limits, self._order = limits, msgspec.json.encode(PaperOrder(limits, ocr)).decode()
+    def __init__(self, reading: PaperReading = AS_IT_IS) -> None:
+        self._limits, self._order = reading.limits, msgspec.json.encode(reading)
         self._reading = Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -45,31 +46,38 @@ class PaperDesk:
     def read(self, content: bytes) -> Paper:
         """The document. Raises as ``reading.read_paper`` does, and InvalidInput when it ends the process or takes too
         long; Transient when the process cannot be started."""
-        if len(content) > self._limits.bytes:
-            raise too_large(f"the document has {len(content):,} bytes, more than {self._limits.bytes:,}")
-        with self._reading:
-            process = self._process = self._process or self._started()
-            answer = self._ask(process, LENGTH.pack(len(content)) + content, self._limits.seconds)
-        if answer is None:
-            raise _harmful(f"reading it took more than {self._limits.seconds:g} seconds")
-        kind, body = answer
-        if kind == PAPER:
-            return read_json(body, Paper)
-        if not kind:
-            raise _harmful("the process that read it ended")
-        raise _refusal(kind, read_json(body, Complaint))
+        return read_json(self._told(READ, content), Paper)
+
+    def describe(self, content: bytes) -> PaperRow:
+        """What is told of the document in a row: text, language, fields. Raises as ``read`` does."""
+        return read_json(self._told(DESCRIBE, content), PaperRow)
 
     def close(self) -> None:
         """End the process."""
         with self._reading:
             self._end()
 
+    def _told(self, asked: bytes, content: bytes) -> bytes:
+        if len(content) > self._limits.bytes:
+            raise too_large(f"the document has {len(content):,} bytes, more than {self._limits.bytes:,}")
+        with self._reading:
+            process = self._process = self._process or self._started()
+            answer = self._ask(process, REQUEST.pack(asked, len(content)) + content, self._limits.seconds)
+        if answer is None:
+            raise _harmful(f"reading it took more than {self._limits.seconds:g} seconds")
+        kind, body = answer
+        if kind == DONE:
+            return body
+        if not kind:
+            raise _harmful("the process that read it ended")
+        raise _refusal(kind, read_json(body, Complaint))
+
     def _started(self) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
         process = self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [*_COMMAND, self._order], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True,
+            _COMMAND, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        answer = self._ask(process, b"", _START_SECONDS)
+        answer = self._ask(process, ORDER.pack(len(self._order)) + self._order, _START_SECONDS)
         if answer is None or answer[0] != READY:
             raise Transient(
                 "document_reader_down",

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.papers.written import At, docx, pdf
 
+from drivetrain.connect.papers.desk import PaperDesk
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.papers import PaperLimits
-from drivetrain.store.papers.desk import PaperDesk
+from drivetrain.core.papers import PaperLimits, PaperReading
 
 
 @pytest.fixture
 def desk():
-    with PaperDesk(PaperLimits(bytes=10_000_000), ocr=False) as desk:
+    with PaperDesk(PaperReading(PaperLimits(bytes=10_000_000), ocr=False)) as desk:
         yield desk
 
 
@@ -36,7 +36,7 @@ def test_what_a_document_is_refused_for_arrives_here(desk):
 
 def test_a_document_that_takes_too_long_is_given_up_and_the_next_is_read():
     slow = b"<html>" + b"<p>word</p>" * 800_000
-    with PaperDesk(PaperLimits(seconds=0.4), ocr=False) as desk:
+    with PaperDesk(PaperReading(PaperLimits(seconds=0.4), ocr=False)) as desk:
         with pytest.raises(InvalidInput) as caught:
             desk.read(slow)
         assert caught.value.code == "document_harmful"
@@ -53,9 +53,8 @@ def test_a_process_that_ends_is_replaced(desk):
 
 
 def test_memory_is_bounded():
-    with PaperDesk(
-        PaperLimits(memory_mb=400, characters=100_000_000, bytes=100_000_000, seconds=60), ocr=False
-    ) as desk:
+    limits = PaperLimits(memory_mb=400, characters=100_000_000, bytes=100_000_000, seconds=60)
+    with PaperDesk(PaperReading(limits, ocr=False)) as desk:
         with pytest.raises(InvalidInput) as caught:
             desk.read(b"w\n" * 20_000_000)
         assert caught.value.code in ("document_too_large", "document_harmful")
@@ -63,8 +62,17 @@ def test_memory_is_bounded():
 
 
 def test_the_process_is_gone_afterwards():
-    with PaperDesk(ocr=False) as desk:
+    with PaperDesk(PaperReading(ocr=False)) as desk:
         desk.read(b"one")
         pid = desk.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_document_is_described_with_its_fields(desk):
+    row = desk.describe(pdf([At(50, 50, "Bitte zahlen Sie den Betrag von"), At(300, 50, "1.234,50 EUR")]))
+    assert (row.language, row.pages, row.media_type) == ("de", 1, "application/pdf")
+    (amount,) = row.fields
+    assert (amount.kind, amount.value, amount.page) == ("amount", "1234.50 EUR", 1)
+    assert amount.box is not None
+    assert amount.box.left == pytest.approx(300, abs=2)
