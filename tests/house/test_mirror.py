@@ -49,6 +49,11 @@ THROUGH = {
         "deliver/inputs", "deliver/job", "deliver/lanes", "deliver/options", "deliver/parts", "deliver/step",
     ),
     "deliver/test_deliver.py": ("core/outlets/outgoing", "deliver/leaving", "deliver/outbox", "deliver/outlet"),
+    "deliver/forecast/test_forecast.py": (
+        "core/forecast", "deliver/forecast/asked", "deliver/forecast/history", "deliver/forecast/orders",
+        "deliver/forecast/panel", "deliver/forecast/reconciled", "deliver/forecast/rolled", "deliver/forecast/what_if",
+    ),
+    "cli/test_forecast.py": ("engine/forecast",),
     "deliver/test_files.py": ("core/outlets/files", "deliver/file_formats"),
     "deliver/test_kafka.py": ("core/outlets/streams",),
     "deliver/test_mqtt.py": ("core/outlets/things",),

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.ops.conformal import fit_interval
+from drivetrain.ops.conformal import fit_interval, fit_rolling_interval, roll, rolling_level
 from drivetrain.ops.saying import ends
 
 
@@ -36,3 +36,42 @@ def test_estimates_that_are_all_the_same_have_one_width():
 def test_no_rows_make_no_interval():
     with pytest.raises(InvalidInput):
         fit_interval(np.empty(0), np.empty(0), 0.9)
+
+
+def rising(origins, rows, seed):
+    """Numbers at one origin after another, whose errors grow from origin to origin."""
+    chance = np.random.default_rng(seed)
+    origin = np.repeat(np.arange(origins), rows)
+    estimate = chance.uniform(0, 10, origins * rows)
+    return estimate + chance.normal(0, 1.06**origin), estimate, origin
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_grows_is_held_by_asking_for_more_than_is_promised(seed):
+    truth, estimate, origin = rising(9, 1_000, seed)
+    known, new = origin < 8, origin == 8
+
+    def held(interval):
+        low, high = ends(interval, estimate[new])
+        return ((truth[new] >= low) & (truth[new] <= high)).mean()
+
+    rolled = fit_rolling_interval(truth[known], estimate[known], origin[known], 0.9)
+    plain = held(fit_interval(truth[known], estimate[known], 0.9))
+    assert rolled.coverage == 0.9
+    assert plain < held(rolled)
+    assert abs(held(rolled) - 0.9) <= abs(plain - 0.9)
+
+
+def test_a_world_that_stays_is_asked_for_what_is_promised_or_little_more():
+    truth, estimate = drawn(4_000, 3)
+    assert 0.9 <= rolling_level(truth, estimate, np.repeat(np.arange(8), 500), 0.9) < 0.92
+
+
+def test_every_origin_but_the_first_two_is_held_against_those_before_it():
+    truth, estimate, origin = rising(5, 100, 1)
+    held = roll(truth, estimate, origin, 0.9)
+    assert np.unique(origin[held.rows]).tolist() == [2, 3, 4]
+    low, high = ends(fit_interval(truth[origin < 4], estimate[origin < 4], 0.9), estimate[origin == 4])
+    assert held.low[-100:].tolist() == low.tolist()
+    assert held.high[-100:].tolist() == high.tolist()
+    assert len(roll(truth[:200], estimate[:200], origin[:200], 0.9).rows) == 0

@@ -7,6 +7,7 @@ import pytest
 from drivetrain.core import plugins
 from drivetrain.core.alarms import AlarmGate, AlarmPrices, FalseAlarmGate
 from drivetrain.core.artifacts import Estimate, GateResult
+from drivetrain.core.forecast import BacktestGate
 from drivetrain.core.knowledge import RetrievalGate
 from drivetrain.core.project import Bound, FairnessGate, GatesSpec, HookGate, SeriesGate
 from drivetrain.validate.gates import Finding, judge, planned, run_gates
@@ -52,6 +53,7 @@ def test_parity_and_safety_always_run_and_the_rest_when_set():
         coverage=Bound(min=0), series=(SeriesGate(by="x", max=1),), false_alarms=FalseAlarmGate(max=1),
         alarms=AlarmGate(by="x", order="y", left="z", horizon=1, prices=AlarmPrices(inspection=1, repair=1, failure=1)),
         retrieval=RetrievalGate(min=0),
+        backtest=BacktestGate(),
     )  # fmt: skip
     assert set(planned(full)) == set(plugins.names("gates"))
 

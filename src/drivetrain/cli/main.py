@@ -32,6 +32,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "deployments": ("rollout:deployments", "What served, from when on, who decided it, and why."),
         "serve": ("service:serve", "Run the prediction server."),
         "score": ("score:score", "Score files or tables, offline; goes on after a kill."),
+        "forecast": ("forecast:forecast", "What comes: reconciled, with intervals and orders."),
         "deliver": ("outlets:deliver", "Send predictions on: tables, files, queues, tickets."),
         "traffic": ("traffic:traffic", "Send held-back rows to the service, as usual or drifted."),
         "monitor": ("service:monitor", "Drift and performance of the live service."),

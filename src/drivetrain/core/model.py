@@ -12,6 +12,8 @@ The files of a model folder:
 - ``knowledge/``: the passages that the service searches and how, see ``ops.knowledge``;
 - ``interval.json``: where the task is a number, how far from the estimate the truth lies;
 - ``rules.json``: hard rules, where there are some;
+- ``backtest.npy`` (float64 [m, 2]): rows of the training part, by their place there, and what a model that saw only
+  what came before them estimated, where earlier origins were asked for;
 - ``signature.json``, ``reference.json``, ``decision.json``, ``training.json``, ``environment.json``: the classes below.
 """
 

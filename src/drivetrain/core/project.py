@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from drivetrain.core.alarms import AlarmGate, FalseAlarmGate
 from drivetrain.core.code_limits import CodeLimits
 from drivetrain.core.decision import DecisionSpec
+from drivetrain.core.forecast import BacktestGate, ForecastSpec, SeriesGate
 from drivetrain.core.knowledge import KnowledgeSpec, RetrievalGate
 from drivetrain.core.outlets import OutletSpec
 from drivetrain.core.rules import RulesGate, RulesSpec
@@ -186,6 +187,11 @@ class ModelSpec(Spec):
     coverage: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.9, description="Of numbers: the share of truths that lie within the interval around an estimate."
     )
+    origins: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Of numbers split by time: so many of the newest moments of the training part are estimated again, "
+        "each by a model that saw only what came before. The interval and the gate `backtest` stand on them.",
+    )
     tracking: str = Field("sqlite", description="`sqlite`, `off`, or the address of an MLflow server.")
 
     @model_validator(mode="after")
@@ -262,20 +268,6 @@ class RobustnessGate(Spec):
     share: Annotated[float, Field(gt=0, le=1)] = 0.2
 
 
-class SeriesGate(Spec):
-    """Of numbers in many series, such as the demand of items: the mean over series of the RMSE of each.
-
-    Where the label is in the usual change from one step to the next, that is RMSSE.
-    """
-
-    by: str = Field(description="The column that names a series: the entity, or one of `features.keep`.")
-    weight: str | None = Field(None, description="The column that says what a series is worth; all alike without it.")
-    max: Annotated[float, Field(gt=0)]
-    beats: str | None = Field(
-        None, description="The column that holds a naive answer; the interval of the gain over it must lie above 0."
-    )
-
-
 class LatencyGate(Spec):
     """One row, in process, on this machine."""
 
@@ -323,6 +315,7 @@ class GatesSpec(Spec):
     rules: RulesGate | None = RulesGate()
     series: tuple[SeriesGate, ...] = Field((), description="Of numbers: the error of each series by itself.")
     retrieval: RetrievalGate | None = None
+    backtest: BacktestGate | None = Field(None, description="Of numbers: what held at earlier origins.")
     latency: LatencyGate | None = LatencyGate()
     leakage: LeakRules | None = LeakRules()
     parity: Annotated[float, Field(gt=0)] = Field(1e-6, description="Largest gap between served and trained score.")
@@ -379,6 +372,7 @@ class ProjectSpec(Spec):
     service: ServiceSpec = ServiceSpec()
     outlets: dict[Name, OutletSpec] = Field(default_factory=dict)
     monitor: MonitorSpec = MonitorSpec()
+    forecast: ForecastSpec | None = None
 
     @model_validator(mode="after")
     def _fits_its_task(self) -> Self:

@@ -18,7 +18,7 @@ _DECISIONS: dict[Task, tuple[str, ...]] = {
 _ONLY: dict[Task, tuple[str, ...]] = {
     Task.YES_NO: ("cost", "calibration", "fairness", "false_alarms", *METRICS[Task.YES_NO]),
     Task.CLASSES: ("fairness", "calibration", *METRICS[Task.CLASSES]),
-    Task.NUMBER: ("coverage", "series", *METRICS[Task.NUMBER]),
+    Task.NUMBER: ("backtest", "coverage", "series", *METRICS[Task.NUMBER]),
 }
 """The gates that not every task has."""
 
@@ -53,6 +53,8 @@ def check_task(project: ProjectSpec) -> None:
     for rule in project.model.rules.every:
         if isinstance(rule.decide, str) and task is not Task.CLASSES:
             raise ValueError(f"`model.rules`: {rule.name} decides {rule.decide!r}; of `{task}` it is `yes` or `no`")
+    if project.forecast is not None and (task is not Task.NUMBER or not project.features.time):
+        raise ValueError("`forecast` needs the task `number` and `features.time`, the day that a row speaks of")
     if project.model.code is not None and project.features.texts:
         raise ValueError("`model.code` reads no `features.texts`: leave one of them out")
     if project.model.code is not None and task is not Task.YES_NO:

@@ -57,12 +57,13 @@ def cases_to_send(catalog: Catalog, sources: Iterable[str], features: Features) 
         connection.execute("SET TimeZone = 'UTC'")
         for source in sources:
             connection.register(source, Table(catalog.table_path("datasets", source)).dataset())
-        rows = _answer(connection, sql)
+        rows = answer(connection, sql)
     label = np.asarray(rows.column(features.label).to_numpy(zero_copy_only=False), dtype=np.bool_)
     return Cases(rows.column(features.entity), rows.drop_columns([features.label]), label)
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, sql: Path) -> pa.Table:
+def answer(connection: duckdb.DuckDBPyConnection, sql: Path) -> pa.Table:
+    """The rows that a project's own SQL file gives. Raises InvalidInput with what DuckDB says."""
     try:
         return connection.execute(sql.read_text(encoding="utf-8")).to_arrow_table()
     except duckdb.Error as error:
@@ -78,5 +79,5 @@ def drifted(inputs: pa.Table, sql: Path) -> pa.Table:
     """The rows as a changed world would send them: the SQL file reads them as ``traffic``."""
     with duckdb.connect() as connection:
         connection.register("traffic", inputs)
-        changed = _answer(connection, sql)
+        changed = answer(connection, sql)
     return changed.select(inputs.column_names).cast(inputs.schema, safe=False)

@@ -37,6 +37,17 @@ def moving_average(history: Numbers, horizon: int, window: int) -> Numbers:
     return np.asarray(np.repeat(history[:, -window:].mean(axis=1, keepdims=True), horizon, axis=1))
 
 
+def seasonal_average(history: Numbers, horizon: int, season: int, seasons: int) -> Numbers:
+    """The mean of the last ``seasons`` at each place of a season: [s, t] -> [s, horizon]; of fewer where there are no
+    more. Raises InvalidInput for less than one season.
+    """
+    whole = min(seasons, history.shape[1] // season)
+    if not whole:
+        return seasonal_naive(history, horizon, season)
+    means = history[:, -whole * season :].reshape(len(history), whole, season).mean(axis=1)
+    return seasonal_naive(means, horizon, season)
+
+
 def naive_scale(history: Numbers) -> Numbers:
     """The mean squared error of forecasting each step by the one before, [s], from the first sale on.
 

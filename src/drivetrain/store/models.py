@@ -28,6 +28,7 @@ ENTRY = "entry.json"
 EXPECTED = "expected.npy"
 INTERVAL = "interval.json"
 RULES = "rules.json"
+BACKTEST = "backtest.npy"
 TEXTS, KNOWLEDGE = "texts/", "knowledge/"
 
 
@@ -36,8 +37,9 @@ class ModelContent:
     """Everything in a Model folder. ``graph`` is the ONNX graph, see ``core.model``; of ``code`` it is empty.
 
     ``expected`` ([m], or [m, K] of classes) is what the trained pipeline answers for the first m rows of the test part,
-    in table order. ``interval`` is that of a number; ``texts`` are the files of the
-    encoders of free texts, see ``ops.text``; ``knowledge`` those of what the service searches, see ``ops.knowledge``.
+    in table order. ``interval`` is that of a number, ``backtest`` what was estimated at earlier origins; ``texts`` are
+    the files of the encoders of free texts, see ``ops.text``; ``knowledge`` those of what the service searches, see
+    ``ops.knowledge``.
     """
 
     graph: bytes
@@ -49,6 +51,7 @@ class ModelContent:
     environment: Environment
     code: ModelCode | None = None
     interval: Interval | None = None
+    backtest: NDArray[np.float64] | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
     knowledge: Mapping[str, bytes] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
@@ -65,6 +68,7 @@ class ModelContent:
             "environment.json": _json(self.environment),
             **({} if self.interval is None else {INTERVAL: _json(self.interval)}),
             **({RULES: _json(self.rules)} if self.rules else {}),
+            **({} if self.backtest is None else {BACKTEST: to_npy(self.backtest)}),
             **self.texts,
             **self.knowledge,
         }
@@ -80,7 +84,7 @@ def model_from(files: dict[str, bytes], where: str) -> ModelContent:
     code = _code(files, where) if ENTRY in files else None
     return ModelContent(
         graph=_file(files, GRAPH, where) if code is None else b"",
-        expected=_array(files, where),
+        expected=_array(files, EXPECTED, where),
         signature=_read(files, "signature.json", Signature, where),
         reference=_read(files, "reference.json", Reference, where),
         decision=_read(files, "decision.json", DecisionRule, where),
@@ -89,6 +93,7 @@ def model_from(files: dict[str, bytes], where: str) -> ModelContent:
         code=code,
         interval=_read(files, INTERVAL, Interval, where) if INTERVAL in files else None,
         rules=_read(files, RULES, tuple[Rule, ...], where) if RULES in files else (),
+        backtest=_array(files, BACKTEST, where) if BACKTEST in files else None,
         texts={name: content for name, content in files.items() if name.startswith(TEXTS)},
         knowledge={name: content for name, content in files.items() if name.startswith(KNOWLEDGE)},
     )
@@ -170,11 +175,11 @@ def _code(files: dict[str, bytes], where: str) -> ModelCode:
     return ModelCode(entry, code)
 
 
-def _array(files: dict[str, bytes], where: str) -> NDArray[np.float64]:
+def _array(files: dict[str, bytes], name: str, where: str) -> NDArray[np.float64]:
     try:
-        return from_npy(_file(files, EXPECTED, where))
+        return from_npy(_file(files, name, where))
     except ValueError as error:
-        raise InvalidInput("model_unreadable", f"{EXPECTED}: {error}", where=where, hint="train again") from error
+        raise InvalidInput("model_unreadable", f"{name}: {error}", where=where, hint="train again") from error
 
 
 def _file(files: dict[str, bytes], name: str, where: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -12,13 +12,14 @@ from drivetrain.core.artifacts import Estimate
 from drivetrain.core.model import BlendPart, Interval, Reference, TrainingSummary
 from drivetrain.core.project import ModelSpec
 from drivetrain.core.task import Task, metric_of
-from drivetrain.ops.conformal import fit_interval
+from drivetrain.ops.conformal import fit_interval, fit_rolling_interval
 from drivetrain.ops.drift import code_cuts, cut_points, distribution, label_cuts
 from drivetrain.ops.links import Link
 from drivetrain.ops.metrics import Numbers
 from drivetrain.ops.saying import Said, Saying
 from drivetrain.ops.text import encoder_files
 from drivetrain.store.models import ModelContent
+from drivetrain.train.backtest import backtest
 from drivetrain.train.calibrate import calibrated
 from drivetrain.train.choice import Choice, Judge, choose
 from drivetrain.train.decision import decision_of
@@ -31,6 +32,8 @@ from drivetrain.train.race import Trial
 from drivetrain.train.signature import input_spread
 from drivetrain.train.trained import Trained, check_parity
 
+Part = tuple[Trial, float]
+Each = Callable[[Callable[[Part], Fitted], Iterable[Part]], Iterable[Fitted]]
 EXPECTED_ROWS = 50_000
 """For how many rows of the test part the pipeline's own answers travel with the model."""
 _PARITY_ROWS = 20_000
@@ -59,7 +62,12 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
     choice = choose(trials, judge, spec.blend_min_gain)
     link, calibration = calibrated(sample, choice.margins, material.plan, spec.calibration)
     answers = link.apply(choice.margins)
-    trained = _refitted(choice, link, material, spec.seed, pool)
+    trained = _refitted(choice, link, material, material.sample, spec.seed, pool.map)
+    rolled = None
+    if spec.origins:
+        rolled = backtest(
+            material, spec.origins, lambda before: _refitted(choice, link, material, before, spec.seed, map), pool
+        )
     standing = pool.submit(estimate, metric, sample.y, answers, spec.seed)
     graph = trained.to_onnx(len(material.signature.inputs), sample.classes)
     every = max(1, len(material.sample) // _PARITY_ROWS)
@@ -74,7 +82,7 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
         calibration=calibration,
     )
     rule = decision_of(spec.decision, sample, answers, material.signature.names)
-    interval = _interval(sample, answers, spec.coverage)
+    interval = _interval(sample, answers, rolled, spec.coverage)
     saying = Saying(material.signature, rule, interval, material.rules)
     content = ModelContent(
         graph=graph,
@@ -85,31 +93,38 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
         training=summary,
         environment=environment(),
         interval=interval,
+        backtest=rolled,
         texts=encoder_files(material.encoders),
         rules=material.rules,
     )
     return Finished(content, standing.result())
 
 
-def _interval(sample: Sample, answers: Numbers, coverage: float) -> Interval | None:
-    """Of a number: the interval by the errors of all out-of-fold answers [repeats, n]."""
+def _interval(sample: Sample, answers: Numbers, rolled: Numbers | None, coverage: float) -> Interval | None:
+    """Of a number: the interval by the errors at earlier origins, or of all out-of-fold answers [repeats, n]."""
     if sample.task is not Task.NUMBER:
         return None
+    if rolled is not None and sample.blocks is not None:
+        rows = rolled[:, 0].astype(np.intp)
+        return fit_rolling_interval(sample.y[rows].astype(np.float64), rolled[:, 1], sample.blocks[rows], coverage)
     return fit_interval(np.tile(sample.y.astype(np.float64), len(answers)), answers.ravel(), coverage)
 
 
-def _refitted(choice: Choice, link: Link, material: Material, seed: int, pool: ThreadPoolExecutor) -> Trained:
-    """Each chosen trial fitted on all training rows, with as many rounds as its folds took on average."""
+def _refitted(choice: Choice, link: Link, material: Material, sample: Sample, seed: int, each: Each) -> Trained:
+    """Each chosen trial fitted on training rows, all of them or some, with as many rounds as its folds took on average.
 
-    def refit(part: tuple[Trial, float]) -> Fitted:
+    ``each`` is what goes through the trials: ``map``, or that of a pool.
+    """
+
+    def refit(part: Part) -> Fitted:
         trial = part[0]
         folds = trial.judged[-len(material.plan.folds) :]
         rounds = round(float(np.mean([judged.rounds for judged in folds])))
         learner = trial.entrant.learner
         params = learner.settled(trial.params, rounds)
-        return fit(learner, material.sample, material.signature.inputs, params, seed=seed)
+        return fit(learner, sample, material.signature.inputs, params, seed=seed)
 
-    fitted = pool.map(refit, choice.parts)
+    fitted = each(refit, choice.parts)
     return Trained(tuple((found, weight) for found, (_, weight) in zip(fitted, choice.parts, strict=True)), link)
 
 

@@ -31,7 +31,7 @@ class Material:
 
     Free texts are packed as margins: those of the training part come from encoders that did not see the row's label,
     those of the test part from ``encoders``, which learned from all of the training part. ``rules`` are named by the
-    signature.
+    signature. ``in_order``: the blocks of the sample rise with time.
     """
 
     signature: Signature
@@ -40,6 +40,7 @@ class Material:
     test: Numbers
     encoders: Encoders = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    in_order: bool = False
 
     def with_rules(self, spec: ModelSpec) -> Material:
         """The same with the rules of the project, read and named. Raises InvalidInput for one that cannot be asked."""
@@ -58,7 +59,7 @@ def read_material(features: Features, catalog: Catalog, spec: ModelSpec) -> Mate
     sample = Sample(x, cases.label, features.task, len(features.classes), cases.blocks)
     blocks = None if cases.blocks is None else Blocks(cases.blocks, in_order=features.blocks == "moments")
     plan = plan_folds(cases.label, spec.seed, features.task, blocks)
-    plain = Material(signature, sample, plan, pack(signature, test.inputs))
+    plain = Material(signature, sample, plan, pack(signature, test.inputs), in_order=features.blocks == "moments")
     ruled = plain.with_rules(spec)
     return _with_texts(ruled, features.texts, (cases.inputs, test.inputs), catalog, spec) if features.texts else ruled
 

@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from drivetrain.core.artifacts import Estimate, GateResult, Verdict
+from drivetrain.core.artifacts import Estimate, Features, GateResult, Verdict
 from drivetrain.core.errors import InvalidInput, examples
-from drivetrain.core.project import Bound, SeriesGate
+from drivetrain.core.forecast import SeriesGate
+from drivetrain.core.project import Bound
 from drivetrain.ops.forecasting import series_rmse
 from drivetrain.ops.intervals import bootstrap_weighed
 from drivetrain.ops.metrics import Numbers
+from drivetrain.store.cases import Cases
 from drivetrain.validate.evidence import Evidence
 from drivetrain.validate.gates import Finding, attempt, judge, merged
 
@@ -69,17 +71,20 @@ def _floats(evidence: Evidence, name: str) -> Numbers:
 
 
 def _column(evidence: Evidence, name: str) -> pa.ChunkedArray:
-    """A column of the test rows: the entity, what is kept, or an input. Raises InvalidInput for another name."""
-    cases = evidence.test
-    if name == evidence.features.entity:
+    return column_of(evidence.features, evidence.test, name)
+
+
+def column_of(features: Features, cases: Cases, name: str, where: str = "gates.series") -> pa.ChunkedArray:
+    """A column of cases: the entity, what is kept, or an input. Raises InvalidInput for another name."""
+    if name == features.entity:
         return cases.entity
     for table in (cases.kept, cases.inputs):
         if table is not None and name in table.column_names:
             return table.column(name)
-    known = (evidence.features.entity, *evidence.features.kept, *cases.inputs.column_names)
+    known = (features.entity, *features.kept, *cases.inputs.column_names)
     raise InvalidInput(
         "column_missing",
         f"the feature table has no column {name!r}",
-        where="gates.series",
+        where=where,
         hint=f"it has {examples(known, 20)}; name a column of the spine under `features.keep`",
     )
