@@ -20,6 +20,31 @@ class FalseAlarmGate(Spec):
     )
 
 
+class Persistence(Spec):
+    """When flags are an alarm: when ``flags`` of the last ``of`` rows of a machine are flagged; one alone is noise."""
+
+    flags: Annotated[int, Field(ge=1)] = 1
+    of: Annotated[int, Field(ge=1, le=1000)] = 1
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        if self.flags > self.of:
+            raise ValueError(f"{self.flags} of the last {self.of} rows can never be flagged")
+        return self
+
+
+class AlarmWatch(Persistence):
+    """Of an outlet: only the predictions that raise or clear an alarm leave.
+
+    It is raised when ``flags`` of the last ``of`` predictions of a machine are decided true, cleared when none is.
+    """
+
+    by: str = Field(description="Whose predictions follow each other: a SQL expression over a prediction.")
+    looks_back: Annotated[int, Field(ge=1)] = Field(
+        100_000, description="How many predictions of the service before a delivery are looked at again."
+    )
+
+
 class AlarmPrices(Spec):
     """What an inspection, a repair that was planned, and a failure that nobody saw coming cost."""
 
@@ -28,18 +53,15 @@ class AlarmPrices(Spec):
     failure: Price
 
 
-class AlarmGate(Spec):
-    """Flags of machines that were run until they failed, as alarms that somebody follows.
+class AlarmGate(Persistence):
+    """Flags of machines that were run until they failed, as alarms; who is told of one inspects the machine.
 
-    An alarm begins when ``flags`` of the machine's last ``of`` rows are flagged; then somebody inspects it. ``by``,
-    ``order`` and ``left`` are columns of the spine under ``features.keep``.
+    ``by``, ``order`` and ``left`` are columns of the spine under ``features.keep``.
     """
 
     by: str = Field(description="Whose rows follow each other: the machine.")
     order: str = Field(description="In which order they do: a number or a moment.")
     left: str = Field(description="How long the machine ran from there until it failed; null where it did not.")
-    flags: Annotated[int, Field(ge=1)] = 1
-    of: Annotated[int, Field(ge=1)] = 1
     notice: Annotated[float, Field(ge=0)] = Field(0.0, description="An inspection that late finds nothing to save.")
     horizon: Annotated[float, Field(gt=0)] = Field(description="One that early finds no fault yet.")
     prices: AlarmPrices
@@ -49,9 +71,7 @@ class AlarmGate(Spec):
     )
 
     @model_validator(mode="after")
-    def _can_be(self) -> Self:
-        if self.flags > self.of:
-            raise ValueError(f"{self.flags} of the last {self.of} rows can never be flagged")
+    def _in_time(self) -> Self:
         if self.notice > self.horizon:
             raise ValueError("`notice` is longer than `horizon`: no inspection would ever be in time")
         return self

@@ -10,6 +10,7 @@ import pyarrow as pa
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.outlets.outgoing import Outgoing
+from drivetrain.deliver.alarms import TOLD, told_sql
 from drivetrain.deliver.outlet import Parcel
 from drivetrain.store.casting import quoted
 from drivetrain.store.journal import NUMBER, output_columns
@@ -45,20 +46,26 @@ class Leaving:
         self._connection.execute(f"CREATE TEMP VIEW prediction AS SELECT {', '.join(names.values())}{named} FROM lake")
         for setting in _CLOSE:
             self._connection.execute(setting)
-        columns = spec.columns or _as_it_is(entity, outputs)
+        self._watch, self._from = spec.alarm, "prediction"
+        if spec.alarm:
+            self._check(spec.alarm.by, "alarm.by")
+            self._tell(0, 0)
+            self._from = f"prediction JOIN {TOLD} USING ({NUMBER})"
+        columns = spec.columns or _as_it_is(entity, ("alarm", *outputs) if spec.alarm else outputs)
         self._where = f"({spec.where}\n)" if spec.where else "true"
         if spec.where:
             self._check(spec.where, "where")
         for column, expression in columns.items():
             self._check(expression, f"columns.{column}")
         chosen = ", ".join(f"({expression}\n) AS {quoted(column)}" for column, expression in columns.items())
-        self._select = f"SELECT {NUMBER} AS {_OURS[0]}, prediction_id AS {_OURS[1]}, {chosen} FROM prediction"
+        self._select = f"SELECT {NUMBER} AS {_OURS[0]}, prediction_id AS {_OURS[1]}, {chosen} FROM {self._from}"
 
     def parcels(self, after: int, until: int) -> Iterator[Parcel]:
         """Those with the numbers after ``after`` up to ``until``, in order. Raises InvalidInput as ``these``."""
         waiting: pa.Table | None = None
         for low in range(after, until, _TOGETHER):
             high = min(low + _TOGETHER, until)
+            self._tell(low, high)
             rows = self._rows(f"{NUMBER} > {low} AND {NUMBER} <= {high} AND {self._where}")
             if waiting is not None and waiting.schema == rows.schema:
                 rows = pa.concat_tables([waiting, rows])
@@ -73,10 +80,14 @@ class Leaving:
     def these(self, numbers: Sequence[int]) -> Parcel:
         """Those with these numbers, whatever ``where`` says. Raises InvalidInput for a value that has no answer."""
         listed = ", ".join(map(str, numbers))
+        self._tell(min(numbers) - 1, max(numbers))
         return _parcel(self._rows(f"{NUMBER} BETWEEN {min(numbers)} AND {max(numbers)} AND {NUMBER} IN ({listed})"))
 
     def newest(self) -> pa.Table:
         """The newest prediction as it would leave; no row when there is none that would."""
+        if self._watch:
+            (last,) = self._connection.execute(f"SELECT max({NUMBER}) FROM prediction").fetchone() or (0,)
+            self._tell(max(0, last - self._watch.looks_back), last)
         rows = self._rows(self._where, f"{NUMBER} DESC LIMIT 1")
         return rows.drop_columns(list(_OURS))
 
@@ -84,14 +95,24 @@ class Leaving:
         """Let go of the memory."""
         self._connection.close()
 
+    def _tell(self, low: int, high: int) -> None:
+        """Find the alarms among those with the numbers after ``low`` up to ``high``."""
+        if self._watch:
+            self._look()
+            self._ask(told_sql(self._watch, low, high))
+
     def _look(self) -> None:
         """See what is in the lake now: merged files take the place of small ones, which are deleted a day later."""
         self._connection.register("lake", self._predictions.dataset())
 
     def _rows(self, condition: str, order: str = NUMBER) -> pa.Table:
         self._look()
+        found = self._ask(f"{self._select} WHERE {condition} ORDER BY {order}")
+        return self._typed(found.to_arrow_table())
+
+    def _ask(self, sql: str) -> duckdb.DuckDBPyConnection:
         try:
-            found = self._connection.execute(f"{self._select} WHERE {condition} ORDER BY {order}").to_arrow_table()
+            return self._connection.execute(sql)
         except duckdb.Error as error:
             raise InvalidInput(
                 "outlet_sql_failed",
@@ -100,7 +121,6 @@ class Leaving:
                 hint="make the expression answer for every prediction: TRY_CAST instead of CAST, COALESCE for NULL; "
                 "nothing of these rows was sent",
             ) from None
-        return self._typed(found)
 
     def _typed(self, rows: pa.Table) -> pa.Table:
         """In few types: what a kind of outlet must know."""
@@ -135,7 +155,7 @@ class Leaving:
         try:
             said = self._objection(f"SELECT ({expression}\n)")
             if not said:
-                self._connection.execute(f"SELECT {NUMBER}, ({expression}\n) FROM prediction LIMIT 0")
+                self._connection.execute(f"SELECT {NUMBER}, ({expression}\n) FROM {self._from} LIMIT 0")
         except duckdb.Error as error:
             said = str(error).splitlines()[0].partition(": ")[2]
         if said:
@@ -167,7 +187,7 @@ class Leaving:
         return "" if expressions == 1 else "this is more than one expression"
 
     def _names(self) -> list[str]:
-        described = self._connection.execute("DESCRIBE prediction").fetchall()
+        described = self._connection.execute(f"DESCRIBE SELECT * FROM {self._from}").fetchall()
         inputs = self._predictions.schema().field("inputs").type
         return [name for name, *_ in described if name not in (NUMBER, "inputs")] + [f"inputs.{x.name}" for x in inputs]
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from drivetrain.core.alarms import AlarmWatch
 from drivetrain.core.spec import Spec
 
 
@@ -20,6 +21,9 @@ class Outgoing(Spec):
         default_factory=dict,
         description="Name over there: SQL expression over a prediction. By default `prediction_id`, the entity, "
         "`score`, `decision`, the outputs (`class`; `low`, `high`), `release` and `predicted_at`.",
+    )
+    alarm: AlarmWatch | None = Field(
+        None, description="Only what raises or clears an alarm leaves; `alarm` says which (`raised`, `cleared`)."
     )
     history: bool = Field(
         False,
