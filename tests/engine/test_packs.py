@@ -116,7 +116,7 @@ def test_a_pack_that_says_nonsense_of_itself_is_told_where(install):
 
 
 def test_an_unknown_pack_is_named_with_those_there_are():
-    assert "risk" in run("score", "poker", code=4)
+    assert "phishing" in run("score", "poker", code=4)
 
 
 def test_packs_that_take_longer_than_there_is_time_are_left_out_and_named():

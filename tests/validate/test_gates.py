@@ -7,9 +7,10 @@ import pytest
 from drivetrain.core import plugins
 from drivetrain.core.alarms import AlarmGate, AlarmPrices, FalseAlarmGate
 from drivetrain.core.artifacts import Estimate, GateResult
-from drivetrain.core.forecast import BacktestGate
+from drivetrain.core.forecast import BacktestGate, SeriesGate
+from drivetrain.core.items import RankingGate
 from drivetrain.core.knowledge import RetrievalGate
-from drivetrain.core.project import Bound, FairnessGate, GatesSpec, HookGate, SeriesGate
+from drivetrain.core.project import Bound, FairnessGate, GatesSpec, HookGate
 from drivetrain.validate.gates import Finding, judge, planned, run_gates
 
 ESTIMATE = Estimate("x", 0.5, 0.4, 0.6, 10)
@@ -54,6 +55,7 @@ def test_parity_and_safety_always_run_and_the_rest_when_set():
         alarms=AlarmGate(by="x", order="y", left="z", horizon=1, prices=AlarmPrices(inspection=1, repair=1, failure=1)),
         retrieval=RetrievalGate(min=0),
         backtest=BacktestGate(),
+        ranking=(RankingGate(by="x", wanted="y", min=0),),
     )  # fmt: skip
     assert set(planned(full)) == set(plugins.names("gates"))
 

@@ -95,6 +95,7 @@ class Features(Displayed):
     ``windows`` says which of the inputs a server computes from events, ``texts`` which are free text. ``kept`` are more
     columns, for those who look at cases; with ``blind`` the label may be missing, and is not learned from. Where
     ``blocks`` are not ``none`` the table says which rows stay together in folds: ``groups``, or ``moments`` in order.
+    ``retriever`` is the digest of what finds the items that are cases, see ``store.retrievers``.
     """
 
     kind: ClassVar[Kind] = Kind.FEATURES
@@ -116,6 +117,7 @@ class Features(Displayed):
     texts: tuple[str, ...] = ()
     knowledge: KnowledgeTables | None = None
     blind: bool = False
+    retriever: str = ""
 
     @property
     def ref(self) -> Ref:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,7 +27,7 @@ class Measured(Spec):
 class Benchmark(Spec):
     """What the pack's model must reach on rows that it has never seen."""
 
-    metric: Metric
+    metric: Metric | Literal["ndcg"] = Field(description="`ndcg` is measured by a gate `ranking` alone.")
     gate: str | None = Field(None, description="The gate whose measured number counts, instead of the report's metric.")
     floor: float = Field(description="`drivetrain packs score` fails below it.")
     split: str = Field(description="How the rows were held out.")

@@ -13,6 +13,7 @@ from drivetrain.core.alarms import AlarmGate, FalseAlarmGate
 from drivetrain.core.code_limits import CodeLimits
 from drivetrain.core.decision import DecisionSpec
 from drivetrain.core.forecast import BacktestGate, ForecastSpec, SeriesGate
+from drivetrain.core.items import ItemsSpec, RankingGate
 from drivetrain.core.knowledge import KnowledgeSpec, RetrievalGate
 from drivetrain.core.outlets import OutletSpec
 from drivetrain.core.rules import RulesGate, RulesSpec
@@ -102,7 +103,10 @@ class FeaturesSpec(Spec):
     )
     time: str | None = Field(None, description="Column of the spine with the moment of the prediction.")
     texts: tuple[Name, ...] = Field((), description="Inputs that are read as language; other texts are categories.")
-    tables: dict[Name, FeatureTable]
+    tables: dict[Name, FeatureTable] = Field(default_factory=dict)
+    items: ItemsSpec | None = Field(
+        None, description="The cases are items that somebody may buy next. It takes the place of `tables`."
+    )
     keep: tuple[str, ...] = Field(
         (),
         description="More columns of the spine, for gates of one's own and what is made of scores; no model sees them.",
@@ -121,9 +125,11 @@ class FeaturesSpec(Spec):
     leaks: LeakRules = LeakRules()
 
     @model_validator(mode="after")
-    def _one_is_online(self) -> Self:
+    def _tables_fit(self) -> Self:
         if sum(table.online for table in self.tables.values()) > 1:
             raise ValueError("only one table can be `online`: put the windows of all of them into its SQL")
+        if self.items is not None and (self.tables or self.texts):
+            raise ValueError("with `items` the server computes all inputs: leave out `tables` and `texts`")
         return self
 
 
@@ -316,6 +322,7 @@ class GatesSpec(Spec):
     series: tuple[SeriesGate, ...] = Field((), description="Of numbers: the error of each series by itself.")
     retrieval: RetrievalGate | None = None
     backtest: BacktestGate | None = Field(None, description="Of numbers: what held at earlier origins.")
+    ranking: tuple[RankingGate, ...] = Field((), description="Of yes or no: the order of choices by their scores.")
     latency: LatencyGate | None = LatencyGate()
     leakage: LeakRules | None = LeakRules()
     parity: Annotated[float, Field(gt=0)] = Field(1e-6, description="Largest gap between served and trained score.")

@@ -16,7 +16,7 @@ _DECISIONS: dict[Task, tuple[str, ...]] = {
 }
 """The kinds of decision that each task knows."""
 _ONLY: dict[Task, tuple[str, ...]] = {
-    Task.YES_NO: ("cost", "calibration", "fairness", "false_alarms", *METRICS[Task.YES_NO]),
+    Task.YES_NO: ("cost", "calibration", "fairness", "false_alarms", "ranking", *METRICS[Task.YES_NO]),
     Task.CLASSES: ("fairness", "calibration", *METRICS[Task.CLASSES]),
     Task.NUMBER: ("backtest", "coverage", "series", *METRICS[Task.NUMBER]),
 }

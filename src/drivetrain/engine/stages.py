@@ -197,6 +197,7 @@ def _train_inputs(context: Context) -> Inputs:
         **({"windows": digest_of(features.windows)} if features.windows else {}),
         **({"knowledge": features.knowledge.digest} if features.knowledge else {}),
         **({"section knowledge": _section(context.spec.knowledge)} if context.spec.knowledge else {}),
+        **({"retriever": features.retriever} if features.retriever else {}),
         **{path: digest_bytes(_read(context.home, path)) for path in _learner_paths(context.spec)},
         **{path: digest_bytes(content) for path, content in read_code(context.spec.model, context.home).items()},
     }
@@ -309,7 +310,9 @@ def _read(home: Path, path: str) -> bytes:
 
 def _sql_paths(spec: ProjectSpec) -> tuple[str, ...]:
     known = () if spec.knowledge is None else (spec.knowledge.passages, spec.knowledge.queries)
-    return (spec.features.spine, *(table.sql for table in spec.features.tables.values()), *filter(None, known))
+    items = () if spec.features.items is None else spec.features.items.files
+    tables = (table.sql for table in spec.features.tables.values())
+    return (spec.features.spine, *tables, *items, *filter(None, known))
 
 
 def _learner_paths(spec: ProjectSpec) -> tuple[str, ...]:

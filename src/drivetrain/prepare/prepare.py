@@ -7,16 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from drivetrain.core.artifacts import Dataset, Features, SplitPart
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.knowledge import KnowledgeSpec
-from drivetrain.core.project import FeaturesSpec
+from drivetrain.core.project import FeaturesSpec, FeatureTable
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Truth
+from drivetrain.prepare.candidates import SAID, offer_candidates
 from drivetrain.prepare.cases import PreparedCases, gather
 from drivetrain.prepare.knowledge import keep_knowledge, make_knowledge
 from drivetrain.prepare.leaks import refuse_leaks
@@ -29,6 +31,7 @@ from drivetrain.prepare.writing import keep
 from drivetrain.store.cases import BLOCK, SPLIT
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.labels import classes_of
+from drivetrain.store.retrievers import keep_retriever
 from drivetrain.store.tables import Table
 
 
@@ -51,14 +54,12 @@ def prepare(
     """
     steps = len(spec.tables) + 4
     files = [read_sql(catalog.home, path) for path in (spec.spine, *(table.sql for table in spec.tables.values()))]
-    sources = {
-        source: Table(catalog.table_path("datasets", source)).dataset(dataset.version)
-        for source, dataset in datasets.items()
-    }
-    with Session(sources, catalog.work_path("prepare", name)) as session:
+    of_items = [read_sql(catalog.home, path) for path in spec.items.files] if spec.items else []
+    with Session(_sources(datasets, catalog), catalog.work_path("prepare", name)) as session:
+        found = None if spec.items is None else offer_candidates(session, spec.items, of_items, progress)
         every = _cases(session, spec, files, progress)
         known = make_knowledge(session, knowledge, catalog.home) if knowledge else None
-        parents = tuple(datasets[source].ref for source in sorted(session.read))
+        parents = tuple(datasets[source].ref for source in sorted(session.read & datasets.keys()))
     every, test = _parted(every, spec)
     cases = every.closed()
     parts = _parts(every, cases.label, test)
@@ -69,7 +70,7 @@ def prepare(
     if not spec.blind:  # what no label was learned from, no label can have leaked into
         refuse_leaks(cases, test, rules, spec.split)
     progress(steps - 1, steps, f"no leak in {len(cases.inputs.columns)} columns")
-    sql = tuple(file.digest for file in {file.path: file for file in files}.values())
+    sql = tuple(file.digest for file in {file.path: file for file in (*files, *of_items)}.values())
     kept = keep(Table(catalog.table_path("features", name)), _rows(every, test), sql, parents)
     progress(steps, steps, f"version {kept.version}" + ("" if kept.new else ", as before"))
     return Features(
@@ -91,7 +92,15 @@ def prepare(
         texts=spec.texts,
         knowledge=keep_knowledge(known, name, parents, catalog) if known else None,
         blind=spec.blind,
+        retriever="" if found is None else keep_retriever(catalog, found.files("")),
     )
+
+
+def _sources(datasets: Mapping[str, Dataset], catalog: Catalog) -> dict[str, ds.Dataset]:
+    return {
+        source: Table(catalog.table_path("datasets", source)).dataset(dataset.version)
+        for source, dataset in datasets.items()
+    }
 
 
 def _parted(cases: PreparedCases, spec: FeaturesSpec) -> tuple[PreparedCases, NDArray[np.bool_]]:
@@ -123,6 +132,8 @@ def _cases(session: Session, spec: FeaturesSpec, files: list[SqlFile], progress:
         joined.append(join_table(session, position, file, table, spine))
         share, columns = joined[-1].matched / spine.rows, ", ".join(column.name for column in joined[-1].inputs)
         progress(position + 2, steps, f"{name}: {columns} ({share:.1%} of the cases)")
+    if spec.items is not None:
+        joined.append(join_table(session, len(joined), SAID, FeatureTable(sql=SAID.path), spine))
     return gather(session, spine, tuple(joined))
 
 

@@ -89,6 +89,13 @@ class Session:
         self.run("DROP TABLE _raw")
         return Schema(columns)
 
+    def offer(self, name: str, table: pa.Table) -> None:
+        """Let feature files read a table of ours as if it were a source."""
+        self._connection.register("_offered", table)
+        self.run(f"CREATE TEMP TABLE {quoted(name)} AS SELECT * FROM _offered")
+        self._connection.unregister("_offered")
+        self._sources = (*self._sources, name)
+
     def tree(self, file: SqlFile) -> Node:
         """A feature file as DuckDB's parser reads it. Raises InvalidInput."""
         return parse(self._connection, file)

@@ -29,7 +29,7 @@ EXPECTED = "expected.npy"
 INTERVAL = "interval.json"
 RULES = "rules.json"
 BACKTEST = "backtest.npy"
-TEXTS, KNOWLEDGE = "texts/", "knowledge/"
+TEXTS, KNOWLEDGE, ITEMS = "texts/", "knowledge/", "items/"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ModelContent:
     ``expected`` ([m], or [m, K] of classes) is what the trained pipeline answers for the first m rows of the test part,
     in table order. ``interval`` is that of a number, ``backtest`` what was estimated at earlier origins; ``texts`` are
     the files of the encoders of free texts, see ``ops.text``; ``knowledge`` those of what the service searches, see
-    ``ops.knowledge``.
+    ``ops.knowledge``; ``items`` those of a retriever, see ``ops.retriever``.
     """
 
     graph: bytes
@@ -55,6 +55,7 @@ class ModelContent:
     texts: Mapping[str, bytes] = field(default_factory=dict)
     knowledge: Mapping[str, bytes] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    items: Mapping[str, bytes] = field(default_factory=dict)
 
     def files(self) -> dict[str, bytes]:
         """The files of the folder; the same content gives the same bytes."""
@@ -71,6 +72,7 @@ class ModelContent:
             **({} if self.backtest is None else {BACKTEST: to_npy(self.backtest)}),
             **self.texts,
             **self.knowledge,
+            **self.items,
         }
 
 
@@ -96,6 +98,7 @@ def model_from(files: dict[str, bytes], where: str) -> ModelContent:
         backtest=_array(files, BACKTEST, where) if BACKTEST in files else None,
         texts={name: content for name, content in files.items() if name.startswith(TEXTS)},
         knowledge={name: content for name, content in files.items() if name.startswith(KNOWLEDGE)},
+        items={name: content for name, content in files.items() if name.startswith(ITEMS)},
     )
 
 

@@ -16,6 +16,7 @@ from drivetrain.ops.links import plain_link
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.folders import digests, write_folder
 from drivetrain.store.knowledge import read_passages
+from drivetrain.store.retrievers import retriever_files
 from drivetrain.store.tracking import Experiment, open_tracker
 from drivetrain.train.blind import finish_blind
 from drivetrain.train.candidates import Entrant, entrants
@@ -59,7 +60,8 @@ def train(
     if knowledge is not None:
         known = make_knowledge(knowledge, read_passages(catalog, features), catalog)
         finished = replace(finished, content=replace(finished.content, knowledge=known.files()))
-    return _written(name, features, finished, catalog)
+    found = replace(finished, content=replace(finished.content, items=retriever_files(catalog, features)))
+    return _written(name, features, found, catalog)
 
 
 def _searched(spec: ModelSpec, name: str, features: Features, catalog: Catalog, progress: Progress) -> Finished:
