@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 THROUGH = {
     "cli/test_main.py": ("cli/governance", "cli/service", "cli/stages", "cli/start"),
     "cli/test_output.py": ("cli/progress",),
+    "journeys/test_documents.py": ("serve/paper_paths", "serve/papers"),
     "journeys/test_credit.py": ("cli/demo", "engine/demo"),
     "journeys/test_fraud.py": ("packs/fraud/simulator",),
     "client/test_client.py": ("client/answers", "client/refusals", "client/replies"),

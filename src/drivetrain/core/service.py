@@ -71,6 +71,9 @@ class ServiceSpec(Spec):
     write_seconds: Annotated[float, Field(gt=0)] = Field(
         30.0, description="A caller who takes nothing of an answer for so long is cut."
     )
+    documents: Name | None = Field(
+        None, description="A source of kind `documents`: callers may send documents, which are read as it reads them."
+    )
     requests_per_second: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Per API key; `drivetrain keys add --rate` sets another one for one key."
     )

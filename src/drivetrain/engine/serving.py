@@ -14,9 +14,11 @@ from typing import Any, Self
 
 from drivetrain.connect.http.settings import ConnectionLimits, Tls
 from drivetrain.core.errors import InvalidInput, Transient, examples
+from drivetrain.core.papers import PaperReading
 from drivetrain.core.project import ProjectSpec
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import ServiceSpec
+from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.serve.settings import ServerSettings, ServiceSettings, to_json
 
 _READY_WITHIN_S = 30.0
@@ -64,7 +66,25 @@ def server_settings(
 def _service_settings(home: Path, spec: ProjectSpec) -> ServiceSettings:
     told = _same(spec.service, ServiceSettings)
     told["canary"] = CanaryRule(**spec.service.canary.model_dump())
+    told["documents"], told["tagger"] = _documents(spec)
     return ServiceSettings(**{**told, "home": home, "name": spec.service_name})
+
+
+def _documents(spec: ProjectSpec) -> tuple[PaperReading | None, str]:
+    """How documents of callers are read, and the path of the tagger."""
+    name = spec.service.documents
+    if name is None:
+        return None, ""
+    source = spec.sources.get(name)
+    if not isinstance(source, DocumentsSource):
+        known = [key for key, one in spec.sources.items() if isinstance(one, DocumentsSource)]
+        raise InvalidInput(
+            "service_documents",
+            f"{name!r} is no source of documents",
+            where="service.documents",
+            hint=f"name one of kind `documents`; there is {examples(known) or 'none'}",
+        )
+    return source.reading(), source.tagger or ""
 
 
 def _same(spec: ServiceSpec, kind: type[ConnectionLimits | ServiceSettings]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class LoadedRelease:
     """A release that can answer. ``typical`` [F] is the packed typical row of its training data.
 
     ``processes`` is how many the model runs in; 0: in this one. ``live`` counts what it answers, for drift.
-    ``knowledge`` is what it can search.
+    ``knowledge`` is what it can search; ``project`` holds the files of its project as they were signed.
     """
 
     ref: Ref
@@ -43,6 +44,7 @@ class LoadedRelease:
     processes: int = 0
     encoders: Encoders = field(default_factory=dict)
     knowledge: Knowledge | None = None
+    project: Mapping[str, bytes] = field(default_factory=dict)
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the model answers to each packed row: [n, F] -> [n], or [n, K] of classes."""
@@ -69,7 +71,7 @@ def load(catalog: Catalog, ref: Ref) -> LoadedRelease:
     verified = verify_release(catalog.folder(ref), read_actors(catalog.home / ACTORS), expected=ref)
     content = model_from(verified.part("model"), str(ref))
     golden = golden_from(verified.part("report"), str(ref))
-    loaded = _open(ref, content)
+    loaded = replace(_open(ref, content), project=verified.part("project"))
     try:
         for rows in (1, CHUNK):  # the first calls are slow, and nobody shall wait for them
             if not np.isfinite(loaded.score(np.tile(loaded.typical, (rows, 1)))).all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from types import GenericAlias
 from typing import Any
@@ -38,6 +39,7 @@ from drivetrain.serve.operations import (
     refused,
     schema,
 )
+from drivetrain.serve.paper_paths import paper_paths, paper_types
 from drivetrain.serve.predict import PredictAnswer, readable
 from drivetrain.serve.protocol import InferenceAnswer, InferenceRequest, ModelMetadata, Ready, ServerMetadata
 from drivetrain.serve.rows import RowForm
@@ -57,8 +59,9 @@ _STREAMS = (
 )
 
 
-def openapi(service: str, prefix: str, champion: Contender) -> bytes:
+def openapi(service: str, prefix: str, champion: Contender, *, reads_documents: bool = False) -> bytes:
     """The document of a service whose own paths begin with ``prefix``, as JSON, for the release that answers."""
+    papers = paper_paths() if reads_documents else {}
     release = champion.release
     document = {
         "openapi": "3.1.0",
@@ -68,7 +71,7 @@ def openapi(service: str, prefix: str, champion: Contender) -> bytes:
             "description": f"{_said(release.saying)} Served by Drivetrain {version('drivetrain')}.",
         },
         "paths": {
-            **{prefix + path: operations for path, operations in _of_service(champion).items()},
+            **{prefix + path: operations for path, operations in {**_of_service(champion), **papers}.items()},
             **_of_model(f"/v2/models/{service}"),
             **_of_model(
                 f"/v2/models/{service}/versions/{release.ref.version}",
@@ -78,7 +81,7 @@ def openapi(service: str, prefix: str, champion: Contender) -> bytes:
             **_of_server(),
         },
         "components": {
-            "schemas": _schemas(champion),
+            "schemas": _schemas(champion, paper_types(champion) if reads_documents else ()),
             "headers": headers(),
             "responses": {
                 **refused(REFUSED, schema("ErrorAnswer")),
@@ -190,12 +193,12 @@ def _no(*bodies: str) -> Json:
     return {"503": {"description": "Nothing answers now.", "content": content({JSON_TYPE: one_of(*bodies)})}}
 
 
-def _schemas(champion: Contender) -> Json:
+def _schemas(champion: Contender, more: Sequence[type[msgspec.Struct]]) -> Json:
     form, prediction = champion.form, champion.wording.prediction_type
     fields: list[Any] = [("release", str), ("predictions", GenericAlias(list, (prediction,)))]
     answer = msgspec.defstruct("PredictAnswer", fields, namespace={"__doc__": PredictAnswer.__doc__})
     labels = REQUESTS[champion.release.signature.task]
-    types = [form.request_type, answer, labels, *_TYPES, *talk_types(champion.release)]
+    types = [form.request_type, answer, labels, *_TYPES, *talk_types(champion.release), *more]
     _, schemas = msgspec.json.schema_components(types, ref_template=_COMPONENT)
     schemas["PredictRequest"]["properties"]["rows"]["minItems"] = 1
     row: dict[str, Any] = schemas["Row"]["properties"]

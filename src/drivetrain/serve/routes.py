@@ -22,6 +22,7 @@ from drivetrain.serve.inference import Inference, metadata
 from drivetrain.serve.labels import Labels
 from drivetrain.serve.line_stream import NDJSON, LineStream
 from drivetrain.serve.openapi import openapi
+from drivetrain.serve.papers import endpoints
 from drivetrain.serve.predict import Predict
 from drivetrain.serve.protocol import Ready, ServerMetadata
 from drivetrain.serve.search import Beside, Search
@@ -94,6 +95,8 @@ def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[s
         "/openapi.json": Route("/openapi.json", "GET", {_ANY: documents.openapi}, counts),
         "/docs": Route("/docs", "GET", {_ANY: documents.page}, counts),
     }
+    if papers := endpoints(service):
+        found["/v1/documents"] = Route("/v1/documents", "POST", papers, counts, callers, full=service.is_full)
     return {**{prefix + path: route for path, route in found.items()}, **dict(_of_model(service))}
 
 
@@ -163,6 +166,7 @@ class _Documents:
     def _write(self) -> None:
         champion = self._service.standing().champion.contender
         if self._release != champion.name:
-            self._document = openapi(self._service.name, self._prefix, champion)
+            reads = self._service.settings.documents is not None
+            self._document = openapi(self._service.name, self._prefix, champion, reads_documents=reads)
             self._html = docs_page(self._service.name, champion, self._document, self._url)
             self._release = champion.name

@@ -71,6 +71,10 @@ class Beside:
         finally:
             self._waiting -= 1
 
+    def close(self) -> None:
+        """Let nobody wait any more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
 
 class Search:
     """The endpoint of one service."""

@@ -13,6 +13,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 from drivetrain.access.caller import Caller
@@ -78,6 +79,8 @@ class Service:
         self._resting: Lineup | None = None  # what would answer, were its model not broken
         self.reason = ""
         self.workers = 1
+        self.closing = ExitStack()
+        """What is to be done when the service is let go of."""
         self._pulse = pulse
         self._slots = slots
         self._ids = PredictionIds()
@@ -311,6 +314,7 @@ class Service:
 
     def close(self) -> None:
         """Let go of everything; what was answered is on disk after this."""
+        self.closing.close()
         if self.lineup is not None:
             self.lineup.close()
         for contender in self._contenders.values():

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from drivetrain.connect.http.settings import ConnectionLimits, Tls
+from drivetrain.core.papers import PaperReading
 from drivetrain.core.rollout import CanaryRule
 
 Durability = Literal["process", "power", "buffered"]
@@ -32,6 +33,9 @@ class ServiceSettings:
     roll_seconds: float = 2.0
     shadow_load: float = 0.1
     canary: CanaryRule = field(default_factory=CanaryRule)
+    documents: PaperReading | None = None
+    tagger: str = ""
+    """Path of the tagger for ``documents`` in the project; its bytes are those of the release."""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,12 @@ class PaperDesk:
         """What is told of the document in a row: text, language, fields. Raises as ``read`` does."""
         return read_json(self._told(DESCRIBE, content), PaperRow)
 
+    def kill(self) -> None:
+        """End the process at once, also while it reads: whoever waits for it hears of it."""
+        process = self._process
+        if process is not None:
+            _kill(process)
+
     def close(self) -> None:
         """End the process."""
         with self._reading:

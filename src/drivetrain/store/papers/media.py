@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from io import BytesIO
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from drivetrain.store.files.content import foreign
 from drivetrain.store.papers.complaints import unknown, unreadable
@@ -41,6 +41,9 @@ _MAIL = re.compile(
 )
 _HEADERS = re.compile(rb"^(?:from|date|subject|received|message-id|mime-version)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _HEAD = 8192
+
+
+MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
 
 
 def media_type(content: bytes) -> MediaType:
