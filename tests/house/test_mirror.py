@@ -118,7 +118,7 @@ THROUGH = {
     "ingest/afar/test_web.py": ("connect/afar/web",),
     "ingest/test_staging.py": ("ingest/origin",),
     "ingest/test_replay.py": ("ingest/destination", "store/quarantine"),
-    "ingest/test_content.py": ("store/files/content",),
+    "ingest/test_content.py": ("store/files/content", "store/files/marks"),
     "ingest/test_evolution.py": ("ingest/columns", "ingest/readership"),
     "ingest/test_profile.py": ("ingest/profile_page",),
     "ingest/databases/test_columns.py": (
@@ -145,7 +145,7 @@ THROUGH = {
     "prepare/test_knowledge.py": ("store/knowledge",),
     "prepare/test_candidates.py": ("core/items", "prepare/items", "store/retrievers"),
     "prepare/test_prepare.py": ("prepare/cases", "store/cases"),
-    "connect/papers/test_desk.py": ("connect/papers/process", "ops/paper_rows"),
+    "connect/papers/test_desk.py": ("connect/papers/frames", "connect/papers/process", "ops/paper_rows"),
     "engine/test_documents.py": ("connect/papers/taggers",),
     "ops/test_field_tagging.py": ("ops/paper_marks", "ops/tagger"),
     "ops/test_fields.py": ("ops/field_amounts", "ops/field_dates", "ops/field_numbers"),

@@ -117,6 +117,32 @@ class Paper:
 
 
 @dataclass(frozen=True)
+class ToldField:
+    """A field as it is told: ``page`` from 1, and the box on it where there is a layout; ``score`` from 0 to 1."""
+
+    kind: str
+    value: str
+    page: int
+    box: Box | None
+    score: float
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """The columns of a document, but for where it came from."""
+
+    media_type: str
+    title: str | None
+    sender: str | None
+    written_at: datetime | None
+    language: str | None
+    pages: int
+    text: str
+    fields: tuple[ToldField, ...]
+    notes: str | None
+
+
+@dataclass(frozen=True)
 class PaperLimits:
     """What a document may take. ``pixels`` of one picture; ``nested``: mails in mails, elements in elements."""
 

@@ -20,10 +20,10 @@ from drivetrain.connect.papers.desk import PaperDesk
 from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import digest_of
 from drivetrain.core.errors import InvalidInput
+from drivetrain.core.papers import PaperRow
 from drivetrain.core.schema import Column, ColumnType, Schema
 from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.ingest.reading import Batch, BrokenRow, Position
-from drivetrain.ops.paper_rows import PaperRow
 from drivetrain.store.files.batches import Change
 from drivetrain.store.files.listing import F, FoundFile, Listing
 from drivetrain.store.originals import Originals

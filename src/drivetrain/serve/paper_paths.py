@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from drivetrain.ops.paper_rows import PaperRow
+from drivetrain.core.papers import PaperRow
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.operations import DEADLINE, JSON_TYPE, Json, content, post, schema
 from drivetrain.serve.papers import TAKEN, DocumentAnswer

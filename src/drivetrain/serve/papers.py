@@ -14,8 +14,7 @@ import msgspec
 
 from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.connect.papers.desk import PaperDesk
-from drivetrain.core.papers import PaperReading
-from drivetrain.ops.paper_rows import PaperRow
+from drivetrain.core.papers import PaperReading, PaperRow
 from drivetrain.serve.door import Endpoint, caller_of
 from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.predict import failure, headers_of

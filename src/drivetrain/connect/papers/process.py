@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import struct
 from typing import BinaryIO
 
 import msgspec
 
+from drivetrain.connect.papers.frames import ANSWER, DESCRIBE, DONE, MISSING, ORDER, READY, REFUSED, REQUEST, Complaint
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import DrivetrainError, MissingExtra
 from drivetrain.core.papers import PaperLimits, PaperReading
@@ -23,24 +23,7 @@ from drivetrain.ops.tagger import Tagger
 from drivetrain.store.papers.complaints import too_large, unreadable
 from drivetrain.store.papers.reading import read_paper
 
-ORDER = struct.Struct("=Q")
-"""In front of the order: its bytes, of JSON."""
-REQUEST = struct.Struct("=cQ")
-"""In front of each document: what is asked of it, and its bytes."""
-ANSWER = struct.Struct("=cQ")
-"""In front of each answer: its kind, and its bytes."""
-READ, DESCRIBE = b"r", b"d"
-"""The whole document, or what is told of it in a row."""
-READY, DONE, REFUSED, MISSING = b"!", b"+", b"-", b"m"
 _GRACE_SECONDS = 2.0
-
-
-class Complaint(msgspec.Struct, frozen=True):
-    """Why a document was refused; of what is ``MISSING`` message and hint are the library and the extra."""
-
-    code: str
-    message: str
-    hint: str
 
 
 def main() -> None:

@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.store.files.batches import Batch
-from drivetrain.store.files.content import Content, foreign, random_access
+from drivetrain.store.files.content import Content, random_access
 from drivetrain.store.files.delimited import check_names
+from drivetrain.store.files.marks import foreign
 from drivetrain.store.files.parquet import typed_batch
 
 _ROWS = 65_536

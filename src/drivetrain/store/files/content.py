@@ -23,6 +23,7 @@ from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.store.files.archive import only_member
 from drivetrain.store.files.encodings import Source, Utf8, WithoutComments, guess, is_utf8, marked
 from drivetrain.store.files.listing import COMPRESSIONS, plain_name
+from drivetrain.store.files.marks import ZIP, foreign
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 MAX_ROW = 4 * 1024 * 1024
 """The longest row that is read, in bytes; also the size of the blocks in which text is read."""
 _CHUNK = 1024 * 1024
-_ZIP = b"PK\x03\x04"
 
 
 def _open_zst(file: BinaryIO) -> BinaryIO:
@@ -42,19 +42,6 @@ _OPENERS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
     b"BZh": lambda file: cast(BinaryIO, bz2.BZ2File(file)),
     b"\xfd7zXZ\x00": lambda file: cast(BinaryIO, lzma.LZMAFile(file)),  # noqa: SIM115  # Content closes it
     b"\x28\xb5\x2f\xfd": _open_zst,
-}
-_FOREIGN: Mapping[bytes, str] = {
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"\x89PNG": "a PNG picture",
-    b"GIF8": "a GIF picture",
-    b"%PDF": "a PDF document",
-    _ZIP: "a ZIP archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
-    b"SQLite format 3": "a SQLite database",
-    b"PAR1": "a Parquet file",
-    b"\x7fELF": "a program",
-    b"Obj\x01": "an Avro file",
-    b"ARROW1": "an Arrow file",
 }
 
 
@@ -203,7 +190,7 @@ class Content(io.RawIOBase):
         if opener is not None:
             return opener(self._file)
         suffix = PurePath(self.name).suffix.lower()
-        if head.startswith(_ZIP) and (member := only_member(self.name, self._file, must=suffix == ".zip")):
+        if head.startswith(ZIP) and (member := only_member(self.name, self._file, must=suffix == ".zip")):
             self.plain_name, inner = member
             return inner
         if suffix in COMPRESSIONS:
@@ -214,14 +201,6 @@ class Content(io.RawIOBase):
                 hint="fetch the file again, or rename it for what it is",
             )
         return self._file
-
-
-def foreign(head: bytes) -> str | None:
-    """What a file with these first bytes is, when it is none of the formats that hold text."""
-    known = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
-    if known or b"\x00" not in head:
-        return known
-    return "UTF-16 text without a mark" if head.count(0) * 3 > len(head) and _is_text(head) else "binary data"
 
 
 def check_text(content: Content) -> None:
@@ -282,11 +261,6 @@ def not_utf8(name: str, path: Path) -> InvalidInput:
         where=place,
         hint=cure,
     )
-
-
-def _is_text(head: bytes) -> bool:
-    """Whether every second byte is zero, and the others are none."""
-    return not any(head[1::2]) or not any(head[::2])
 
 
 def row_too_long(where: str) -> InvalidInput:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from drivetrain.core.errors import InvalidInput, MissingExtra, NotFound, examples
 from drivetrain.core.sources.written import Written
 from drivetrain.store.files.batches import Batch
-from drivetrain.store.files.content import Content, foreign, random_access
+from drivetrain.store.files.content import Content, random_access
 from drivetrain.store.files.delimited import check_names
+from drivetrain.store.files.marks import foreign
 from drivetrain.store.files.text_rows import TextRows
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.store.files.batches import Batch
-from drivetrain.store.files.content import Content, foreign, random_access
+from drivetrain.store.files.content import Content, random_access
 from drivetrain.store.files.delimited import check_names
+from drivetrain.store.files.marks import foreign
 from drivetrain.store.tables import schema_of
 
 _ROWS = 65_536

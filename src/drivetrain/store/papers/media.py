@@ -7,7 +7,7 @@ import zipfile
 from io import BytesIO
 from typing import Final, Literal, get_args
 
-from drivetrain.store.files.content import foreign
+from drivetrain.store.files.marks import foreign
 from drivetrain.store.papers.complaints import unknown, unreadable
 
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
