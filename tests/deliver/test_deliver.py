@@ -32,7 +32,7 @@ from drivetrain.deliver.leaving import Leaving
 from drivetrain.deliver.outbox import Outbox
 from drivetrain.deliver.templates import Template
 from drivetrain.store.catalog import Catalog
-from drivetrain.store.compaction import compact
+from drivetrain.store.compaction import Compaction
 from drivetrain.store.journal import roll
 from drivetrain.store.segments import PredictionLog
 from drivetrain.store.tables import Table
@@ -209,7 +209,7 @@ def test_merging_and_retyping_the_lake_moves_no_cursor(world):
         made += part
         roll(world.catalog, "risk")
         if part in (2, 5):
-            compact([world.predictions])
+            Compaction([world.predictions]).wait()
         if part != 3:
             assert world.run().taken == (part if part != 4 else 7)
     assert world.ids() == list(range(made))

@@ -20,7 +20,7 @@ from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
 from drivetrain.ops.packing import pack
 from drivetrain.store.catalog import Catalog
-from drivetrain.store.compaction import compact
+from drivetrain.store.compaction import Compaction
 from drivetrain.store.journal import UNKNOWN_TEXT, output_columns, roll, unpack
 from drivetrain.store.segments import LabelLog, LabelRecord, PredictionLog, waiting_bytes
 from drivetrain.store.tables import Table
@@ -106,7 +106,7 @@ def test_predictions_are_numbered_in_the_order_in_which_they_come(catalog: Catal
         write(log, first, 3, row)
         log.close()
         roll(catalog, "risk")
-        compact([table])
+        Compaction([table]).wait()
     rows = table.read().sort_by("number")
     assert rows.column("number").to_pylist() == list(range(1, 10))
     assert rows.column("prediction_id").to_pylist() == names(9)
