@@ -108,7 +108,8 @@ def shown_commands():
     for page in PAGES:
         text = (ROOT / page).read_text(encoding="utf-8")
         inline = re.findall(r"`(drivetrain [^`]+)`", FENCE.sub("", text).replace("\n", " "))
-        fenced = re.findall(r"^(drivetrain .+)$", "\n".join(blocks(page, "", "text")), re.MULTILINE)
+        languages = ("", "text") if page in RUN else ("", "text", "sh")
+        fenced = re.findall(r"^(drivetrain .+)$", "\n".join(blocks(page, *languages)), re.MULTILINE)
         for command in dict.fromkeys((*inline, *(line.split("   ")[0] for line in fenced))):
             yield pytest.param(command, id=f"{page}: {command}")
 

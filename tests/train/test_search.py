@@ -44,6 +44,7 @@ class Toy:
     fits: int = 0
     start: ClassVar = {"knob": 0.0}
     tasks = frozenset({Task.YES_NO})
+    any_classes = False
 
     def parameters(self):
         return ("knob",)

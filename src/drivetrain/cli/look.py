@@ -55,7 +55,7 @@ def show(door: Door, ref: Ref) -> None:
 def _show_fact(key: str, value: object) -> None:
     rows = value if isinstance(value, list) else []
     if rows and isinstance(rows[0], dict):
-        header = tuple(rows[0])
+        header = tuple(name for name in rows[0] if any(row.get(name) is not None for row in rows))
         print_table(header, [tuple(_short(row.get(name)) for name in header) for row in rows], title=key)
     else:
         out.print(f"  {key}: {_short(value)}")

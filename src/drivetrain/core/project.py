@@ -270,7 +270,11 @@ class RobustnessGate(Spec):
     """
 
     metric: GateMetric = None
-    max_drop: Annotated[float, Field(ge=0)] = 0.05
+    max_drop: Annotated[float, Field(ge=0)] | None = Field(
+        None,
+        description="0.05 when not given. Of numbers then any: one input a thousand times too large costs what it "
+        "costs, and only you know how much of that is too much.",
+    )
     share: Annotated[float, Field(gt=0, le=1)] = 0.2
 
 

@@ -57,8 +57,6 @@ def check_task(project: ProjectSpec) -> None:
         raise ValueError("`forecast` needs the task `number` and `features.time`, the day that a row speaks of")
     if project.model.code is not None and project.features.texts:
         raise ValueError("`model.code` reads no `features.texts`: leave one of them out")
-    if project.model.code is not None and task is not Task.YES_NO:
-        raise ValueError(f"`model.code` answers yes or no; this project's task is `{task}`")
     if project.features.blind:
         _check_blind(project)
 

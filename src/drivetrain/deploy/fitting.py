@@ -34,12 +34,12 @@ class Fitting:
     """Makes recorded rows those of a model.
 
     ``sent`` is the signature of the release for which callers send their rows. The lake may hold an input in a wider
-    type than that, because another release once took it so.
+    type than that, because another release once took it so. Of a free text the lake holds the numbers of its encoder.
     """
 
     def __init__(self, signature: Signature, sent: Signature) -> None:
         self._signature = signature
-        self._sent = {field.name: field.type for field in sent.inputs}
+        self._sent = {field.name: field for field in sent.inputs}
 
     def fit(self, inputs: pa.StructArray) -> Fitted:
         """Pack n recorded rows."""
@@ -65,7 +65,11 @@ class Fitting:
         if given is None:
             reason = f"'{field.name}' was not recorded"
             return nothing, [] if field.nullable else [(reason, np.ones(rows, dtype=np.bool_))]
-        kind = self._sent.get(field.name, column_type(given.type))
+        sent = self._sent.get(field.name)
+        if field.of and (sent is None or sent.made_by != field.made_by):
+            reason = f"'{field.of}' was recorded as numbers of another text encoder"
+            return nothing, [(reason, np.ones(rows, dtype=np.bool_))]
+        kind = sent.type if sent else column_type(given.type)
         missing = _flags(given.is_null())
         required = (f"'{field.name}' is missing", missing & (not field.nullable))
         other = f"'{field.name}' is {with_article(kind)}, not {with_article(field.type)}"

@@ -25,6 +25,7 @@ from drivetrain.store.code_process import (
     SCORES,
     START_SECONDS,
     Order,
+    sound,
 )
 
 _COMMAND = [sys.executable, "-P", "-m", "drivetrain.store.code_process"]
@@ -84,23 +85,24 @@ class CodeChild:
             self._ready = self.usable = True
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability of each packed row: [n, F] -> [n], n > 0.
+        """What the code answers to each packed row: [n, F] -> [n], or [n, K] of classes; n > 0.
 
         Raises InvalidInput when the code raises or answers with something else, Transient when the process ends or
         takes too long.
         """
         self.get_ready()
         self.usable = False
-        most = max(8 * len(rows), LONGEST_COMPLAINT)
+        size = 8 * len(rows) * max(1, len(self._order.classes))
+        most = max(size, LONGEST_COMPLAINT)
         kind, body = self._exchange(LENGTH.pack(len(rows)) + rows.tobytes(), self._order.seconds, most)
         if kind == FAILED:
             self.usable = True
             raise self._complained(body)
-        scores = np.frombuffer(body).copy() if kind == SCORES and len(body) == 8 * len(rows) else None
-        if scores is None or not ((scores >= 0) & (scores <= 1)).all():
+        scores = np.frombuffer(body).copy() if kind == SCORES and len(body) == size else None
+        if scores is None or not sound(scores, self._order.task).all():
             raise self._babbled()
         self.usable = True
-        return scores
+        return scores.reshape(len(rows), -1) if self._order.classes else scores
 
     def kill(self) -> None:
         """End the process and all that it has started; from any thread. A call that is under way hears of it.

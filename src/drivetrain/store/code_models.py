@@ -95,7 +95,9 @@ class CodeScorer:
         try:
             code.write(folder)
             columns = [CodeColumn(field.name, field.type.value, field.categories) for field in signature.inputs]
-            self._order = Order(str(folder), code.entry.function, columns, self._seconds, code.entry.memory_mb)
+            limits = self._seconds, code.entry.memory_mb
+            asked = signature.task.value, signature.classes
+            self._order = Order(str(folder), code.entry.function, columns, *limits, *asked)
             self._start_all()
         except BaseException:
             self._end()
@@ -113,16 +115,16 @@ class CodeScorer:
             return sorted(child.pid for child in self._children)
 
     def score(self, rows: Numbers) -> Numbers:
-        """The probability of each packed row: [n, F] -> [n]. Waits for a process that is free.
+        """What the code answers to each packed row: [n, F] -> [n], or [n, K] of classes. Waits for a free process.
 
-        Raises InvalidInput when the code raises, or answers with something that is no probability; Transient when its
+        Raises InvalidInput when the code raises, or answers with something that is no answer; Transient when its
         process ends (``model_crashed``), takes too long (``model_timeout``), or has done so again and again
         (``model_broken``).
         """
         if rows.ndim != 2 or rows.shape[1] != self._width:
             raise InvalidInput("model_code_failed", f"rows {rows.shape} for a model of {self._width} inputs")
         parts = [self._call(rows[at : at + MOST_ROWS]) for at in range(0, len(rows), MOST_ROWS)]
-        return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0), *parts])
+        return np.concatenate(parts) if parts else np.empty(0)
 
     def close(self) -> None:
         """End the processes and remove their folder; a call that is under way ends with Transient."""

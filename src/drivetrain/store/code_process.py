@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.schema import ColumnType
+from drivetrain.core.task import Task
 
 LENGTH = struct.Struct("=I")
 """In front of the order (its bytes) and of each request (its rows, of float64 [F] each)."""
@@ -39,6 +40,7 @@ START_SECONDS = 60.0
 UNKNOWN_TEXT = "<unknown>"
 """What the code is told for a text that is none of the categories of its column."""
 
+_ONE = 1e-6
 _GRACE_SECONDS = 1.0
 _DAY = 86400.0
 _LATEST_MICROS = 9.2e18
@@ -58,13 +60,18 @@ class CodeColumn:
 
 @dataclass(frozen=True)
 class Order:
-    """What the process is to run: ``function`` (``file.py:name``) of ``folder``, on these columns, in these limits."""
+    """What the process is to run: ``function`` (``file.py:name``) of ``folder``, on these columns, in these limits.
+
+    What it answers is what the ``task`` asks; of several ``classes`` the probability of each.
+    """
 
     folder: str
     function: str
     columns: Sequence[CodeColumn]
     seconds: float
     memory_mb: int | None
+    task: str = Task.YES_NO
+    classes: Sequence[str] = ()
 
     def encode(self) -> bytes:
         """The order as a frame."""
@@ -117,14 +124,46 @@ def load(order: Order) -> ScoreFunction:
     return found
 
 
-def scores_of(answer: object, rows: int) -> Numbers:
-    """What the code answered, as probabilities [rows]; raises ValueError or TypeError when it is something else."""
+def scores_of(answer: object, rows: int, task: str = Task.YES_NO, classes: Sequence[str] = ()) -> Numbers:
+    """What the code answered, float64 [rows]: probabilities or, where the task is that, numbers; of classes [rows, K].
+
+    Of classes the code answers a mapping from each class, or some of them, to its probabilities, which add up to one.
+    Raises ValueError or TypeError when it is something else.
+    """
+    if task == Task.CLASSES:
+        return _of_classes(answer, rows, classes)
+    scores = _array(answer, rows)
+    promised = "number" if task == Task.NUMBER else "probability"
+    wrong = np.flatnonzero(~sound(scores, task))
+    if wrong.size:
+        raise ValueError(f"it answered {scores[wrong[0]]} for row {wrong[0]}, which is no {promised}")
+    return scores
+
+
+def sound(scores: Numbers, task: str) -> NDArray[np.bool_]:
+    """Which answers are what the task promises: finite numbers, or probabilities."""
+    return np.asarray(np.isfinite(scores) if task == Task.NUMBER else (scores >= 0) & (scores <= 1))
+
+
+def _of_classes(answer: object, rows: int, classes: Sequence[str]) -> Numbers:
+    if not isinstance(answer, Mapping):
+        raise TypeError(f"it answered {type(answer).__name__}, not the probabilities of each class by its name")
+    strange = [name for name in answer if name not in classes]
+    if strange:
+        raise ValueError(f"it answered for {strange[0]!r}; the classes are {', '.join(list(classes)[:5])}")
+    scores = np.zeros((rows, len(classes)))
+    for name, values in answer.items():
+        scores[:, list(classes).index(name)] = scores_of(values, rows)
+    wrong = np.flatnonzero(np.abs(scores.sum(axis=1) - 1.0) > _ONE)
+    if wrong.size:
+        raise ValueError(f"its probabilities for row {wrong[0]} add up to {scores[wrong[0]].sum():.6g}, not to one")
+    return scores
+
+
+def _array(answer: object, rows: int) -> Numbers:
     scores = np.asarray(answer, dtype=np.float64)
     if scores.shape != (rows,):
         raise ValueError(f"it answered an array of shape {scores.shape} for {rows} rows, not ({rows},)")
-    wrong = np.flatnonzero(~((scores >= 0) & (scores <= 1)))
-    if wrong.size:
-        raise ValueError(f"it answered {scores[wrong[0]]} for row {wrong[0]}, which is no probability")
     return np.ascontiguousarray(scores)
 
 
@@ -157,7 +196,8 @@ def _answer_all(order: Order, requests: BinaryIO, answers: BinaryIO) -> None:
         packed = np.frombuffer(_whole(requests, 8 * rows * len(order.columns))).reshape(rows, -1)
         try:
             with _alarm(order.seconds):
-                scores = scores_of(function(columns_of(order.columns, packed)), rows)
+                answer = function(columns_of(order.columns, packed))
+                scores = scores_of(answer, rows, order.task, order.classes)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
             _send(answers, FAILED, _complaint(error, order))
         else:

@@ -8,6 +8,7 @@ seconds may be missing. This file needs no Arrow: the server imports it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from drivetrain.core.errors import Transient
+from drivetrain.store.unwritable import unwritable
 
 FILE_BYTES = 16 * 1024 * 1024
 _HEAD = struct.Struct("<QQ")
@@ -71,14 +72,9 @@ class EventLog:
             if not number or size >= self._limit:
                 number, size = self._next(number, size)
             if os.pwrite(self._file(), lines, size) != len(lines):
-                raise OSError(28, os.strerror(28))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            raise Transient(
-                "journal_unwritable",
-                f"the log of events cannot be written: {error.strerror}",
-                where=str(self._folder),
-                hint="free disk space, then ask again",
-            ) from error
+            raise unwritable("the log of events", self._folder, error) from error
         self._offset = size + len(lines)
         _HEAD.pack_into(self._head, 0, number, self._offset)
 

@@ -30,11 +30,12 @@ from numpy.typing import NDArray
 
 from drivetrain.core.decoding import read_json
 from drivetrain.core.digest import canonical_json
-from drivetrain.core.errors import Tampered, Transient
+from drivetrain.core.errors import Tampered
 from drivetrain.core.model import Signature
 from drivetrain.core.refs import Ref
 from drivetrain.store.folders import write_file
 from drivetrain.store.locks import alone
+from drivetrain.store.unwritable import unwritable
 
 Kind = Literal["predictions", "labels", "pairs"]
 Label = bool | str | float
@@ -303,12 +304,7 @@ class _Log:
                 self._open(header())
             self._write(content)
         except OSError as error:
-            raise Transient(
-                "journal_unwritable",
-                f"the journal cannot be written: {error.strerror}",
-                where=str(self._folder),
-                hint="free disk space, then ask again",
-            ) from error
+            raise unwritable("the journal", self._folder, error) from error
 
     def _let_go(self) -> None:
         if self._handle >= 0:

@@ -82,7 +82,7 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
         calibration=calibration,
     )
     rule = decision_of(spec.decision, sample, answers, material.signature.names)
-    interval = _interval(sample, answers, rolled, spec.coverage)
+    interval = interval_of(sample, answers, rolled, spec.coverage)
     saying = Saying(material.signature, rule, interval, material.rules)
     content = ModelContent(
         graph=graph,
@@ -100,7 +100,7 @@ def finish(spec: ModelSpec, material: Material, trials: Sequence[Trial], pool: T
     return Finished(content, standing.result())
 
 
-def _interval(sample: Sample, answers: Numbers, rolled: Numbers | None, coverage: float) -> Interval | None:
+def interval_of(sample: Sample, answers: Numbers, rolled: Numbers | None, coverage: float) -> Interval | None:
     """Of a number: the interval by the errors at earlier origins, or of all out-of-fold answers [repeats, n]."""
     if sample.task is not Task.NUMBER:
         return None

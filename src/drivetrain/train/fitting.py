@@ -11,7 +11,6 @@ from drivetrain.core.task import Task
 from drivetrain.ops.metrics import Numbers
 from drivetrain.train.graph import ROW, Subgraph, constant
 from drivetrain.train.learner import Fields, Fitted, Learner, Params, Rows, Sample, Size
-from drivetrain.train.learners.text import Text
 
 
 def fit(
@@ -20,7 +19,7 @@ def fit(
     """What the learner makes of a sample; see ``Learner.fit``. Two classes are a yes or no, those that do not occur in
     the sample are the least likely ones.
     """
-    if sample.task is not Task.CLASSES or isinstance(learner, Text):  # its margins are those of every class already
+    if sample.task is not Task.CLASSES or learner.any_classes:
         return learner.fit(sample, fields, params, seed=seed, stop=stop)
     present = np.unique(sample.y.astype(np.intp))
     if len(present) < sample.classes:
@@ -32,20 +31,25 @@ def fit(
 
 
 @dataclass(frozen=True)
-class TwoClasses:
-    """Log-odds of the second class as margins of both."""
+class _Around:
+    """A model of other classes than the task's, with as many rounds and of the same size."""
 
     inner: Fitted
 
     @property
     def rounds(self) -> int:
-        """Those of the yes or no."""
+        """Those of the model."""
         return self.inner.rounds
 
     @property
     def size(self) -> Size:
-        """That of the yes or no."""
+        """That of the model."""
         return self.inner.size
+
+
+@dataclass(frozen=True)
+class TwoClasses(_Around):
+    """Log-odds of the second class as margins of both."""
 
     def margin(self, x: Numbers) -> Numbers:
         """[n, F] -> [n, 2]."""
@@ -61,22 +65,11 @@ class TwoClasses:
 
 
 @dataclass(frozen=True)
-class FewerClasses:
+class FewerClasses(_Around):
     """A model of the classes ``present``; the others are a little less likely than the least likely of them."""
 
-    inner: Fitted
     present: Rows
     classes: int
-
-    @property
-    def rounds(self) -> int:
-        """Those of the model."""
-        return self.inner.rounds
-
-    @property
-    def size(self) -> Size:
-        """That of the model."""
-        return self.inner.size
 
     def margin(self, x: Numbers) -> Numbers:
         """[n, F] -> [n, K]."""

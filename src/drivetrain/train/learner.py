@@ -35,7 +35,7 @@ class Sample:
 
     ``blocks`` [n] say which rows stay together when some are held back; None where each row may go anywhere.
     ``classes`` says how many classes the task has. What reaches ``Learner.fit`` has at least three, and a case of each
-    (``fitting``).
+    (``fitting``), unless the learner takes ``any_classes``.
     """
 
     x: Numbers
@@ -92,6 +92,11 @@ class Learner(Protocol):
     @property
     def tasks(self) -> frozenset[Task]:
         """What it can learn."""
+        ...
+
+    @property
+    def any_classes(self) -> bool:
+        """Whether ``fit`` takes two classes as classes, and samples in which not every class occurs."""
         ...
 
     @property

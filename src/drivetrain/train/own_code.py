@@ -23,7 +23,7 @@ from drivetrain.train.code_files import read_code
 from drivetrain.train.decision import decision_of
 from drivetrain.train.environment import environment
 from drivetrain.train.estimates import estimate
-from drivetrain.train.finish import EXPECTED_ROWS, Finished, reference_of
+from drivetrain.train.finish import EXPECTED_ROWS, Finished, interval_of, reference_of
 from drivetrain.train.material import Material, read_material
 
 NAME = "code"
@@ -47,7 +47,8 @@ def finish_code(spec: ModelSpec, name: str, features: Features, catalog: Catalog
         tracking = tracker.close({found.name: found.value})
         progress(1, 1, f"{found.name} {found.value:.4f}")
     rule = decision_of(spec.decision, material.sample, scores, material.signature.names)
-    saying = Saying(material.signature, rule, rules=material.rules)
+    interval = interval_of(material.sample, scores, None, spec.coverage)
+    saying = Saying(material.signature, rule, interval, material.rules)
     content = ModelContent(
         graph=b"",
         expected=expected,
@@ -57,6 +58,7 @@ def finish_code(spec: ModelSpec, name: str, features: Features, catalog: Catalog
         training=_summary(spec, code, material, found),
         environment=environment(_libraries(code.files)),
         code=code,
+        interval=interval,
         rules=material.rules,
     )
     return Finished(content, found).tracked(tracking)
@@ -79,7 +81,7 @@ def _summary(spec: ModelSpec, code: ModelCode, material: Material, found: Estima
         blend=(BlendPart(NAME, 1.0),),
         why=f"{code.entry.function} was taken as it is ({len(code.files)} files, {size / 1024:,.1f} KiB). "
         "It is Python code, so it runs in processes of its own",
-        calibration="none: the code answers probabilities",
+        calibration="none: the code's answers are taken as they are",
     )
 
 

@@ -14,47 +14,23 @@ from drivetrain.ops.number_metrics import covered
 from drivetrain.ops.truth import always
 from drivetrain.store.pages import show_number
 from drivetrain.validate.evidence import Evidence, Rivals
-from drivetrain.validate.gates import Finding, asked, judge
+from drivetrain.validate.gates import Finding, Gate, asked, judge
 
 
-def roc_auc(evidence: Evidence) -> Finding:
-    """The area under the ROC curve on the test rows."""
-    return _metric(evidence, "roc_auc", evidence.spec.roc_auc)
+def _gate_of(metric: Metric) -> Gate:
+    """The gate that holds a metric on the test rows to its bound."""
+
+    def gate(evidence: Evidence) -> Finding:
+        bound: Bound | None = getattr(evidence.spec, metric)
+        detail = f"on {len(evidence.truth):,} test rows{_counted(evidence)}"
+        return Finding((judge(metric, evidence.metrics[metric], asked(bound), detail),))
+
+    return gate
 
 
-def average_precision(evidence: Evidence) -> Finding:
-    """The average precision on the test rows."""
-    return _metric(evidence, "average_precision", evidence.spec.average_precision)
-
-
-def log_loss(evidence: Evidence) -> Finding:
-    """The log loss on the test rows."""
-    return _metric(evidence, "log_loss", evidence.spec.log_loss)
-
-
-def accuracy(evidence: Evidence) -> Finding:
-    """The share of test rows whose likeliest class is the true one."""
-    return _metric(evidence, "accuracy", evidence.spec.accuracy)
-
-
-def macro_f1(evidence: Evidence) -> Finding:
-    """The mean over classes of F1 on the test rows."""
-    return _metric(evidence, "macro_f1", evidence.spec.macro_f1)
-
-
-def r2(evidence: Evidence) -> Finding:
-    """The share of the label's variance that is explained on the test rows."""
-    return _metric(evidence, "r2", evidence.spec.r2)
-
-
-def rmse(evidence: Evidence) -> Finding:
-    """The root of the mean squared error on the test rows."""
-    return _metric(evidence, "rmse", evidence.spec.rmse)
-
-
-def mae(evidence: Evidence) -> Finding:
-    """The mean absolute error on the test rows."""
-    return _metric(evidence, "mae", evidence.spec.mae)
+roc_auc, average_precision, log_loss = _gate_of("roc_auc"), _gate_of("average_precision"), _gate_of("log_loss")
+accuracy, macro_f1 = _gate_of("accuracy"), _gate_of("macro_f1")
+r2, rmse, mae = _gate_of("r2"), _gate_of("rmse"), _gate_of("mae")
 
 
 def coverage(evidence: Evidence) -> Finding:
@@ -130,11 +106,6 @@ def _strangers(rivals: Rivals) -> str:
     """The classes that only one of two models knows."""
     ours, theirs = examples(rivals.only_ours), examples(rivals.only_theirs)
     return (f"; new here: {ours}" if ours else "") + (f"; only the champion knows {theirs}" if theirs else "")
-
-
-def _metric(evidence: Evidence, metric: Metric, bound: Bound | None) -> Finding:
-    detail = f"on {len(evidence.truth):,} test rows{_counted(evidence)}"
-    return Finding((judge(metric, evidence.metrics[metric], asked(bound), detail),))
 
 
 def _counted(evidence: Evidence) -> str:

@@ -7,6 +7,7 @@ fault, however great, may make an answer that is none: no finite number, or no p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,8 @@ _HUGE = {ColumnType.NUMBER: (1e300, -1e300), ColumnType.INTEGER: (2.0**53, -(2.0
 """Numbers that a service takes: anything JSON can say, and integers that a float64 holds exactly."""
 _SHOWN = 12
 _SOUND = {Task.YES_NO: "a probability", Task.CLASSES: "a probability", Task.NUMBER: "a finite number"}
+_MOST = {Task.YES_NO: 0.05, Task.CLASSES: 0.05, Task.NUMBER: math.inf}
+"""How far the metric may fall where the project file does not say. Metrics of numbers have no end to fall to."""
 _ONE = 1e-6
 """How far from one the probabilities of the classes may add up, of a graph in single precision."""
 Change = Callable[[Numbers, np.random.Generator], Numbers]
@@ -71,10 +74,11 @@ def robustness(evidence: Evidence) -> Finding:
     detail = f"worst of {len(effects)} faults: {worst.fault.column} {worst.fault.name}, in {spec.share:.0%} of the rows"
     if broken:
         detail = f"the score is not {_SOUND[evidence.task]} when {examples(broken)}"
-    verdict: Verdict = "pass" if drop.value <= spec.max_drop and not broken else "fail"
-    threshold = f"at most {spec.max_drop:g}; every score {_SOUND[evidence.task]}"
-    result = GateResult("robustness", verdict, drop, threshold, detail)
-    return Finding((result,), (_table(spec, metric, effects),))
+    most = _MOST[evidence.task] if spec.max_drop is None else spec.max_drop
+    verdict: Verdict = "pass" if drop.value <= most and not broken else "fail"
+    bound = f"at most {most:g}; " if math.isfinite(most) else ""
+    result = GateResult("robustness", verdict, drop, f"{bound}every score {_SOUND[evidence.task]}", detail)
+    return Finding((result,), (_table(spec, metric, effects, most),))
 
 
 def faults_of(field: InputField, position: int, spread: float) -> tuple[Fault, ...]:
@@ -141,10 +145,10 @@ def _faults(evidence: Evidence, packed: Numbers) -> Iterator[Fault]:
         yield from faults_of(field, position, float(high - low))
 
 
-def _table(spec: RobustnessGate, metric: Metric, effects: Sequence[Effect]) -> Table:
+def _table(spec: RobustnessGate, metric: Metric, effects: Sequence[Effect], most: float) -> Table:
     rows = []
     for effect in effects[:_SHOWN]:
-        mark = Mark("bad", "too far") if effect.drop > spec.max_drop else Mark("good", "holds")
+        mark = Mark("bad", "too far") if effect.drop > most else Mark("good", "holds")
         rows.append((effect.fault.column, effect.fault.name, effect.drop, mark))
     note = (
         f"The worst {len(rows)} of {len(effects)} faults, each in {spec.share:.0%} of the rows, one column at a time."

@@ -25,10 +25,12 @@ def filled(*steps):
 
 class Classifier(LearnerContract):
     tasks = frozenset({Task.YES_NO, Task.CLASSES})
+    any_classes = False
 
 
 class Regressor(LearnerContract):
     tasks = frozenset({Task.NUMBER})
+    any_classes = False
 
 
 class TestScaledRegression(Classifier):

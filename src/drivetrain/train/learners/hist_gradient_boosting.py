@@ -29,6 +29,7 @@ class HistGradientBoosting:
     """scikit-learn's HistGradientBoostingClassifier, of numbers its HistGradientBoostingRegressor."""
 
     tasks = frozenset(Task)
+    any_classes = False
     start: ClassVar[Params] = {
         "learning_rate": 0.05,
         "max_leaf_nodes": 15,

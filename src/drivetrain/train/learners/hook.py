@@ -44,6 +44,7 @@ class Hook:
     """The estimator that a person's function makes. Its fixed params are the function's arguments."""
 
     tasks = frozenset(Task)
+    any_classes = False
     start = None
 
     def __init__(self, path: str, build: object) -> None:

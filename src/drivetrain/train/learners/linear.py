@@ -17,6 +17,7 @@ class Linear:
     """scikit-learn's Ridge; ``knots`` of our own is explained in ``encoding.encode``."""
 
     tasks = frozenset({Task.NUMBER})
+    any_classes = False
     start: ClassVar[Params] = {"alpha": 3.0, "knots": 16}
 
     def parameters(self) -> tuple[str, ...]:

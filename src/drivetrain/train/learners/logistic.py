@@ -19,6 +19,7 @@ class Logistic:
     """scikit-learn's LogisticRegression; ``knots`` of our own is explained in ``encoding.encode``."""
 
     tasks = frozenset({Task.YES_NO, Task.CLASSES})
+    any_classes = False
     start: ClassVar[Params] = {"C": 0.3, "knots": 16}
 
     def parameters(self) -> tuple[str, ...]:

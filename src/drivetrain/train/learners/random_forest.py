@@ -27,6 +27,7 @@ class RandomForest:
     """scikit-learn's RandomForestClassifier, of numbers its RandomForestRegressor."""
 
     tasks = frozenset(Task)
+    any_classes = False
     start: ClassVar[Params] = {"min_samples_leaf": 0.0005, "max_samples": 0.2, "max_features": 0.3}
 
     def parameters(self) -> tuple[str, ...]:

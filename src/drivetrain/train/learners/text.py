@@ -21,6 +21,7 @@ class Text:
     """Adds up the margins of all texts. It looks at no other input; a blend puts it beside learners that do."""
 
     tasks = frozenset(Task)
+    any_classes = True  # the margins of its texts are those of every class already
     start: ClassVar[Params | None] = None
 
     def parameters(self) -> tuple[str, ...]:

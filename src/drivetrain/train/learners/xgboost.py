@@ -32,6 +32,7 @@ class XGBoost:
     """
 
     tasks = frozenset(Task)
+    any_classes = False
     start: ClassVar[Params] = {
         "learning_rate": 0.1,
         "max_depth": 5,
