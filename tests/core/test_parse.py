@@ -152,5 +152,4 @@ def test_other_tasks_take_what_is_theirs():
         numbers + "model: {decision: {kind: limit, value: 30, when: below}}\ngates: {r2: {min: 0.5}}\n"
     )
     assert spec.model.decision.when == "below"
-    with pytest.raises(InvalidInput, match=r"`model.code` answers yes or no"):
-        parse_project(numbers + "model: {code: 'a.py:b'}\n")
+    assert parse_project(numbers + "model: {code: 'a.py:b'}\n").model.code == "a.py:b"

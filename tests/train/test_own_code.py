@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 
 from drivetrain.core.errors import InvalidInput, NotFound, Transient
 from drivetrain.core.parse import parse_project
 from drivetrain.core.project import ModelSpec
+from drivetrain.core.task import Task
 from drivetrain.ops.metrics import measure
 from drivetrain.ops.packing import pack
+from drivetrain.ops.saying import Saying
 from drivetrain.store.cases import read_cases
 from drivetrain.store.models import read_model
 from drivetrain.train.train import train
@@ -145,3 +150,55 @@ def test_a_section_that_says_two_things_is_refused(model, reason):
 def test_the_section_survives_being_written_and_read():
     for section in (spec(), ModelSpec()):
         assert ModelSpec.model_validate_json(section.model_dump_json()) == section
+
+
+def test_code_of_classes_answers_by_name(make_features, catalog, home):
+    (home / "tariff.py").write_text(
+        "def score(columns):\n"
+        "    big = columns['size'] > 5\n"
+        "    return {'lorry': 0.1 + 0.7 * big, 'bike': 0.9 - 0.7 * big}\n"
+    )
+    size = np.arange(200) % 10
+    label = np.where(size > 5, "lorry", "bike")
+    label[::25] = "air"
+    features = make_features({"size": pa.array(size.astype(float))}, label, task=Task.CLASSES)
+    model = train(spec(files=[], decision={"kind": "threshold", "value": 0.85}), "parcels", features, catalog)
+    content = read_model(catalog.folder(model.ref))
+    cases = read_cases(catalog, features, "test")
+    expected = {"bike": 0.9 - 0.7 * (cases.inputs["size"].to_numpy() > 5), "air": np.zeros(len(cases))}
+    for at, name in enumerate(content.signature.classes):
+        assert content.expected[:, at] == pytest.approx(expected.get(name, 1 - expected["bike"]))
+    assert model.estimate.name == "accuracy"
+    assert model.estimate.value > 0.9
+    assert sum(content.reference.outputs[0].counts) == content.reference.rows
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ("[[1, 0]] * n", "answered list, not the probabilities of each class by its name"),
+        ("{'ship': np.ones(n)}", "answered for 'ship'; the classes are"),
+        ("{'bike': np.ones(n) / 2}", "add up to 0.5, not to one"),
+        ("{'bike': np.ones(n) * 2}", "answered 2.0 for row 0, which is no probability"),
+    ],
+)
+def test_code_of_classes_that_answers_something_else_is_refused(make_features, catalog, home, answer, says):
+    (home / "tariff.py").write_text(
+        f"import numpy as np\n\ndef score(columns):\n    n = len(columns['x'])\n    return {answer}\n"
+    )
+    label = np.where(np.arange(100) % 2, "bike", "lorry")
+    features = make_features({"x": pa.array(np.arange(100.0))}, label, task=Task.CLASSES)
+    with pytest.raises(InvalidInput, match=re.escape(says)):
+        train(spec(files=[]), "parcels", features, catalog)
+
+
+def test_code_of_numbers_comes_with_an_interval(make_features, catalog, home):
+    (home / "tariff.py").write_text("def score(columns):\n    return 10 * columns['x'] - 3\n")
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=400)
+    features = make_features({"x": pa.array(x)}, 10 * x - 3 + chance.normal(size=400), task=Task.NUMBER)
+    content = read_model(catalog.folder(train(spec(files=[]), "days", features, catalog).ref))
+    cases = read_cases(catalog, features, "test")
+    assert content.expected == pytest.approx(10 * cases.inputs["x"].to_numpy() - 3)
+    low, high = Saying(content.signature, content.decision, content.interval).say_alone(content.expected).ends
+    assert 0.8 < ((cases.label >= low) & (cases.label <= high)).mean() < 1.0

@@ -111,3 +111,11 @@ def test_the_worst_fault_of_a_number_is_measured_in_its_unit(days):
     assert result.verdict == "pass"
     assert result.measured.name == "mae drop"
     assert result.threshold == "at most 100; every score a finite number"
+
+
+def test_of_numbers_any_fall_is_shown_and_only_what_is_no_number_fails(days, world):
+    finding = robustness(days.evidence(GatesSpec()))
+    (result,) = finding.results
+    assert (result.verdict, result.threshold) == ("pass", "every score a finite number")
+    assert result.measured.value > 1, "one input a thousand times too large costs more than the whole R2"
+    assert robustness(world.evidence(GatesSpec())).results[0].threshold == "at most 0.05; every score a probability"
