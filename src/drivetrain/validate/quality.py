@@ -25,6 +25,7 @@ def _gate_of(metric: Metric) -> Gate:
         detail = f"on {len(evidence.truth):,} test rows{_counted(evidence)}"
         return Finding((judge(metric, evidence.metrics[metric], asked(bound), detail),))
 
+    gate.__name__ = metric
     return gate
 
 
