@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from drivetrain.core.alarms import AlarmGate, FalseAlarmGate
+from drivetrain.core.card import CardSpec
 from drivetrain.core.code_limits import CodeLimits
 from drivetrain.core.decision import DecisionSpec
 from drivetrain.core.forecast import BacktestGate, ForecastSpec, SeriesGate
@@ -289,14 +290,6 @@ class HookGate(Spec):
 
     hook: str
     bound: Bound
-
-
-class CardSpec(Spec):
-    """What the model card says that no measurement can tell."""
-
-    purpose: str = Field("", description="What the score is for; the project's description when not given.")
-    users: str = Field("", description="Who decides with it, and who is decided about.")
-    limits: tuple[str, ...] = Field((), description="What it must not be used for.")
 
 
 class GatesSpec(Spec):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from drivetrain.core.artifacts import Estimate, FileDigest, GateResult, SplitPart, Verdict
+from drivetrain.core.card import CardSpec
 from drivetrain.core.digest import canonical_json
-from drivetrain.core.project import CardSpec
 from drivetrain.core.refs import Ref
 from drivetrain.store.pages import Chart, Json, Table
 
