@@ -123,6 +123,31 @@ def test_classes_are_replayed_by_how_sure_they_are_and_texts_prove_no_probabilit
     assert stricter.to_positive == 0
 
 
+def test_another_class_is_another_answer_though_score_and_decision_are_the_same(desk: Desk):
+    served(desk, classes_model(), draw(300))
+    model = classes_model()
+    renamed = replace(model, signature=replace(model.signature, classes=("loan", "card", "account")))
+    report = desk.replay(renamed)
+    swapped = sum(int(expected_classes(row).argmax()) < 2 for row in draw(300))
+    assert (report.to_positive, report.to_negative, report.to_other_class) == (0, 0, swapped)
+    assert (report.flipped.value, report.score_shift) == (swapped / 300, 0)
+    assert any("of the decisions flip" in finding for finding in report.findings)
+    assert b"another class" in (replay_folder(report, desk.catalog) / "replay.html").read_bytes()
+
+
+def test_texts_that_another_encoder_read_are_not_taken(desk: Desk):
+    def of_text(made_by):
+        first, *rest = SIGNATURE.inputs
+        text = replace(first, name="letter:yes", of="letter", made_by=made_by, type=ColumnType.NUMBER, nullable=True)
+        model = logistic_model()
+        return replace(model, signature=replace(model.signature, inputs=(text, *rest)))
+
+    served(desk, of_text("a"), draw(50))
+    assert desk.replay(again(of_text("a"))).not_taken == ()
+    (reason,) = desk.replay(of_text("b")).not_taken
+    assert (reason.reason, reason.rows) == ("'letter' was recorded as numbers of another text encoder", 50)
+
+
 def test_numbers_are_replayed_against_their_limit_on_either_side(desk: Desk):
     _, ids = served(desk, number_model(DecisionRule("limit", 400.0, below=True)), draw(300))
     desk.label(dict.fromkeys(ids[:50], 400.0))

@@ -1,6 +1,7 @@
 """Counting by the block is the distribution of all rows at once, whatever the blocks and whoever counted them."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,3 +110,17 @@ def test_counting_a_block_costs_less_than_a_microsecond_a_row():
         live.add(rows, scores)
         costs.append((time.process_time() - began) / 512)
     assert min(costs) < 1e-6
+
+
+def test_outputs_are_counted_behind_the_score():
+    said = Distribution("class", drift.code_cuts(3), (0, 500, 300, 200), 0)
+    low = drift.distribution("low", np.arange(100.0), drift.cut_points(np.arange(100.0)))
+    live = LiveCounts(replace(REFERENCE, outputs=(said, low)))
+    generator = np.random.default_rng(0)
+    rows, score = generator.normal(size=(1000, 3)), generator.random(1000)
+    codes = generator.choice(3, 1000, p=(0.5, 0.3, 0.2)).astype(float)
+    live.add(rows, score, np.column_stack([codes, np.full(1000, 1e9)]))
+    found = {one.name: one.psi for one in live.psi()}
+    assert list(found)[-3:] == ["score", "class", "low"]
+    assert found["class"] < 0.02
+    assert found["low"] > 1.0

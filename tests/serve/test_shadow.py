@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from drivetrain.testing.graphs import as_json, draw, slow
+from drivetrain.testing.graphs import as_json, classes_model, draw, slow
 from drivetrain.testing.releases import ReleaseMaker
 
 from .conftest import SERVICE, Start, Template, lake, until
@@ -52,3 +53,15 @@ def test_a_slow_shadow_is_left_behind_rather_than_waited_for(
     assert found["drivetrain_shadow_left_out_total", SERVICE] > 0
     assert scored < 8000 / 2
     assert scored <= (0.1 + 0.05 * (taken + 1)) / 0.01 * 200 + 200  # saved, earned, and one batch that was begun
+
+
+def test_a_shadow_that_says_another_class_is_counted(start: Start, maker: ReleaseMaker) -> None:
+    model = classes_model()
+    renamed = replace(model, signature=replace(model.signature, classes=("loan", "card", "account")))
+    maker.deploy(maker.release(model), shadows=[maker.release(renamed)])
+    server = start(shadow_load=0.5)
+    said = server.predict(*ROWS).json()["predictions"]
+    until(lambda: server.metrics()["drivetrain_shadow_rows_total", SERVICE] == 200)
+    swapped = sum(one["class"] != "account" for one in said)
+    assert swapped
+    assert server.metrics()["drivetrain_shadow_flipped_total", SERVICE] == swapped

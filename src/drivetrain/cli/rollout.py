@@ -220,9 +220,11 @@ def _show(project: Project, report: ReplayReport | None) -> None:
             if each.flipped.value
         ],
     )  # fmt: skip
+    classes = f", {report.to_other_class:,} to another class" if report.to_other_class else ""
     out.print(
         f"{report.recorded:,} recorded requests: {flipped.value:.2%} of the decisions flip [{flipped.low:.2%}, "
-        f"{flipped.high:.2%}], {report.to_positive:,} to yes, {report.to_negative:,} to no; {refused:,} rows not taken",
+        f"{flipped.high:.2%}], {report.to_positive:,} to yes, {report.to_negative:,} to no{classes}; {refused:,} rows "
+        "not taken",
         markup=False,
     )
     for each in report.not_taken:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
+from drivetrain.core.model import CLASS
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Table
 
@@ -26,13 +27,15 @@ _NARROW = {"batch_size": BLOCK, "batch_readahead": 1, "fragment_readahead": 1}
 class Block:
     """Some recorded predictions, n of them: inputs as a struct array, and what was answered by which release.
 
-    ``label`` [n] is 1 or 0, or a number where that is what is answered, and NaN where no outcome is known.
+    ``said`` [n] is the class that was said, None where none was. ``label`` [n] is 1 or 0, or a number where that is
+    what is answered, and NaN where no outcome is known.
     """
 
     at: NDArray[np.datetime64]
     release: NDArray[np.object_]
     score: NDArray[np.float64]
     decision: NDArray[np.bool_]
+    said: NDArray[np.object_]
     inputs: pa.StructArray
     label: NDArray[np.float64]
 
@@ -42,7 +45,7 @@ class Block:
     def part(self, rows: NDArray[np.bool_]) -> Block:
         """Some of them."""
         return Block(
-            self.at[rows], self.release[rows], self.score[rows], self.decision[rows],
+            self.at[rows], self.release[rows], self.score[rows], self.decision[rows], self.said[rows],
             self.inputs.filter(pa.array(rows)), self.label[rows],
         )  # fmt: skip
 
@@ -65,7 +68,8 @@ class Recorded:
             return
         wanted = ds.field("at") >= _scalar(self._oldest)
         still_of_oldest = self._of_oldest
-        for batch in self._predictions.scanner(columns=_COLUMNS, filter=wanted, **_NARROW).to_batches():
+        classes = [CLASS] if CLASS in self._predictions.schema.names else []
+        for batch in self._predictions.scanner(columns=[*_COLUMNS, *classes], filter=wanted, **_NARROW).to_batches():
             oldest = np.flatnonzero(_times(batch.column("at")) == self._oldest)
             surplus = oldest[still_of_oldest:]  # predictions of one moment, of which not all are among the newest
             still_of_oldest -= len(oldest) - len(surplus)
@@ -79,9 +83,16 @@ class Recorded:
             release=batch.column("release").to_numpy(zero_copy_only=False),
             score=batch.column("score").to_numpy(zero_copy_only=False),
             decision=np.asarray(batch.column("decision").to_numpy(zero_copy_only=False), dtype=np.bool_),
+            said=self._said(batch),
             inputs=batch.column("inputs"),
             label=self._label(batch.column("prediction_id")),
         )
+
+    @staticmethod
+    def _said(batch: pa.RecordBatch) -> NDArray[np.object_]:
+        if CLASS not in batch.schema.names:
+            return np.full(len(batch), None, dtype=np.object_)
+        return np.asarray(batch.column(CLASS).to_numpy(zero_copy_only=False), dtype=np.object_)
 
     def _label(self, ids: pa.StringArray) -> NDArray[np.float64]:
         """The outcomes of these predictions; where one was corrected, the last word counts."""

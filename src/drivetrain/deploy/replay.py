@@ -23,6 +23,7 @@ from drivetrain.core.errors import InvalidInput, Refused, examples
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.roles import Actor
 from drivetrain.core.rollout import CanaryRule
+from drivetrain.core.task import Task
 from drivetrain.deploy.deploy import verified_release
 from drivetrain.deploy.fitting import Fitting
 from drivetrain.deploy.recorded import Block, Recorded
@@ -119,11 +120,14 @@ class _Contender:
         starts = range(0, len(rows), self._together)
         parts = [self._scorer.score(rows[start : start + self._together]) for start in starts]
         if not parts:
-            return Answers(np.empty(0), np.empty(0, dtype=np.bool_))
+            return Answers(np.empty(0), np.empty(0, dtype=np.bool_), np.empty(0, dtype=np.object_))
         content = self.content
         saying = Saying(content.signature, content.decision, content.interval, content.rules)
         said = saying.say(np.concatenate(parts), rows)
-        return Answers(said.score, said.decision)
+        names = np.full(len(said), None, dtype=np.object_)
+        if content.signature.task is Task.CLASSES:
+            names = np.array(content.signature.classes, dtype=np.object_)[said.outputs[:, 0].astype(np.intp)]
+        return Answers(said.score, said.decision, names)
 
 
 class _Match:
@@ -142,6 +146,8 @@ class _Match:
         self.recorded += len(block)
         self._times = [min([*self._times[:1], block.at.min()]), max([*self._times[1:], block.at.max()])]
         before = self._champion.fitting.fit(block.inputs)
+        if self._champion.content.signature.texts:  # another release may have read them by another encoder
+            before.fits[block.release != self._champion.name] = False
         self._left_out += int((~before.fits).sum())
         block, rows = block.part(before.fits), before.rows[before.fits]
         champion = self._answered(block, rows)
@@ -157,10 +163,10 @@ class _Match:
         """What the champion answered then; now, where another release did."""
         others = block.release != self._champion.name
         now = self._champion.answers(rows[others])
-        score, decision = block.score.copy(), block.decision.copy()
-        score[others], decision[others] = now.score, now.decision
+        score, decision, said = block.score.copy(), block.decision.copy(), block.said.copy()
+        score[others], decision[others], said[others] = now.score, now.decision, now.said
         self._rescored += int(others.sum())
-        return Answers(score, decision)
+        return Answers(score, decision, said)
 
     def report(self, service: str, rule: CanaryRule) -> ReplayReport:
         """What was found so far."""
@@ -180,6 +186,7 @@ class _Match:
             flipped=tally.flipped,
             to_positive=tally.to_positive,
             to_negative=tally.to_negative,
+            to_other_class=tally.to_other_class,
             champion_rate=tally.champion_rate,
             challenger_rate=tally.challenger_rate,
             score_shift=score_shift,

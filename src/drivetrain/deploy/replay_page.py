@@ -55,6 +55,7 @@ def _decisions(report: ReplayReport) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = (
         ("no becomes yes", f"{report.to_positive:,}", ""),
         ("yes becomes no", f"{report.to_negative:,}", ""),
+        *([("another class", f"{report.to_other_class:,}", "")] if report.to_other_class else []),
         ("flipped, of all", f"{report.flipped.value:.2%}", f"at most {rule.max_flipped:.1%}"),
         ("rate of yes, champion", f"{report.champion_rate:.2%}", ""),
         ("rate of yes, challenger", f"{report.challenger_rate:.2%}", f"at most {rule.max_rate_change:.1%} apart"),

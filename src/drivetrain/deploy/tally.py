@@ -19,18 +19,20 @@ from drivetrain.store.models import ModelContent
 
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Names = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a release says about n rows."""
+    """What a release says about n rows; of classes also which, by name."""
 
     score: Numbers
     decision: Flags
+    said: Names
 
     def part(self, rows: Flags) -> Answers:
         """Some of them."""
-        return Answers(self.score[rows], self.decision[rows])
+        return Answers(self.score[rows], self.decision[rows], self.said[rows])
 
 
 class Tally:
@@ -53,13 +55,15 @@ class Tally:
         self._worse = 0.0
         self._distances = np.zeros(2)  # of scores, and of their ranks
         self._positive_before = self._labelled_flips = 0
-        self.rows = self.labelled = self.to_positive = self.to_negative = 0
+        self.rows = self.labelled = self.to_positive = self.to_negative = self.to_other_class = 0
 
     def add(self, rows: Numbers, champion: Answers, challenger: Answers, label: Numbers) -> None:
         """Count n rows: ``rows`` [n, F] as the champion packs them, ``label`` [n] NaN where no outcome is known."""
         turn = challenger.decision.astype(np.int64) - champion.decision
-        flipped = turn != 0
+        other = np.asarray(champion.said != challenger.said, dtype=np.bool_)
+        flipped = (turn != 0) | other
         self.rows += len(turn)
+        self.to_other_class += int((other & (turn == 0)).sum())
         self.to_positive += int((turn > 0).sum())
         self.to_negative += int((turn < 0).sum())
         self._positive_before += int(champion.decision.sum())
@@ -100,8 +104,8 @@ class Tally:
 
     @property
     def flipped(self) -> Estimate:
-        """The share of decisions unlike the champion's."""
-        return wilson("flipped", self.to_positive + self.to_negative, self.rows)
+        """The share of decisions, or of classes, unlike the champion's."""
+        return wilson("flipped", self.to_positive + self.to_negative + self.to_other_class, self.rows)
 
     @property
     def champion_rate(self) -> float:

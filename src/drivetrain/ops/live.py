@@ -28,17 +28,17 @@ class LiveDrift(NamedTuple):
 
 
 class LiveCounts:
-    """Counts of every input in signature order, and last of the score, since the start."""
+    """Counts of every input in signature order, of the score, and of the outputs of the signature, since the start."""
 
     def __init__(self, reference: Reference) -> None:
-        self._before = (*reference.inputs, replace(reference.score, name=SCORE))
+        self._before = (*reference.inputs, replace(reference.score, name=SCORE), *reference.outputs)
         # NaN sorts behind every number: as a last cut it gives missing values a bin of their own
         self._cuts = tuple(np.array([*spread.cuts, np.nan]) for spread in self._before)
         self._counts = tuple(np.zeros(len(cuts) + 1, dtype=np.int64) for cuts in self._cuts)
 
-    def add(self, rows: Numbers, scores: Numbers) -> None:
-        """Packed rows [n, F] and their scores [n]; NaN is missing."""
-        columns = np.concatenate((rows.T, scores[None]))
+    def add(self, rows: Numbers, scores: Numbers, outputs: Numbers | None = None) -> None:
+        """Packed rows [n, F], their scores [n] and their outputs [n, E], if there are any; NaN is missing."""
+        columns = np.concatenate((rows.T, scores[None]) if outputs is None else (rows.T, scores[None], outputs.T))
         columns.sort(axis=1)  # then the few cuts are looked for, not the many values: two to three times as fast
         for cuts, counts, values in zip(self._cuts, self._counts, columns, strict=True):
             below = values.searchsorted(cuts)
@@ -58,7 +58,7 @@ class LiveCounts:
             np.add(counts, other, out=counts)
 
     def psi(self) -> tuple[LiveDrift, ...]:
-        """How far each column moved (see ``ops.drift.psi``), the score last; nothing before the first row."""
+        """How far each column moved (see ``ops.drift.psi``), inputs first; nothing before the first row."""
         nows = (
             Distribution(before.name, before.cuts, tuple(counts[:-1].tolist()), int(counts[-1]))
             for before, counts in zip(self._before, self._counts, strict=True)

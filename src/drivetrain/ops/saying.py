@@ -87,15 +87,18 @@ class Saying:
         return np.empty((len(answer), 0))
 
 
-def other_class(champion: Signature, challenger: Signature, ours: Said, theirs: Said) -> Labels | None:
-    """Of which rows [n] two models say another class; None where they say none. A class that is not said is another."""
+def other_class(champion: Signature, challenger: Signature, ours: Numbers, theirs: Numbers) -> Labels | None:
+    """Of which rows [n] two models say another class, by their outputs [n, E]; None where they say none.
+
+    A class that is not said is another.
+    """
     if champion.task is not Task.CLASSES:
         return None
     places = {name: place for place, name in enumerate(champion.classes)}
     known = np.array([places.get(name, -1) for name in challenger.classes])
-    said = np.isfinite(theirs.outputs[:, 0])
-    codes = known[np.where(said, theirs.outputs[:, 0], 0).astype(np.int64)]
-    return np.asarray(~said | (codes != ours.outputs[:, 0]))
+    said = np.isfinite(theirs[:, 0])
+    codes = known[np.where(said, theirs[:, 0], 0).astype(np.int64)]
+    return np.asarray(~said | (codes != ours[:, 0]))
 
 
 def score_of(answer: Numbers) -> Numbers:

@@ -48,7 +48,8 @@ class Contender:
         self._ids = ids
         self._pulse = pulse
         self._room = np.empty(BLOCK, log.dtype)  # most turns fit in: nothing is allocated for them
-        self._fresh: list[tuple[Matrix, Sequence[float]]] = []
+        self._fresh: list[tuple[Matrix, Sequence[float], Matrix]] = []
+        self._counts_outputs = bool(self.wording.fields and release.reference.outputs)
         self._fresh_rows = 0
         self._threads = ThreadPoolExecutor(self.processes, "score") if self.processes else None
         self._probe: Future[None] | None = None
@@ -98,7 +99,7 @@ class Contender:
         count, log, micros = len(rows), self._log, time.time_ns() // 1000
         ids = self._ids.take(count, micros)
         indices = {name: log.caller(name) for name in dict.fromkeys(callers)}
-        self._fresh.append((rows, said.scores))
+        self._fresh.append((rows, said.scores, said.outputs))
         self._fresh_rows += count
         if self._fresh_rows >= BLOCK:
             self.count_live()
@@ -124,8 +125,9 @@ class Contender:
         """Count what was answered lately into the live distributions."""
         fresh, self._fresh, self._fresh_rows = self._fresh, [], 0
         if fresh:
-            rows, scores = (np.concatenate(parts) for parts in zip(*fresh, strict=True))
-            self.release.live.add(rows, np.asarray(scores, dtype=np.float64))
+            rows, scores, outputs = (np.concatenate(parts) for parts in zip(*fresh, strict=True))
+            said = outputs if self._counts_outputs else None
+            self.release.live.add(rows, np.asarray(scores, dtype=np.float64), said)
 
     def flush(self) -> None:
         """Write out what a buffered log holds back."""

@@ -18,12 +18,12 @@ EVENTS = {
     "late": "Requests refused because their deadline had passed.",
     "switches": "Deployments taken up while serving.",
     "shadow_rows": "Rows that a shadow scored.",
-    "shadow_flipped": "Of those, decisions unlike the champion's.",
+    "shadow_flipped": "Of those, decisions, or classes, unlike the champion's.",
     "shadow_unreadable": "Rows that a shadow could not read.",
     "shadow_failed": "Rows that a shadow had no score for, or that could not be recorded.",
     "shadow_left_out": "Rows that no shadow scored, to keep within shadow_load.",
     "trial_rows": "Rows that a challenger on trial and the champion both scored.",
-    "trial_flipped": "Of those, decisions unlike the champion's.",
+    "trial_flipped": "Of those, decisions, or classes, unlike the champion's.",
 }
 
 

@@ -16,7 +16,8 @@ from functools import partial
 import numpy as np
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput
-from drivetrain.ops.saying import Said
+from drivetrain.ops.metrics import Labels
+from drivetrain.ops.saying import Said, other_class
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.rows import Rows
@@ -134,5 +135,16 @@ class Shadow:
         records["decision"] = said.decision
         self._log.append(records)
         self._counts.happened("shadow_rows", len(said))
-        flipped = int(np.count_nonzero(records["decision"] != records["champion_decision"]))
-        self._counts.happened("shadow_flipped", flipped)
+        unlike = (records["decision"] != records["champion_decision"]) | self._other_classes(answers, said)
+        self._counts.happened("shadow_flipped", int(np.count_nonzero(unlike)))
+
+    def _other_classes(self, answers: list[Scored], said: Said) -> Labels:
+        """Of which rows this release says another class than was answered."""
+        parts, start = [], 0
+        for answered in answers:  # perhaps by a challenger on trial, which has classes of its own
+            theirs = answered.wording.saying.signature
+            ours, end = self.contender.release.signature, start + len(answered.ids)
+            other = other_class(theirs, ours, answered.outputs, said.outputs[start:end])
+            parts.append(np.zeros(len(answered.ids), dtype=np.bool_) if other is None else other)
+            start = end
+        return np.concatenate(parts)

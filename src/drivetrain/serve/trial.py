@@ -147,7 +147,10 @@ class Trial:
             champion_seconds=middle - began,
             challenger_seconds=ended - middle,
             other_class=other_class(
-                self._champion.contender.release.signature, self.challenger.release.signature, champion, challenger
+                self._champion.contender.release.signature,
+                self.challenger.release.signature,
+                champion.outputs,
+                challenger.outputs,
             ),
         )
         self._settle(asked, pairs, champion, challenger)
