@@ -57,8 +57,8 @@ class ReplayReport:
     ``recorded`` rows from ``since`` to ``until`` (UTC) were read; ``rescored`` of them had been answered by another
     release than the champion, and were scored with it now; ``left_out`` are those of them that it cannot take.
     ``compared`` rows were taken by both. ``to_positive`` and ``to_negative`` count the flips, ``to_other_class`` the
-    rows of which only the class is another; the two rates are the shares of positive decisions. ``score_shift`` is the mean
-    distance of the two scores of a row, ``rank_shift`` the same in ranks of the champion's reference (0 to 1).
+    rows of which only the class is another; the two rates are the shares of positive decisions. ``score_shift`` is the
+    mean distance of the two scores of a row, ``rank_shift`` the same in ranks of the champion's reference (0 to 1).
     ``loss`` is how much larger its loss is on the ``labelled`` rows (see ``ops.canary.case_loss``), None without any.
     ``findings`` says which bounds of ``rule`` are broken; there are none when the verdict is ``pass``.
     """
