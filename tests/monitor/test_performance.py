@@ -138,3 +138,20 @@ def test_drift_with_labels_says_whether_the_model_still_holds(world, rows, score
     drift = world.watch()
     assert drift.verdict == "drifted"
     assert "roc_auc still holds at 0.69" in drift.recommendation
+
+
+def test_outcomes_that_come_days_later_are_matched_whatever_has_happened_since(world, rows, labels):
+    """As in fraud: each outcome is known one to ten days after, in any order, and the journal has moved on long ago."""
+    inputs, score = rows(900, seed=2)
+    label = labels(score, seed=3)
+    ids = world.serve(inputs, score)
+    assert world.watch().labelled == 0, "the predictions are in the lake, and nobody knows anything yet"
+    world.clock += timedelta(days=1)
+    world.serve(*rows(300, seed=5))
+    late = np.random.default_rng(6).uniform(1, 10, len(ids))
+    for day in range(1, 11):
+        known = np.flatnonzero((late > day - 1) & (late <= day))[::-1]
+        world.tell([ids[at] for at in known], label[known], later=timedelta(days=day))
+        drift = world.watch()
+        assert drift.labelled == int((late <= day).sum())
+    assert named(drift, "roc_auc").value == pytest.approx(roc_auc_score(label, score))
