@@ -59,8 +59,8 @@ class _Page:
         yield self._requests()
         yield self._latency()
         yield self._predictions()
-        yield self._texts(CLASS, "drivetrain_classes", "Predictions by class, of models that know at most 50.")
-        yield self._texts(RULE, "drivetrain_rules", "Predictions by the rule that decided them, if one did.")
+        yield self._classes()
+        yield self._rules()
         for event, meaning in EVENTS.items():
             family = CounterMetricFamily(f"drivetrain_{event}", meaning, labels=["service"])
             for view in self._views:
@@ -100,8 +100,22 @@ class _Page:
                 family.add_metric([view.service, release, str(decision).lower()], count)
         return family
 
-    def _texts(self, output: str, name: str, meaning: str) -> Metric:
-        family = CounterMetricFamily(name, meaning, labels=["service", "release", output])
+    def _classes(self) -> Metric:
+        labels = ["service", "release", CLASS]
+        family = CounterMetricFamily(
+            "drivetrain_classes", "Predictions by class, of models that know at most 50.", labels=labels
+        )
+        return self._counted(family, CLASS)
+
+    def _rules(self) -> Metric:
+        labels = ["service", "release", RULE]
+        family = CounterMetricFamily(
+            "drivetrain_rules", "Predictions by the rule that decided them, if one did.", labels=labels
+        )
+        return self._counted(family, RULE)
+
+    def _counted(self, family: CounterMetricFamily, output: str) -> Metric:
+        """The family with how often each text of an output was said."""
         for view in self._views:
             for (release, said, text), count in sorted(view.counts.texts.items()):
                 if said == output:
