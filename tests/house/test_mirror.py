@@ -16,7 +16,8 @@ THROUGH = {
     "client/test_wire.py": ("client/address",),
     "core/test_parse.py": (
         "core/alarms", "core/card", "core/code_limits", "core/connections", "core/contract", "core/database",
-        "core/decision", "core/project", "core/service", "core/sources/files", "core/sources/written", "core/spec", "core/task_rules",
+        "core/decision", "core/project", "core/service", "core/sources/files",
+        "core/sources/written", "core/spec", "core/task_rules",
     ),
     "access/test_secrets.py": ("core/credentials",),
     "engine/test_packs.py": ("cli/packs", "core/pack"),
