@@ -36,7 +36,7 @@ class FieldTagger:
         labels, margins = self.tagger.tag(marks.seen())
         best: dict[str, Field] = {}
         for kind, start, end in _spans(labels):
-            score = 1 / (1 + math.exp(-min(float(margins[start:end].min()), 50.0)))
+            score = 1 / (1 + math.exp(-min(float(margins[start:end].min()) / _SCALE, 50.0)))
             field = _field(paper.text, kind, marks.tokens[start:end], ruled, score)
             if kind not in best or field.score > best[kind].score:
                 best[kind] = field
@@ -93,4 +93,6 @@ def _field(text: str, kind: str, tokens: Sequence[Token], ruled: Sequence[Field]
     return Field(kind, value, text[start:end], start, end, score)
 
 
+_SCALE = 10.0
+"""Of margins: wrong fields were found to be about 4 ahead, right ones 16 and more."""
 _AROUND = " ,;:()[]\"'"

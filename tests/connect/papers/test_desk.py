@@ -1,11 +1,13 @@
 """Documents are read in a process of their own: one that ends it or never ends costs nobody else anything."""
 
 import os
+import random
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
-from tests.papers.written import At, docx, pdf
+from tests.papers.written import At, docx, mail, pdf
 
 from drivetrain.connect.papers.desk import PaperDesk
 from drivetrain.core.errors import InvalidInput
@@ -56,7 +58,7 @@ def test_memory_is_bounded():
     limits = PaperLimits(memory_mb=400, characters=100_000_000, bytes=100_000_000, seconds=60)
     with PaperDesk(PaperReading(limits, ocr=False)) as desk:
         with pytest.raises(InvalidInput) as caught:
-            desk.read(b"w\n" * 20_000_000)
+            desk.read(b"w\n" * 8_000_000)
         assert caught.value.code in ("document_too_large", "document_harmful")
         assert desk.read(pdf([At(50, 50, "next")])).text == "next"
 
@@ -76,3 +78,22 @@ def test_a_document_is_described_with_its_fields(desk):
     assert (amount.kind, amount.value, amount.page) == ("amount", "1234.50 EUR", 1)
     assert amount.box is not None
     assert amount.box.left == pytest.approx(300, abs=2)
+
+
+@pytest.mark.parametrize("rounds", [pytest.param(40), pytest.param(2000, marks=pytest.mark.slow)])
+def test_damaged_documents_are_read_or_refused_by_name(desk, rounds):
+    chance = random.Random(rounds)
+    whole = [
+        pdf([At(50, 50, "Total: 1,234.50 EUR")], [At(50, 50, "next")], title="x"),
+        docx("Dear Sir", table=[["a", "1"]], header="h"),
+        mail("see this", html="<p>see</p>", attached=[("a.pdf", "application/pdf", pdf([At(9, 9, "x")]))]),
+        b"<html><head><title>t</title></head><body><table><tr><td>1</td></tr></table></body></html>",
+    ]
+    for number in range(rounds):
+        content = bytearray(whole[number % len(whole)])
+        for _ in range(chance.randrange(1, 30)):
+            at = chance.randrange(len(content))
+            content[at : at + chance.randrange(4)] = chance.randbytes(chance.randrange(6))
+        with suppress(InvalidInput):
+            desk.describe(bytes(content))
+    assert desk.read(b"still here").text == "still here"
