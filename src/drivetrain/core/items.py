@@ -1,4 +1,4 @@
-"""Which items somebody may buy next: sections ``features.items`` and ``gates.ranking`` of the project file."""
+"""Which items somebody may buy next: ``features.items``, ``gates.ranking``, ``service.recommend`` in a project file."""
 
 from __future__ import annotations
 
@@ -55,3 +55,13 @@ class RankingGate(Spec):
     choice: str | None = Field(
         None, description="The column that names a choice: then the report tells how many of them are shown to anybody."
     )
+
+
+class RecommendSpec(Spec):
+    """Which of the ranked items `POST /v1/recommend` shows. A caller may exclude more, and ask for another limit."""
+
+    in_stock: bool = Field(True, description="Only what the catalogue says is in stock.")
+    most_of_category: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="So many items of one category at most, so that a list holds more than one kind of thing."
+    )
+    never: tuple[str, ...] = Field((), description="Items that are never recommended.")

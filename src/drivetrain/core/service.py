@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from drivetrain.core.items import RecommendSpec
 from drivetrain.core.spec import Name, Share, Spec
 
 
@@ -92,3 +93,4 @@ class ServiceSpec(Spec):
         0.1, description="Share of a worker's time that shadows may take; rows beyond it are left out and counted."
     )
     canary: CanarySpec = CanarySpec()
+    recommend: RecommendSpec = RecommendSpec()

@@ -19,6 +19,7 @@ from drivetrain.core.project import ProjectSpec
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import ServiceSpec
 from drivetrain.core.sources.documents import DocumentsSource
+from drivetrain.ops.shown import ShownRules
 from drivetrain.serve.settings import ServerSettings, ServiceSettings, to_json
 
 _READY_WITHIN_S = 30.0
@@ -67,6 +68,7 @@ def _service_settings(home: Path, spec: ProjectSpec) -> ServiceSettings:
     told = _same(spec.service, ServiceSettings)
     told["canary"] = CanaryRule(**spec.service.canary.model_dump())
     told["documents"], told["tagger"] = _documents(spec)
+    told["recommend"] = ShownRules(**spec.service.recommend.model_dump())
     return ServiceSettings(**{**told, "home": home, "name": spec.service_name})
 
 

@@ -93,6 +93,11 @@ class Retriever:
         """Where in the catalogue an item stands."""
         return {each.item: place for place, each in enumerate(self.catalogue)}
 
+    @cached_property
+    def sold_out(self) -> tuple[str, ...]:
+        """The items that are not in stock."""
+        return tuple(each.item for each in self.catalogue if not each.in_stock)
+
     def candidates(self, history: History, barred: Places | None = None) -> Candidates:
         """The items that somebody with this history may buy next, but for those that are ``barred``.
 

@@ -16,11 +16,12 @@ from drivetrain.core.model import Reference, Signature
 from drivetrain.core.refs import Ref
 from drivetrain.ops.knowledge import Knowledge, knowledge_from
 from drivetrain.ops.live import LiveCounts
+from drivetrain.ops.retriever import Retriever, retriever_from
 from drivetrain.ops.saying import Saying
 from drivetrain.ops.text import Encoders, encoders_from
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.golden import golden_from
-from drivetrain.store.models import ModelContent, ModelScorer, model_from, open_scorer
+from drivetrain.store.models import ITEMS, ModelContent, ModelScorer, model_from, open_scorer
 
 CHUNK = 32
 """Rows of one call of the model: the fastest size for tree models on one thread (170,000 rows/s against 35,000)."""
@@ -31,7 +32,8 @@ class LoadedRelease:
     """A release that can answer. ``typical`` [F] is the packed typical row of its training data.
 
     ``processes`` is how many the model runs in; 0: in this one. ``live`` counts what it answers, for drift.
-    ``knowledge`` is what it can search; ``project`` holds the files of its project as they were signed.
+    ``knowledge`` is what it can search; ``project`` holds the files of its project as they were signed,
+    ``retriever`` what finds items to rank.
     """
 
     ref: Ref
@@ -45,6 +47,7 @@ class LoadedRelease:
     encoders: Encoders = field(default_factory=dict)
     knowledge: Knowledge | None = None
     project: Mapping[str, bytes] = field(default_factory=dict)
+    retriever: Retriever | None = None
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the model answers to each packed row: [n, F] -> [n], or [n, K] of classes."""
@@ -98,6 +101,7 @@ def _open(ref: Ref, content: ModelContent) -> LoadedRelease:
         scorer.processes,
         encoders_from(content.signature.texts, content.texts),
         knowledge_from(content.knowledge),
+        retriever=retriever_from(content.items, ITEMS) if content.items else None,
     )
 
 

@@ -25,6 +25,7 @@ from drivetrain.serve.openapi import openapi
 from drivetrain.serve.papers import endpoints
 from drivetrain.serve.predict import Predict
 from drivetrain.serve.protocol import Ready, ServerMetadata
+from drivetrain.serve.recommend import Recommend
 from drivetrain.serve.search import Beside, Search
 from drivetrain.serve.service import Service
 
@@ -90,6 +91,7 @@ def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[s
     found = {
         "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, streams, service.is_full, service.crowd),
         "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),
+        "/v1/recommend": Route("/v1/recommend", "POST", {JSON_TYPE: Recommend(service)}, counts, callers),
         "/v1/search": Route("/v1/search", "POST", {JSON_TYPE: Search(service, beside)}, counts, callers),
         "/v1/deployment": Route("/v1/deployment", "GET", {_ANY: Deployed(service)}, counts, callers),
         "/openapi.json": Route("/openapi.json", "GET", {_ANY: documents.openapi}, counts),

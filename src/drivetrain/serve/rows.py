@@ -36,11 +36,15 @@ class PredictRequest(Protocol):
 
 
 class Rows(NamedTuple):
-    """Rows ready to score: packed float64 [n, F] as bytes, the entity of each (empty for none), whether to explain."""
+    """Rows ready to score: packed float64 [n, F] as bytes, the entity of each (empty for none), whether to explain.
+
+    ``whose`` names who all of them are about, where they are choices that are put before one customer.
+    """
 
     packed: bytes
     entities: list[bytes]
     explain: bool
+    whose: bytes = b""
 
     def cut(self, start: int, end: int) -> Rows:
         """Some of them."""

@@ -207,7 +207,8 @@ class Service:
             if ref not in self._contenders:
                 self._slots.check(ref)
                 release = await loop.run_in_executor(None, load, self.catalog, ref)
-                form = await loop.run_in_executor(None, self._forms.form, release.signature, release.encoders)
+                made_of = release.signature, release.encoders, release.retriever
+                form = await loop.run_in_executor(None, self._forms.form, *made_of)
                 self._add(release, form)
         before, self.lineup = self.lineup or self._resting, self._line_up(deployment)
         self.signature = self.lineup.champion.contender.release.signature

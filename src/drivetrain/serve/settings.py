@@ -11,6 +11,7 @@ import msgspec
 from drivetrain.connect.http.settings import ConnectionLimits, Tls
 from drivetrain.core.papers import PaperReading
 from drivetrain.core.rollout import CanaryRule
+from drivetrain.ops.shown import ShownRules
 
 Durability = Literal["process", "power", "buffered"]
 
@@ -33,6 +34,7 @@ class ServiceSettings:
     roll_seconds: float = 2.0
     shadow_load: float = 0.1
     canary: CanaryRule = field(default_factory=CanaryRule)
+    recommend: ShownRules = field(default_factory=ShownRules)
     documents: PaperReading | None = None
     tagger: str = ""
     """Path of the tagger for ``documents`` in the project; its bytes are those of the release."""

@@ -23,6 +23,6 @@ class Slice:
         self._end = share * _WHOLE
 
     def has(self, rows: Rows) -> bool:
-        """Whether a request belongs to it: by its first row's entity, or by that row itself when it names none."""
-        name = rows.entities[0] or rows.packed[: len(rows.packed) // len(rows.entities)]
+        """Whether a request belongs to it: by whose it is, its first row's entity, or that row where none is named."""
+        name = rows.whose or rows.entities[0] or rows.packed[: len(rows.packed) // len(rows.entities)]
         return int.from_bytes(blake2b(name, digest_size=_BYTES, key=self._key).digest()) < self._end

@@ -22,8 +22,10 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import Signature
 from drivetrain.core.windows import Event, Value, WindowPlan
 from drivetrain.ops.events import EventPacker, asked
+from drivetrain.ops.retriever import Retriever
 from drivetrain.ops.text import Encoders
 from drivetrain.ops.windows import WindowState
+from drivetrain.serve.items import ItemForm
 from drivetrain.serve.rows import RowForm, Rows, entity_bytes
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.event_log import EventLog
@@ -188,9 +190,11 @@ class Forms:
         self._folder = journal / FOLDER
         self._memories: dict[str, WindowMemory] = {}
 
-    def form(self, signature: Signature, encoders: Encoders) -> RowForm:
+    def form(self, signature: Signature, encoders: Encoders, retriever: Retriever | None = None) -> RowForm:
         """How rows of a model are read. Opens, and if it is new fills, the memory of its windows: that takes time."""
         plan = signature.windows
+        if retriever is not None:
+            return ItemForm(signature, retriever)
         if plan is None:
             return RowForm(signature, encoders)
         key = digest_of(plan)[:16]

@@ -1,0 +1,73 @@
+"""How a model that ranks items gets its rows: candidates of a history, with the columns that training knew them by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivetrain.core.errors import InvalidInput
+from drivetrain.core.model import Signature
+from drivetrain.ops.history import History, history_of
+from drivetrain.ops.retriever import COLUMNS, Retriever
+from drivetrain.serve.rows import RowForm, Rows, entity_bytes
+from drivetrain.store.segments import ENTITY_BYTES
+
+
+class Bought(NamedTuple):
+    """An item that somebody bought, and when: microseconds since 1970."""
+
+    item: str
+    at: int
+
+
+class Asked(NamedTuple):
+    """Whose next item is looked for: their name (empty: nobody knows them), what they bought, and now."""
+
+    customer: str
+    bought: Sequence[Bought]
+    now: int
+
+
+class ItemForm(RowForm):
+    """How the candidates of one model are found and packed; rows that somebody else made are read as everywhere."""
+
+    def __init__(self, signature: Signature, retriever: Retriever) -> None:
+        super().__init__(signature)
+        self.retriever = retriever
+        self._columns = [COLUMNS.index(name) for name in signature.names]
+
+    def candidates(self, asked: Asked, barred: Sequence[str]) -> list[str]:
+        """The items to rank, but for those that are barred."""
+        known = self.retriever.places
+        places = np.array([known[item] for item in barred if item in known], dtype=np.intp)
+        found = self.retriever.candidates(self.history(asked), places)
+        return [self.retriever.catalogue[place].item for place in found.places.tolist()]
+
+    def rows(self, asked: Asked, items: Sequence[str]) -> Rows:
+        """These items as rows. What this model does not know of them (another one found them) is as of a new item."""
+        places = np.array([self.retriever.places.get(item, -1) for item in items], dtype=np.intp)
+        columns = self.retriever.columns(self.history(asked), places)[:, self._columns]
+        names = [_name(asked.customer, item) for item in items]
+        return Rows(np.ascontiguousarray(columns).tobytes(), names, False, asked.customer.encode())
+
+    def history(self, asked: Asked) -> History:
+        """What somebody bought, of what this model knows."""
+        known = [(self.retriever.places[item], at) for item, at in asked.bought if item in self.retriever.places]
+        pairs: NDArray[np.int64] = np.array(known, dtype=np.int64).reshape(-1, 2)
+        return history_of(pairs[:, 0].astype(np.intp), pairs[:, 1], asked.now)
+
+
+def _name(customer: str, item: str) -> bytes:
+    """What a row is recorded as: customer and item, or the item alone."""
+    name = f"{customer}/{item}" if customer else item
+    if len(name.encode()) > ENTITY_BYTES:
+        raise InvalidInput(
+            "entity_invalid",
+            f"customer and item together take more than {ENTITY_BYTES - 1} bytes",
+            where="customer",
+            hint="send a shorter key of the customer",
+        )
+    return entity_bytes(name, "customer")
