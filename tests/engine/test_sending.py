@@ -3,6 +3,8 @@
 import pytest
 
 from drivetrain.core.errors import NotFound
+from drivetrain.core.settings import Settings
+from drivetrain.engine.project import Project
 from drivetrain.engine.sending import CALLER, send
 from drivetrain.engine.serving import Server
 
@@ -25,6 +27,10 @@ def test_usual_traffic_and_then_drifted(running):
     assert CALLER in running.key_names()
     assert send(running, rows=300, drift=True, labels=False).labels == 0
     assert "age" in {column.name for column in running.monitor().columns if column.alarm}
+    file = running.home / "drivetrain.yaml"
+    file.write_text(file.read_text().replace("monitor: {", "monitor: {ignore: [age], "))
+    again = Project(running.home, Settings()).monitor()
+    assert "age" not in {column.name for column in again.columns if column.alarm}
 
 
 def test_a_project_without_a_drift_says_what_to_write(running):

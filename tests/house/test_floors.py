@@ -20,6 +20,7 @@ LAZY_PARTS = {
     "drivetrain.deliver.sql_table": "it stands on the extra sql",
     "drivetrain.serve.grpc_server": "it stands on the extra grpc",
     "drivetrain.serve.arrow_rows": "Arrow takes longer to load than the whole server, and most callers send JSON",
+    "drivetrain.serve.forecast_answers": "it reads the lake by Arrow, and most services forecast nothing",
     "drivetrain.store.history": "it needs Arrow, and a server reads the lake only to fill new windows",
 }
 """Parts of a room that are loaded when they are first needed, and why."""

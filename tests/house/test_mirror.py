@@ -156,6 +156,9 @@ THROUGH = {
         "store/papers/pdf", "store/papers/plain",
     ),
     "release/test_release.py": ("release/bundle",),
+    "serve/test_dashboard.py": (
+        "serve/dashboard_paths", "serve/forecast_answers", "serve/forecast_messages", "serve/questions",
+    ),
     "serve/test_door.py": ("serve/answers",),
     "connect/http/test_connection.py": ("connect/http/body", "connect/http/limits", "connect/http/settings"),
     "serve/test_tls.py": ("connect/http/tls",),

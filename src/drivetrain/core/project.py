@@ -339,6 +339,9 @@ class MonitorSpec(Spec):
     max_psi: Annotated[float, Field(gt=0)] = Field(
         0.2, description="A column whose population stability index is above this, and not by chance, is an alarm."
     )
+    ignore: tuple[str, ...] = Field(
+        (), description="Inputs that are no alarm, such as those that move with the season."
+    )
     alpha: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.01, description="False alarms of a whole report, not a column."
     )

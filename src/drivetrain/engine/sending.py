@@ -10,7 +10,7 @@ from drivetrain.core.artifacts import Features
 from drivetrain.core.errors import NotFound
 from drivetrain.core.events import Progress, silent
 from drivetrain.engine.project import Project
-from drivetrain.engine.traffic import cases_to_send, drifted, labelled, predicted
+from drivetrain.engine.traffic import TRAFFIC, cases_to_send, drifted, labelled, predicted
 from drivetrain.store.cases import Cases
 
 CALLER = "traffic"
@@ -65,7 +65,7 @@ def _cases(project: Project, rows: int) -> Cases:
     refs = catalog.ancestors(project.deployment().shares[0].release)
     features = next(found for found in map(catalog.find, refs) if isinstance(found, Features))
     cases = cases_to_send(catalog, project.spec.sources, features)
-    return cases.cut(0, rows)
+    return cases.cut(0, rows) if (project.home / TRAFFIC).exists() else cases.some(rows)
 
 
 def _running(project: Project) -> str:

@@ -66,6 +66,7 @@ def server_settings(
 
 def _service_settings(home: Path, spec: ProjectSpec) -> ServiceSettings:
     told = _same(spec.service, ServiceSettings)
+    told["forecasts"] = spec.forecast is not None
     told["canary"] = CanaryRule(**spec.service.canary.model_dump())
     told["documents"], told["tagger"] = _documents(spec)
     told["recommend"] = ShownRules(**spec.service.recommend.model_dump())

@@ -44,7 +44,7 @@ def compare_columns(
     """Every input in signature order, then the score, then class and rule where there are; nothing without rows.
 
     A column is an alarm when its change is large (PSI above ``max_psi``) and not chance (its p-value, after Holm's
-    correction for all columns, is under ``alpha``), and only if there are ``min_rows`` rows.
+    correction for all columns, is under ``alpha``), only if there are ``min_rows`` rows, and never one to ``ignore``.
     """
     if len(window) == 0:
         return ()
@@ -55,7 +55,8 @@ def compare_columns(
     found = []
     for position, (before, now) in enumerate(zip(befores, nows, strict=True)):
         moved = psi(before, now)
-        alarm = len(window) >= spec.min_rows and sure[position] and moved > spec.max_psi
+        watched = len(window) >= spec.min_rows and before.name not in spec.ignore
+        alarm = watched and sure[position] and moved > spec.max_psi
         drift = ColumnDrift(before.name, moved, p_values[position], missing_rate(before), missing_rate(now), alarm)
         said = position >= len(unseen)
         found.append(Comparison(drift, before, now, 0.0 if said else unseen[position], said))

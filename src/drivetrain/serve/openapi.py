@@ -17,6 +17,8 @@ from drivetrain.serve.answers import ErrorAnswer, InferenceErrorAnswer, StreamEr
 from drivetrain.serve.arrow_stream import ARROW
 from drivetrain.serve.binary_tensors import BINARY
 from drivetrain.serve.contender import Contender
+from drivetrain.serve.dashboard_paths import TYPES as DASHBOARD
+from drivetrain.serve.dashboard_paths import dashboard_paths
 from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, DeploymentState, Health
 from drivetrain.serve.labels import REQUESTS, LabelsAnswer
 from drivetrain.serve.line_stream import NDJSON
@@ -59,9 +61,12 @@ _STREAMS = (
 )
 
 
-def openapi(service: str, prefix: str, champion: Contender, *, reads_documents: bool = False) -> bytes:
+def openapi(
+    service: str, prefix: str, champion: Contender, *, reads_documents: bool = False, forecasts: bool = False
+) -> bytes:
     """The document of a service whose own paths begin with ``prefix``, as JSON, for the release that answers."""
-    papers = paper_paths() if reads_documents else {}
+    more = (paper_paths() if reads_documents else {}) | (dashboard_paths() if forecasts else {})
+    types = [*(paper_types(champion) if reads_documents else ()), *(DASHBOARD if forecasts else ())]
     release = champion.release
     document = {
         "openapi": "3.1.0",
@@ -71,7 +76,7 @@ def openapi(service: str, prefix: str, champion: Contender, *, reads_documents: 
             "description": f"{_said(release.saying)} Served by Drivetrain {version('drivetrain')}.",
         },
         "paths": {
-            **{prefix + path: operations for path, operations in {**_of_service(champion), **papers}.items()},
+            **{prefix + path: operations for path, operations in {**_of_service(champion), **more}.items()},
             **_of_model(f"/v2/models/{service}"),
             **_of_model(
                 f"/v2/models/{service}/versions/{release.ref.version}",
@@ -81,7 +86,7 @@ def openapi(service: str, prefix: str, champion: Contender, *, reads_documents: 
             **_of_server(),
         },
         "components": {
-            "schemas": _schemas(champion, paper_types(champion) if reads_documents else ()),
+            "schemas": _schemas(champion, types),
             "headers": headers(),
             "responses": {
                 **refused(REFUSED, schema("ErrorAnswer")),

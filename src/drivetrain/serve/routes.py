@@ -15,6 +15,7 @@ from drivetrain.serve.answers import json
 from drivetrain.serve.arrow_stream import ARROW, ArrowStream
 from drivetrain.serve.binary_tensors import BINARY, EXTENSION
 from drivetrain.serve.counts import Counts
+from drivetrain.serve.dashboard import OF_ONE, dashboard_routes
 from drivetrain.serve.docs import HEADERS, docs_page
 from drivetrain.serve.door import JSON_TYPE, Endpoint, Route
 from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, Deployed, HealthPage
@@ -61,12 +62,17 @@ class Routes:
 
     def find(self, path: str) -> Route:
         """The route of a path. Raises NotFound."""
-        found = self.exact.get(path) or self._of_version(path)
+        found = self.exact.get(path) or self._of_version(path) or self._of_series(path)
         if found is None:
             near = difflib.get_close_matches(path[:80], self.exact, n=1)
             hint = f"did you mean {near[0]}?" if near else "GET /docs lists what there is"
             raise NotFound("path_unknown", "there is nothing at this path", where=path[:80], hint=hint)
         return found
+
+    def _of_series(self, path: str) -> Route | None:
+        """The name of a series is the rest of its path."""
+        before, found, _ = path.partition(OF_ONE)
+        return self.exact.get(before + found) if found else None
 
     def _of_version(self, path: str) -> Route | None:
         """``/v2/models/NAME/versions/VERSION/...`` leads where the path without the version does, if that answers."""
@@ -99,6 +105,7 @@ def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[s
     }
     if papers := endpoints(service):
         found["/v1/documents"] = Route("/v1/documents", "POST", papers, counts, callers, full=service.is_full)
+    found |= dict(dashboard_routes(service)) if service.settings.forecasts else {}
     return {**{prefix + path: route for path, route in found.items()}, **dict(_of_model(service))}
 
 
@@ -168,7 +175,10 @@ class _Documents:
     def _write(self) -> None:
         champion = self._service.standing().champion.contender
         if self._release != champion.name:
-            reads = self._service.settings.documents is not None
-            self._document = openapi(self._service.name, self._prefix, champion, reads_documents=reads)
+            settings = self._service.settings
+            self._document = openapi(
+                self._service.name, self._prefix, champion,
+                reads_documents=settings.documents is not None, forecasts=settings.forecasts,
+            )  # fmt: skip
             self._html = docs_page(self._service.name, champion, self._document, self._url)
             self._release = champion.name

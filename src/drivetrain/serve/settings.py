@@ -33,6 +33,7 @@ class ServiceSettings:
     durability: Durability = "process"
     roll_seconds: float = 2.0
     shadow_load: float = 0.1
+    forecasts: bool = False
     canary: CanaryRule = field(default_factory=CanaryRule)
     recommend: ShownRules = field(default_factory=ShownRules)
     documents: PaperReading | None = None

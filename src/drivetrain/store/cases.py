@@ -57,6 +57,14 @@ class Cases:
         known = None if self.known is None else self.known[rows]
         return Cases(self.entity[rows], self.inputs[rows], self.label[rows], classes=self.classes, known=known)
 
+    def some(self, rows: int) -> Cases:
+        """As many by lot, always the same, in their order; the first ones would be those of a few entities."""
+        lot = np.sort(np.random.default_rng(0).permutation(len(self))[:rows])
+        known = None if self.known is None else self.known[lot]
+        return Cases(
+            self.entity.take(lot), self.inputs.take(lot), self.label[lot], classes=self.classes, known=known
+        )  # fmt: skip
+
 
 def read_cases(catalog: Catalog, features: Features, part: Part) -> Cases:
     """The cases of one part of a feature table version."""
