@@ -28,6 +28,7 @@ class Limits:
     min_rows: int
     metric: Metric
     max_drop: float
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
