@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from drivetrain.core.artifacts import Features, Model
+from drivetrain.core.artifacts import Features, Model, Report
 from drivetrain.core.settings import Settings
 from drivetrain.engine.create import create_project
 from drivetrain.engine.project import Project
@@ -54,3 +54,16 @@ def test_intervals_hold_what_they_promise_over_rolling_origins(backtest):
         held.append(np.mean((cases.label >= low) & (cases.label <= high)))
     assert len(held) == ORIGINS
     assert 0.87 <= np.mean(held) <= 0.93
+
+
+@pytest.mark.slow
+def test_weekly_sales_are_forecast_better_than_by_the_year_before(tmp_path):
+    home = create_project(tmp_path, "forecast", Settings(), name="weeks").home
+    (home / "drivetrain.yaml").write_bytes((home / "weekly.yaml").read_bytes())
+    project = Project(home, Settings())
+    project.run("validate")
+    report = project.catalog.latest(Report, "weeks")
+    gates = {gate.gate: gate.measured for gate in report.gates}
+    assert report.verdict == "pass"
+    assert gates["series:department"].value <= 0.75
+    assert gates["series:department:beats"].low > 0

@@ -195,9 +195,7 @@ class ModelSpec(Spec):
         0.9, description="Of numbers: the share of truths that lie within the interval around an estimate."
     )
     origins: Annotated[int, Field(ge=0)] = Field(
-        0,
-        description="Of numbers split by time: so many of the newest moments of the training part are estimated again, "
-        "each by a model that saw only what came before. The interval and the gate `backtest` stand on them.",
+        0, description="So many of the newest moments are estimated by what came before; intervals stand on that."
     )
     tracking: str = Field("sqlite", description="`sqlite`, `off`, or the address of an MLflow server.")
 
