@@ -57,7 +57,7 @@ def test_a_rule_that_always_speaks_fails_by_its_name(world):
     always = {"name": "everybody", "when": "age >= 18", "decide": True, "because": "Nobody knows."}
     (result,) = rules(ruled(world, before=[always], after=[POOR])).results
     assert (result.verdict, result.measured.value) == ("fail", 1.0)
-    assert "`everybody` speaks most often; rules decide 100.00% of the test rows" in result.detail
+    assert "`everybody` speaks most often; rules decide 100.00% of the test rows; a decision costs " in result.detail
 
 
 def test_the_cost_is_that_of_the_decisions_with_rules(world):
@@ -66,9 +66,11 @@ def test_the_cost_is_that_of_the_decisions_with_rules(world):
     assert (evidence.decision == decided).all()
     assert evidence.cost.tolist() == costs(evidence.truth, evidence.decision, 1.0, 3.0).tolist()
     spec = GatesSpec.model_validate({"cost": {"max": 9}})
+    alone = costs(evidence.truth, evidence.score >= 0.25, 1.0, 3.0).mean()
+    assert f"costs {evidence.cost.mean():.4g} with them, {alone:.4g} without" in rules(evidence).results[0].detail
     (result,) = cost(replace(evidence, spec=spec)).results
     assert result.measured.value == pytest.approx(evidence.cost.mean())
-    assert result.measured.value != pytest.approx(costs(evidence.truth, evidence.score >= 0.25, 1.0, 3.0).mean())
+    assert result.measured.value != pytest.approx(alone)
 
 
 def test_rules_speak_online_as_their_sql_does(world):

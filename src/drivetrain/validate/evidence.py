@@ -15,7 +15,7 @@ from drivetrain.core.project import GatesSpec
 from drivetrain.core.task import METRICS, Metric, Task, metric_of
 from drivetrain.ops.decisions import miss_costs
 from drivetrain.ops.intervals import bootstrap
-from drivetrain.ops.metrics import Labels, Numbers, Truth, costs
+from drivetrain.ops.metrics import Labels, Numbers, Truth, costs, hand_over_costs
 from drivetrain.ops.packing import pack
 from drivetrain.ops.saying import Said, Saying
 from drivetrain.ops.text import Encoders, encoders_from
@@ -198,8 +198,12 @@ class Evidence:
 
     @cached_property
     def cost(self) -> Numbers:
-        """What each decision cost, [n], by what the decision rule was made from: of yes or no a cost matrix, of classes
-        what a wrong answer and a person cost. Raises InvalidInput where it was made from something else.
+        """What each decision cost, [n]; see ``cost_of``."""
+        return self.cost_of(self.said)
+
+    def cost_of(self, said: Said) -> Numbers:
+        """What each decision costs, [n], by what the decision rule was made from: of yes or no a cost matrix, of
+        classes what a wrong answer and a person cost. Raises InvalidInput where it was made from something else.
         """
         rule = self.content.decision
         if rule.false_positive is None or rule.false_negative is None:
@@ -209,8 +213,10 @@ class Evidence:
                 hint="set model.decision to kind `cost`, or leave gates.cost out",
             )
         if rule.kind == "hand_over":
-            return np.where(self.decision, ~self.right * rule.false_positive, rule.false_negative)
-        return costs(self.came_true, self.decision, rule.false_positive, self.miss_costs)
+            return hand_over_costs(
+                said.outputs[:, 0] == self.truth, said.decision, rule.false_positive, rule.false_negative
+            )
+        return costs(self.came_true, said.decision, rule.false_positive, self.miss_costs)
 
     @property
     def miss_costs(self) -> Numbers:

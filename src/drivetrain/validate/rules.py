@@ -35,7 +35,9 @@ def rules(evidence: Evidence) -> Finding:
     spoke = evidence.said.outputs[:, -1]
     shares = [wilson(rule.name, int((spoke == place).sum()), len(spoke)) for place, rule in enumerate(found, 1)]
     loudest = max(shares, key=lambda share: share.value)
-    detail = f"`{loudest.name}` speaks most often; rules decide {np.mean(spoke > 0):.2%} of the test rows"
+    detail = (
+        f"`{loudest.name}` speaks most often; rules decide {np.mean(spoke > 0):.2%} of the test rows{_prices(evidence)}"
+    )
     result = judge("rules", replace(loudest, name="share of rows"), Bound(max=most), detail)
     return Finding((result,), (_table(evidence, spoke),))
 
@@ -71,6 +73,14 @@ def _by_sql(evidence: Evidence, found: Sequence[Rule]) -> NDArray[np.int64]:
     types = {field.name: field.type for field in said} | {field.name: field.type for field in inputs}
     with Conditions(types, pa.table(columns)) as conditions:
         return conditions.first([rule.when for rule in found])
+
+
+def _prices(evidence: Evidence) -> str:
+    """What rules change in the cost of a decision, where it has a price."""
+    if evidence.content.decision.false_positive is None:
+        return ""
+    ruled, alone = (evidence.cost_of(said).mean() for said in (evidence.said, evidence.said_alone))
+    return f"; a decision costs {ruled:.4g} with them, {alone:.4g} without"
 
 
 def _table(evidence: Evidence, spoke: Numbers) -> Table:
