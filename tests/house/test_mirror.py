@@ -45,6 +45,7 @@ THROUGH = {
     ),
     "train/test_embedding_graph.py": ("ops/embedding", "train/embedding_wheel"),
     "train/test_texts.py": ("core/texts", "train/learners/text", "train/text_column", "train/text_encoding"),
+    "train/test_text_scope.py": ("ops/text_scope",),
     "train/learners/test_hook.py": ("train/graph", "train/learner", "train/trees", "train/learners/imputer"),
     "store/test_code_models.py": ("store/code_child", "testing/code_models"),
     "deliver/test_score.py": (

@@ -49,8 +49,16 @@ class TextWay(Spec):
     )
     strength: Weight = Field(1.0, description="How far weights may grow: C of support vectors, 1 / lambda of squares.")
 
+    out_of_scope: bool = Field(
+        False,
+        description="Of classes: texts about none of them get a low score, so that they go to a person. Learned by "
+        "holding classes back in turn; needs `embedding`.",
+    )
+
     @model_validator(mode="after")
     def _reads_something(self) -> Self:
+        if self.out_of_scope and self.embedding is None:
+            raise ValueError("`out_of_scope` goes by what texts mean: give `embedding`")
         if self.words is None and self.characters is None and self.embedding is None:
             raise ValueError("nothing of a text counts: give `words`, `characters` or `embedding`")
         return self

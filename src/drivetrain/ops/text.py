@@ -19,6 +19,7 @@ from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput
 from drivetrain.ops.embedding import Embedding
 from drivetrain.ops.text_features import Numbers, TermWeights, TfIdf
+from drivetrain.ops.text_scope import Scope, scope_from
 from drivetrain.ops.text_terms import Terms
 
 _SPEC, _IDF, _WEIGHTS, _INTERCEPT = "encoder.json", "idf.npy", "weights.npy", "intercept.npy"
@@ -30,7 +31,8 @@ class TextEncoder:
     """Turns a text into ``intercept + sum(value * weights[feature])``.
 
     The features are the TF-IDF of the terms of every block, one block after another, and the embedding last.
-    ``weights`` is float32 [V, W], ``intercept`` float64 [W].
+    ``weights`` is float32 [V, W], ``intercept`` float64 [W]. With a ``scope`` one column more says how likely the text
+    is about none of the classes.
     """
 
     blocks: tuple[TermWeights, ...]
@@ -38,11 +40,12 @@ class TextEncoder:
     intercept: Numbers
     sublinear: bool = True
     embedding: Embedding | None = None
+    scope: Scope | None = None
 
     @property
     def width(self) -> int:
-        """How many columns a text becomes (W)."""
-        return len(self.intercept)
+        """How many columns a text becomes: W, and one for the scope."""
+        return len(self.intercept) + (self.scope is not None)
 
     def encode(self, texts: Sequence[str | None]) -> Numbers:
         """[n] texts to margins [n, W]; a missing text counts as an empty one. No text changes what another becomes."""
@@ -68,6 +71,8 @@ class TextEncoder:
         }
         if embedding:
             found[_GRAPH] = embedding.graph
+        if self.scope:
+            found |= self.scope.files()
         return {prefix + name: content for name, content in found.items()}
 
     @cached_property
@@ -78,7 +83,10 @@ class TextEncoder:
         ids, values = self._tf_idf.of(text)
         margins = self.intercept + values @ self.weights.take(ids, axis=0)
         if self.embedding:
-            margins = margins + self.embedding.of(text) @ self.weights[-self.embedding.width :]
+            meaning = self.embedding.of(text)
+            margins = margins + meaning @ self.weights[-self.embedding.width :]
+            if self.scope:
+                margins = np.append(margins, self.scope.log_odds(margins[None], meaning[None]))
         return margins
 
 
@@ -123,10 +131,11 @@ def encoder_from(files: Mapping[str, bytes], prefix: str = "") -> TextEncoder:
         weights = from_npy(files[prefix + _WEIGHTS]).astype(np.float32)
         intercept = from_npy(files[prefix + _INTERCEPT])
         embedding = Embedding(files[prefix + _GRAPH], spec.pieces, spec.most_pieces) if spec.pieces else None
-        encoder = TextEncoder(_blocks(spec, idf), weights, intercept, spec.sublinear, embedding)
+        scope = scope_from(files, prefix)
+        encoder = TextEncoder(_blocks(spec, idf), weights, intercept, spec.sublinear, embedding, scope)
         features = len(idf) + (embedding.width if embedding else 0)
-        if weights.shape != (features, encoder.width):
-            raise ValueError(f"weights of {weights.shape} for {features} features and {encoder.width} columns")
+        if weights.shape != (features, len(intercept)):
+            raise ValueError(f"weights of {weights.shape} for {features} features and {len(intercept)} columns")
     except KeyError as error:
         raise InvalidInput(
             "model_incomplete", f"{error} is missing", where=prefix, hint="train the model again"

@@ -60,6 +60,7 @@ class Recipe:
     embedding_weight: float = 1.0
     squares: bool = False
     strength: float = 1.0
+    out_of_scope: bool = False
 
 
 def learn_encoder(texts: TextColumn, labels: Sample, recipe: Recipe, *, seed: int) -> TextEncoder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from drivetrain.core.texts import TermRange, TextWay
 from drivetrain.ops.links import plain_link
 from drivetrain.ops.metrics import Numbers, higher_is_better, measure
 from drivetrain.ops.text import TextEncoder
+from drivetrain.ops.text_scope import OUT_OF_SCOPE
 from drivetrain.ops.text_terms import Terms
 from drivetrain.store.folders import digests
 from drivetrain.train.embedding_wheel import embedding_of
@@ -25,6 +26,7 @@ from drivetrain.train.folds import Plan
 from drivetrain.train.learner import Sample
 from drivetrain.train.text_column import TextColumn
 from drivetrain.train.text_encoding import Block, Recipe, learn_encoder, out_of_fold
+from drivetrain.train.text_scope import learn_scope, scope_out_of_fold
 
 _NOT_IN_A_NAME = re.compile(r"[ ,;{}()\n\t=]")
 
@@ -41,6 +43,7 @@ class ReadText:
         """The margins as inputs of a model."""
         maker = digest_of(digests(self.encoder.files()))[:12]
         labels = signature.classes if self.margins.shape[1] > 1 else (signature.target,)
+        labels += (OUT_OF_SCOPE,) if self.encoder.scope else ()
         columns = zip(labels, self.margins.T, strict=True)
         return tuple(_field(self.name, label, values, maker) for label, values in columns)
 
@@ -66,7 +69,12 @@ class TextReader:
             margins = out_of_fold(texts, self.labels, self.plan.folds, recipe, pool, self.seed)
             tried.append((self._score(margins), recipe, margins))
         _, recipe, margins = max(tried, key=lambda one: one[0])
-        return ReadText(name, margins, learn_encoder(texts, self.labels, recipe, seed=self.seed))
+        encoder = learn_encoder(texts, self.labels, recipe, seed=self.seed)
+        if recipe.out_of_scope and recipe.embedding:
+            scope = learn_scope(texts, self.labels, recipe, recipe.embedding, pool, self.seed)
+            strange = scope_out_of_fold(texts, margins, self.plan.folds, scope, recipe.embedding)
+            return ReadText(name, np.hstack([margins, strange]), replace(encoder, scope=scope))
+        return ReadText(name, margins, encoder)
 
     def _score(self, margins: Numbers) -> float:
         labels = self.labels
@@ -79,7 +87,16 @@ class TextReader:
         blocks = tuple(_block(unit, given) for unit, given in ranges if given is not None)
         embedding = None if way.embedding is None else embedding_of(way.embedding, self.home, self.cache)
         squares = way.loss == "least_squares"
-        return Recipe(blocks, way.min_texts, way.rarity, embedding, way.embedding_weight, squares, way.strength)
+        return Recipe(
+            blocks,
+            way.min_texts,
+            way.rarity,
+            embedding,
+            way.embedding_weight,
+            squares,
+            way.strength,
+            way.out_of_scope,
+        )
 
 
 def _block(unit: str, given: TermRange) -> Block:

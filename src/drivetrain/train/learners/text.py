@@ -1,8 +1,12 @@
-"""The margins of free texts as they are: what is to be learned from texts lies in their encoders already."""
+"""The margins of free texts as they are: what is to be learned from texts lies in their encoders already.
+
+Where an encoder says how likely a text is out of scope, that part ``q`` of the probability is spread evenly over the K
+classes, ``(1 - q) * softmax(slope * margins) + q / K``: the likeliest class stays, and its probability is low.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,9 +16,14 @@ from onnx import helper
 
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.task import Task
+from drivetrain.ops.links import Softmax, fit_softmax
 from drivetrain.ops.metrics import Numbers
 from drivetrain.train.graph import ROW, Subgraph, constant
 from drivetrain.train.learner import Fields, Fitted, Params, Sample, Size
+
+_NOT = -30.0
+"""The log-odds of a text of which nothing is known: it is not out of scope."""
+_TINY = 1e-30
 
 
 class Text:
@@ -47,15 +56,23 @@ class Text:
                 hint="name columns in features.texts, or leave the learner out",
             )
         places = [[at for at, field in enumerate(fields) if field.of == text] for text in texts]
-        return FittedText(np.array(places, dtype=np.int64), sample.task)
+        width = sample.classes or 1
+        found = FittedText(np.array([every[:width] for every in places], dtype=np.int64), sample.task)
+        strange = [every[-1] for every in places if len(every) > width]
+        if not strange:
+            return found
+        link = fit_softmax(sample.y.astype(np.int64), found.margin(sample.x))
+        return replace(found, strange=tuple(strange), slope=link.slope)
 
 
 @dataclass(frozen=True, eq=False)
 class FittedText:
-    """Where the margins of each text stand, [texts, W]."""
+    """Where the margins of each text stand, [texts, W], and the log-odds of those that may be out of scope, if any."""
 
     places: NDArray[np.int64]
     task: Task
+    strange: tuple[int, ...] = ()
+    slope: float = 1.0
     rounds: int = 0
 
     @property
@@ -67,6 +84,11 @@ class FittedText:
         """The sum over the texts, one that is missing counting nothing: [n, F] -> [n, K] of classes, else [n]."""
         margins = x[:, self.places]
         together = np.asarray(np.where(np.isnan(margins), 0.0, margins).sum(axis=1))
+        if self.strange:
+            share = Softmax(self.slope).apply(together)
+            odds = x[:, list(self.strange)]
+            strange = 1.0 / (1.0 + np.exp(-np.where(np.isnan(odds), _NOT, odds).min(axis=1, keepdims=True)))
+            return np.asarray(np.log(share * (1.0 - strange) + strange / share.shape[1] + _TINY))
         return together if self.task is Task.CLASSES else together[:, 0]
 
     def to_onnx(self, prefix: str, source: str = ROW) -> Subgraph:
@@ -82,4 +104,32 @@ class FittedText:
             constant(f"{prefix}texts", [1], np.int64),
             constant(f"{prefix}zero", 0.0),
         )
-        return Subgraph(nodes, constants, f"{prefix}together")
+        made = Subgraph(nodes, constants, f"{prefix}together")
+        return self._spread(made, prefix, source) if self.strange else made
+
+    def _spread(self, made: Subgraph, p: str, source: str) -> Subgraph:
+        """The logarithm of the probabilities, that of being out of scope spread evenly."""
+        nodes = (
+            helper.make_node("Mul", [made.output, f"{p}slope"], [f"{p}steep"]),
+            helper.make_node("Softmax", [f"{p}steep"], [f"{p}share"], axis=1),
+            helper.make_node("Gather", [source, f"{p}strange"], [f"{p}odds"], axis=1),
+            helper.make_node("IsNaN", [f"{p}odds"], [f"{p}unsaid"]),
+            helper.make_node("Where", [f"{p}unsaid", f"{p}not", f"{p}odds"], [f"{p}said"]),
+            helper.make_node("ReduceMin", [f"{p}said", f"{p}texts"], [f"{p}least"], keepdims=1),
+            helper.make_node("Sigmoid", [f"{p}least"], [f"{p}q"]),
+            helper.make_node("Sub", [f"{p}one", f"{p}q"], [f"{p}in"]),
+            helper.make_node("Mul", [f"{p}share", f"{p}in"], [f"{p}kept"]),
+            helper.make_node("Mul", [f"{p}q", f"{p}even"], [f"{p}spread"]),
+            helper.make_node("Add", [f"{p}kept", f"{p}spread"], [f"{p}both"]),
+            helper.make_node("Add", [f"{p}both", f"{p}tiny"], [f"{p}sure"]),
+            helper.make_node("Log", [f"{p}sure"], [f"{p}spoken"]),
+        )
+        constants = (
+            constant(f"{p}slope", self.slope),
+            constant(f"{p}strange", self.strange, np.int64),
+            constant(f"{p}not", _NOT),
+            constant(f"{p}one", 1.0),
+            constant(f"{p}even", 1.0 / self.places.shape[1]),
+            constant(f"{p}tiny", _TINY),
+        )
+        return Subgraph((*made.nodes, *nodes), (*made.constants, *constants), f"{p}spoken")
