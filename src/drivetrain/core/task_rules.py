@@ -55,10 +55,7 @@ def check_task(project: ProjectSpec) -> None:
             raise ValueError(f"`model.rules`: {rule.name} decides {rule.decide!r}; of `{task}` it is `yes` or `no`")
     if project.forecast is not None and (task is not Task.NUMBER or not project.features.time):
         raise ValueError("`forecast` needs the task `number` and `features.time`, the day that a row speaks of")
-    if task is not Task.CLASSES and any(way.out_of_scope for way in project.model.texts):
-        raise ValueError(f"`model.texts.out_of_scope` is about classes; this project's task is `{task}`")
-    if project.model.code is not None and project.features.texts:
-        raise ValueError("`model.code` reads no `features.texts`: leave one of them out")
+    _check_texts(project)
     if project.features.blind:
         _check_blind(project)
 
@@ -78,3 +75,11 @@ def _check_blind(project: ProjectSpec) -> None:
     ):
         if so:
             raise ValueError(f"`features.blind`: {why}")
+
+
+def _check_texts(project: ProjectSpec) -> None:
+    task = project.features.task
+    if task is not Task.CLASSES and any(way.out_of_scope for way in project.model.texts):
+        raise ValueError(f"`model.texts.out_of_scope` is about classes; this project's task is `{task}`")
+    if project.model.code is not None and project.features.texts:
+        raise ValueError("`model.code` reads no `features.texts`: leave one of them out")
