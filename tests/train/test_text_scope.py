@@ -71,8 +71,8 @@ def test_strangers_go_to_a_person_and_what_is_known_does_not(make_features, cata
     assert np.abs(answer - content.expected).max() <= 1e-9
     assert measure("accuracy", cases.label, answer) > 0.85
     strange = pa.table({"message": [said(chance, subject) for subject in STRANGE for _ in range(25)]})
-    unknown = saying.say(scorer.score(pack(content.signature, strange, encoders)))
-    assert saying.say(answer).decision.mean() > 0.85
+    unknown = saying.say_alone(scorer.score(pack(content.signature, strange, encoders)))
+    assert saying.say_alone(answer).decision.mean() > 0.85
     assert unknown.decision.mean() < 0.35
 
 
@@ -173,7 +173,7 @@ def test_questions_of_intents_never_seen_go_to_a_person(tmp_path):
     strange = [text for text, intent in questions("test") if intent in left_out]
     encoders = encoders_from(content.signature.texts, content.texts)
     packed = pack(content.signature, pa.table({"message": strange}), encoders)
-    scores = Saying(content.signature, content.decision).say(Scorer(content.graph).score(packed)).score
+    scores = Saying(content.signature, content.decision).say_alone(Scorer(content.graph).score(packed)).score
     known = content.expected.max(axis=1)
     assert np.mean(known < content.decision.threshold) <= 0.06
     assert np.mean(scores < np.quantile(known, 0.05)) >= 0.5
