@@ -12,6 +12,8 @@ from drivetrain.core.artifacts import Features, Model, Report
 from drivetrain.core.settings import Settings
 from drivetrain.engine.create import create_project
 from drivetrain.engine.project import Project
+from drivetrain.engine.sending import send
+from drivetrain.engine.serving import Server
 from drivetrain.ops.saying import Saying
 from drivetrain.store.cases import read_cases
 from drivetrain.store.models import read_model
@@ -122,3 +124,23 @@ def test_alarms_spare_failures_of_engines_never_seen_and_cost_less_than_the_cale
     assert measured["alarms"].value >= 0.9
     assert measured["alarms:false"].value <= 0.5
     assert measured["alarms:cost"].low > 0
+
+
+@needs_engines
+@pytest.mark.slow
+def test_usual_traffic_of_engines_is_steady_and_a_replaced_sensor_is_a_drift(tmp_path):
+    project = _of_engines(tmp_path, "remaining_life.yaml")
+    file = project.home / "drivetrain.yaml"
+    file.write_text(file.read_text().replace("latency: {p99_ms: 5}", "latency: {p99_ms: 500}"))
+    (project.home / "demo" / "drift.sql").write_bytes((project.home / "demo" / "life_drift.sql").read_bytes())
+    project = Project(project.home, Settings())
+    project.as_actor("ml-engineer").run()
+    deployer = project.as_actor("ai-engineer")
+    deployer.approve(comment="read the card")
+    deployer.deploy()
+    with Server(project.server_command(port=0), project.catalog.state / "run" / "engines.json") as server:
+        verdicts = []
+        for drift in (False, True):
+            assert send(deployer, server.url, rows=1000, drift=drift).predictions == 100
+            verdicts.append(deployer.monitor().verdict)
+    assert verdicts == ["steady", "drifted"]
