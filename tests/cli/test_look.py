@@ -6,6 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from drivetrain.cli.main import cli
+from drivetrain.core.task import Task
+from drivetrain.testing.parcels import parcel_world
 
 
 @pytest.fixture
@@ -31,6 +33,14 @@ def test_show_tells_facts_and_parents(call):
         assert entry["ref"] in call("show", entry["ref"])
     model = next(entry["ref"] for entry in entries if entry["ref"].startswith("model/"))
     assert "features/small-risk@0" in call("show", model)
+
+
+def test_a_column_in_which_nothing_stands_is_left_out(call, released):
+    parcel_world(released.catalog, Task.NUMBER)
+    numbers, yes_no = call("show", "features/parcels@0"), call("show", "features/small-risk@0")
+    assert "positives" not in numbers
+    assert "800" in numbers
+    assert "positives" in yes_no
 
 
 def test_trace_of_a_release_reaches_the_data(call):
