@@ -14,6 +14,7 @@ from drivetrain.core.outlets.files import FilesOutlet
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.core.schema import ColumnType
 from drivetrain.deliver.deliver import Delivery, Origin
+from drivetrain.deliver.departing import Predictions
 from drivetrain.deliver.leaving import Leaving
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.journal import roll
@@ -52,7 +53,7 @@ class Plant:
         outlet = FilesOutlet.model_validate(
             {"kind": "files", "path": "out", "alarm": WATCH, "columns": COLUMNS} | options
         )
-        return Leaving("inspections", outlet, "reading", Table(self.catalog.table_path("predictions", "plant")))
+        return Leaving("inspections", outlet, "reading", Predictions(self.catalog, "plant"))
 
     def told(self, after=0, **options):
         until = Table(self.catalog.table_path("predictions", "plant")).state().commit.rows

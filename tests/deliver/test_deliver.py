@@ -27,6 +27,7 @@ from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
 from drivetrain.deliver.avro_rows import AvroRows
 from drivetrain.deliver.deliver import Delivery, Origin
+from drivetrain.deliver.departing import Predictions
 from drivetrain.deliver.json_rows import as_json, rows_of
 from drivetrain.deliver.leaving import Leaving
 from drivetrain.deliver.outbox import Outbox
@@ -155,7 +156,7 @@ def test_outputs_go_into_messages_their_topics_and_their_schemas(world):
     """The parts of the outlets for Kafka, MQTT, webhooks and tickets that see a row."""
     say(world, CLASSES, [1])
     spec = FilesOutlet(kind="files", path="out", columns={"id": "prediction_id", "is": "class"})
-    with closing(Leaving("queue", spec, "loan_id", world.predictions)) as leaving:
+    with closing(Leaving("queue", spec, "loan_id", Predictions(world.catalog, "risk"))) as leaving:
         (parcel,) = leaving.parcels(0, 1)
     (row,) = rows_of(parcel)
     assert Template("intents/{is}", "topic").value(row) == "intents/loan"

@@ -10,6 +10,7 @@ DOORS_THAT_READ_THE_ENVIRONMENT = {
     "src/drivetrain/__init__.py",
     "src/drivetrain/cli/options.py",
     "src/drivetrain/serve/__main__.py",
+    "src/drivetrain/serve/worker.py",  # the credential of whoever words answers is named by the release
     "src/drivetrain/store/code_child.py",  # a person's code gets the few variables it needs, and none of the secrets
     "src/drivetrain/store/tracking.py",  # a process of its own, which tells MLflow in the only way MLflow knows
 }

@@ -141,6 +141,9 @@ THROUGH = {
     ),
     "ops/test_rows.py": ("ops/packing",),
     "ops/test_knowledge.py": ("core/passages",),
+    "serve/test_chat.py": (
+        "core/chat", "core/conversation", "serve/chat_messages", "serve/desk", "serve/feedback", "train/chat",
+    ),
     "serve/test_search.py": ("serve/talk_paths",),
     "ops/test_retriever.py": ("ops/names_alike", "ops/purchases", "ops/together"),
     "ops/test_windows.py": ("core/windows",),

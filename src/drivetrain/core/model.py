@@ -11,6 +11,7 @@ The files of a model folder:
 - ``texts/TEXT/``: the encoder of each free text, see ``ops.text``;
 - ``knowledge/``: the passages that the service searches and how, see ``ops.knowledge``;
 - ``items/``: what finds the items that somebody may buy next, see ``ops.retriever``;
+- ``chat.json``: how the service talks with people, ``core.conversation.ChatPlan``;
 - ``interval.json``: where the task is a number, how far from the estimate the truth lies;
 - ``rules.json``: hard rules, where there are some;
 - ``backtest.npy`` (float64 [m, 2]): rows of the training part, by their place there, and what a model that saw only

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from drivetrain.core.alarms import AlarmGate, FalseAlarmGate
 from drivetrain.core.card import CardSpec
+from drivetrain.core.chat import ChatSpec
 from drivetrain.core.code_limits import CodeLimits
 from drivetrain.core.decision import DecisionSpec
 from drivetrain.core.forecast import BacktestGate, ForecastSpec, SeriesGate
@@ -372,6 +373,7 @@ class ProjectSpec(Spec):
     sources: Annotated[dict[Name, SourceSpec], Field(min_length=1)]
     features: FeaturesSpec
     knowledge: KnowledgeSpec | None = None
+    chat: ChatSpec | None = None
     model: ModelSpec = ModelSpec()
     gates: GatesSpec = GatesSpec()
     service: ServiceSpec = ServiceSpec()
@@ -382,12 +384,6 @@ class ProjectSpec(Spec):
     @model_validator(mode="after")
     def _fits_its_task(self) -> Self:
         check_task(self)
-        return self
-
-    @model_validator(mode="after")
-    def _proves_what_it_knows(self) -> Self:
-        if self.gates.retrieval and (self.knowledge is None or self.knowledge.queries is None):
-            raise ValueError("`gates.retrieval` asks `knowledge.queries`, which are not given")
         return self
 
     @property

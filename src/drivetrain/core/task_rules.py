@@ -58,6 +58,7 @@ def check_task(project: ProjectSpec) -> None:
     _check_texts(project)
     if project.features.blind:
         _check_blind(project)
+    _check_talk(project)
 
 
 def _check_blind(project: ProjectSpec) -> None:
@@ -83,3 +84,13 @@ def _check_texts(project: ProjectSpec) -> None:
         raise ValueError(f"`model.texts.out_of_scope` is about classes; this project's task is `{task}`")
     if project.model.code is not None and project.features.texts:
         raise ValueError("`model.code` reads no `features.texts`: leave one of them out")
+
+
+def _check_talk(project: ProjectSpec) -> None:
+    """Raise ValueError where what is said, or asked, is not there."""
+    if project.gates.retrieval and (project.knowledge is None or project.knowledge.queries is None):
+        raise ValueError("`gates.retrieval` asks `knowledge.queries`, which are not given")
+    if project.chat and project.features.task is not Task.CLASSES:
+        raise ValueError("`chat` needs intents: set `features.task: classes`")
+    if project.chat and project.features.texts != (project.chat.text,):
+        raise ValueError("`chat.text` must be the only one of `features.texts`")

@@ -18,13 +18,12 @@ from drivetrain.core.credentials import Secrets
 from drivetrain.core.errors import DrivetrainError
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.outlets import OutletSpec
+from drivetrain.deliver.departing import departing
 from drivetrain.deliver.leaving import Leaving
 from drivetrain.deliver.outbox import Cursor, DeadLetter, Outbox
 from drivetrain.deliver.outlet import Outlet, Parcel, Receipt, open_outlet
 from drivetrain.store.catalog import Catalog
-from drivetrain.store.journal import roll
 from drivetrain.store.locks import held
-from drivetrain.store.tables import Table
 
 Send = Callable[[Parcel], tuple[Receipt, ...]]
 _NOWHERE = Cursor("", "", 0)
@@ -85,7 +84,7 @@ class Delivery:
         self.name, self._spec, self._origin, self._catalog = name, spec, origin, catalog
         self._outlet: Outlet = open_outlet(spec, place_of(catalog, secrets))
         self._outbox = Outbox(catalog, name)
-        self._predictions = Table(catalog.table_path("predictions", origin.service))
+        self._departing = departing(spec.of, catalog, origin.service)
 
     def __enter__(self) -> Self:
         return self
@@ -143,7 +142,7 @@ class Delivery:
         began = monotonic()
         said = self._outlet.check()
         seconds = monotonic() - began
-        roll(self._catalog, self._origin.service)
+        self._departing.end()
         leaving = self._leaving()
         rows = leaving.newest() if leaving else None
         fields = () if rows is None else rows.schema
@@ -152,9 +151,7 @@ class Delivery:
 
     def _stretch(self) -> tuple[Cursor, int, int]:
         """Where this delivery starts, the number that it goes up to, and how many predictions the outlet leaves."""
-        roll(self._catalog, self._origin.service)
-        state = self._predictions.state()
-        end, identity = (state.commit.rows, self._predictions.identity()) if state else (0, "")
+        end, identity = self._departing.end()
         known, left = self._outbox.cursor(), 0
         if known is None or known.service != self._origin.service:
             left = 0 if self._spec.history else end
@@ -182,9 +179,9 @@ class Delivery:
 
     def _leaving(self) -> Leaving | None:
         """The predictions as they leave; None before the first one."""
-        if not self._predictions.exists():
+        if not self._departing.exists():
             return None
-        return Leaving(self.name, self._spec, self._origin.entity, self._predictions)
+        return Leaving(self.name, self._spec, self._origin.entity, self._departing)
 
     def _alone(self) -> AbstractContextManager[None]:
         return held(self._catalog.work_path("deliver", self.name) / "lock", f"the outlet {self.name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -11,10 +11,10 @@ from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.outlets.outgoing import Outgoing
 from drivetrain.deliver.alarms import TOLD, told_sql
+from drivetrain.deliver.departing import Departing
 from drivetrain.deliver.outlet import Parcel
 from drivetrain.store.casting import quoted
-from drivetrain.store.journal import NUMBER, output_columns
-from drivetrain.store.tables import Table
+from drivetrain.store.journal import NUMBER
 
 _TOGETHER = 65_536
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -24,26 +24,19 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 _CLOSE = ("SET TimeZone = 'UTC'", "SET enable_external_access = false", "SET lock_configuration = true")
 _OURS = ("drivetrain_number", "drivetrain_key")
 _SEVERAL = {"WINDOW": "a window function looks at several predictions", "SUBQUERY": "a subquery reads other rows"}
-_NAMES = {
-    NUMBER: NUMBER, "prediction_id": "prediction_id", "predicted_at": '"at" AS predicted_at', "release": "release",
-    "caller": "caller", "entity": "entity", "score": "score", "decision": "decision", "inputs": "inputs",
-}  # fmt: skip
-"""What an expression may name beside the outputs, and what it is in the lake: ``at`` is a word of DuckDB's own."""
 _TIME = pa.timestamp("us", tz="UTC")
 
 
 class Leaving:
     """The predictions of a service as they leave through one outlet; ``entity`` is what the project calls theirs."""
 
-    def __init__(self, name: str, spec: Outgoing, entity: str, predictions: Table) -> None:
+    def __init__(self, name: str, spec: Outgoing, entity: str, departing: Departing) -> None:
         """Raises InvalidInput when an expression is not one, or not one over a prediction."""
-        self._section, self._size, self._predictions = f"outlets.{name}", spec.parcel_rows, predictions
+        self._section, self._size, self._departing = f"outlets.{name}", spec.parcel_rows, departing
         self._connection = duckdb.connect(":memory:", config=_CONFIG)
         self._look()
-        outputs = output_columns(predictions.schema())
-        names = {**_NAMES, **{name: quoted(name) for name in outputs}}
-        named = "" if entity in names else f", entity AS {quoted(entity)}"
-        self._connection.execute(f"CREATE TEMP VIEW prediction AS SELECT {', '.join(names.values())}{named} FROM lake")
+        names = ", ".join(departing.view(entity).values())
+        self._connection.execute(f"CREATE TEMP VIEW prediction AS SELECT {names} FROM lake")
         for setting in _CLOSE:
             self._connection.execute(setting)
         self._watch, self._from = spec.alarm, "prediction"
@@ -51,7 +44,8 @@ class Leaving:
             self._check(spec.alarm.by, "alarm.by")
             self._tell(0, 0)
             self._from = f"prediction JOIN {TOLD} USING ({NUMBER})"
-        columns = spec.columns or _as_it_is(entity, ("alarm", *outputs) if spec.alarm else outputs)
+        told = ("alarm",) if spec.alarm else ()
+        columns = spec.columns or {name: quoted(name) for name in (*departing.as_it_is(entity), *told)}
         self._where = f"({spec.where}\n)" if spec.where else "true"
         if spec.where:
             self._check(spec.where, "where")
@@ -103,7 +97,7 @@ class Leaving:
 
     def _look(self) -> None:
         """See what is in the lake now: merged files take the place of small ones, which are deleted a day later."""
-        self._connection.register("lake", self._predictions.dataset())
+        self._connection.register("lake", self._departing.rows())
 
     def _rows(self, condition: str, order: str = NUMBER) -> pa.Table:
         self._look()
@@ -188,13 +182,9 @@ class Leaving:
 
     def _names(self) -> list[str]:
         described = self._connection.execute(f"DESCRIBE SELECT * FROM {self._from}").fetchall()
-        inputs = self._predictions.schema().field("inputs").type
+        schema = self._departing.rows().schema
+        inputs = schema.field("inputs").type if "inputs" in schema.names else ()
         return [name for name, *_ in described if name not in (NUMBER, "inputs")] + [f"inputs.{x.name}" for x in inputs]
-
-
-def _as_it_is(entity: str, outputs: Sequence[str]) -> Mapping[str, str]:
-    names = ("prediction_id", entity, "score", "decision", *outputs, "release", "predicted_at")
-    return {name: quoted(name) for name in names}
 
 
 def _parcel(rows: pa.Table) -> Parcel:

@@ -14,6 +14,7 @@ from drivetrain.core.errors import DrivetrainError, NotFound, Transient, example
 from drivetrain.core.events import Event as Happening
 from drivetrain.core.events import Progress, StageFailed, StageFinished, StageProgressed, StageStarted, Subscriber
 from drivetrain.deliver.deliver import Checked, Delivered, Delivery, Origin
+from drivetrain.deliver.departing import departing
 from drivetrain.deliver.outbox import DeadLetter, Outbox
 
 if TYPE_CHECKING:
@@ -83,11 +84,7 @@ def dead_letters(project: Project, name: str, most: int) -> tuple[DeadLetter, ..
 
 def list_outlets(project: Project) -> tuple[OutletState, ...]:
     """Every outlet of the project file, in its order. Connects to nothing."""
-    from drivetrain.store.tables import Table
-
-    state = Table(project.catalog.table_path("predictions", project.spec.service_name)).state()
-    recorded = state.commit.rows if state else 0
-    return tuple(_state(project, name, recorded) for name in project.spec.outlets)
+    return tuple(_state(project, name) for name in project.spec.outlets)
 
 
 def follow_outlets(
@@ -186,8 +183,9 @@ def _named(project: Project, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names or known)
 
 
-def _state(project: Project, name: str, recorded: int) -> OutletState:
-    kind, cursor = project.spec.outlets[name].kind, Outbox(project.catalog, name).cursor()
+def _state(project: Project, name: str) -> OutletState:
+    spec, cursor = project.spec.outlets[name], Outbox(project.catalog, name).cursor()
     if cursor is None:
-        return OutletState(name, kind, None, None, None, None)
-    return OutletState(name, kind, cursor.taken, cursor.dead, max(0, recorded - cursor.number), cursor.at)
+        return OutletState(name, spec.kind, None, None, None, None)
+    recorded, _ = departing(spec.of, project.catalog, project.spec.service_name).end()
+    return OutletState(name, spec.kind, cursor.taken, cursor.dead, max(0, recorded - cursor.number), cursor.at)

@@ -198,6 +198,7 @@ def _train_inputs(context: Context) -> Inputs:
         **({"knowledge": features.knowledge.digest} if features.knowledge else {}),
         **({"section knowledge": _section(context.spec.knowledge)} if context.spec.knowledge else {}),
         **({"retriever": features.retriever} if features.retriever else {}),
+        **({"section chat": _section(context.spec.chat)} if context.spec.chat else {}),
         **{path: digest_bytes(_read(context.home, path)) for path in _learner_paths(context.spec)},
         **{path: digest_bytes(content) for path, content in read_code(context.spec.model, context.home).items()},
     }
@@ -207,7 +208,9 @@ def _train(context: Context, progress: Progress) -> Artifact:
     from drivetrain.train.train import train
 
     spec, features = context.spec, _made(context.features, "prepare")
-    return train(spec.model, spec.project, features, context.catalog, progress, knowledge=spec.knowledge)
+    return train(
+        spec.model, spec.project, features, context.catalog, progress, knowledge=spec.knowledge, chat=spec.chat
+    )
 
 
 # --- validate ---------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 
 EVENTS = {
     "turns": "Turns of the loop that scored rows together.",
+    "chats": "Messages of conversations that were answered.",
+    "chats_handed_over": "Of those, the ones after which a person took over.",
     "labels": "Outcomes that were told.",
     "labels_unknown": "Of those, texts that are no class of the model.",
     "overloaded": "Requests refused because too many were waiting.",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from drivetrain.access.actors import FILE as ACTORS
 from drivetrain.access.actors import read_actors
 from drivetrain.access.verification import verify_release
+from drivetrain.core.conversation import ChatPlan
 from drivetrain.core.errors import Refused
 from drivetrain.core.model import Reference, Signature
 from drivetrain.core.refs import Ref
@@ -32,8 +33,8 @@ class LoadedRelease:
     """A release that can answer. ``typical`` [F] is the packed typical row of its training data.
 
     ``processes`` is how many the model runs in; 0: in this one. ``live`` counts what it answers, for drift.
-    ``knowledge`` is what it can search; ``project`` holds the files of its project as they were signed,
-    ``retriever`` what finds items to rank.
+    ``knowledge`` is what it can search, ``chat`` how it talks, ``retriever`` what finds items to rank; ``project``
+    holds the files of its project as they were signed.
     """
 
     ref: Ref
@@ -48,6 +49,7 @@ class LoadedRelease:
     knowledge: Knowledge | None = None
     project: Mapping[str, bytes] = field(default_factory=dict)
     retriever: Retriever | None = None
+    chat: ChatPlan | None = None
 
     def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the model answers to each packed row: [n, F] -> [n], or [n, K] of classes."""
@@ -102,6 +104,7 @@ def _open(ref: Ref, content: ModelContent) -> LoadedRelease:
         encoders_from(content.signature.texts, content.texts),
         knowledge_from(content.knowledge),
         retriever=retriever_from(content.items, ITEMS) if content.items else None,
+        chat=content.chat,
     )
 
 

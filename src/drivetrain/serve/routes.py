@@ -14,10 +14,13 @@ from drivetrain.core.errors import NotFound
 from drivetrain.serve.answers import json
 from drivetrain.serve.arrow_stream import ARROW, ArrowStream
 from drivetrain.serve.binary_tensors import BINARY, EXTENSION
+from drivetrain.serve.chat import Chat
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.dashboard import OF_ONE, dashboard_routes
+from drivetrain.serve.desk import Desk
 from drivetrain.serve.docs import HEADERS, docs_page
 from drivetrain.serve.door import JSON_TYPE, Endpoint, Route
+from drivetrain.serve.feedback import Feedback, Forget
 from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, Deployed, HealthPage
 from drivetrain.serve.inference import Inference, metadata
 from drivetrain.serve.labels import Labels
@@ -29,6 +32,7 @@ from drivetrain.serve.protocol import Ready, ServerMetadata
 from drivetrain.serve.recommend import Recommend
 from drivetrain.serve.search import Beside, Search
 from drivetrain.serve.service import Service
+from drivetrain.serve.widget import Widget
 
 _ANY = JSON_TYPE
 
@@ -94,11 +98,18 @@ def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[s
         JSON_TYPE: Predict(service), NDJSON: LineStream(service), ARROW: ArrowStream(service, most),
     }  # fmt: skip
     streams, beside = frozenset({NDJSON, ARROW}), Beside(service.settings.max_waiting_requests)
+    desk = Desk(service, beside)
     found = {
         "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, streams, service.is_full, service.crowd),
         "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),
         "/v1/recommend": Route("/v1/recommend", "POST", {JSON_TYPE: Recommend(service)}, counts, callers),
         "/v1/search": Route("/v1/search", "POST", {JSON_TYPE: Search(service, beside)}, counts, callers),
+        "/v1/chat": Route(
+            "/v1/chat", "POST", {JSON_TYPE: Chat(desk)}, counts, callers, full=service.is_full, crowd=service.crowd
+        ),
+        "/v1/chat/forget": Route("/v1/chat/forget", "POST", {JSON_TYPE: Forget(desk)}, counts, callers),
+        "/v1/feedback": Route("/v1/feedback", "POST", {JSON_TYPE: Feedback(desk)}, counts, callers),
+        "/widget.js": Route("/widget.js", "GET", {_ANY: Widget()}, counts),
         "/v1/deployment": Route("/v1/deployment", "GET", {_ANY: Deployed(service)}, counts, callers),
         "/openapi.json": Route("/openapi.json", "GET", {_ANY: documents.openapi}, counts),
         "/docs": Route("/docs", "GET", {_ANY: documents.page}, counts),

@@ -12,7 +12,7 @@ import math
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 
@@ -78,6 +78,8 @@ class Service:
         self.lineup: Lineup | None = None
         self._resting: Lineup | None = None  # what would answer, were its model not broken
         self.reason = ""
+        self.environment: Mapping[str, str] = {}
+        """Where credentials lie by their names."""
         self.workers = 1
         self.closing = ExitStack()
         """What is to be done when the service is let go of."""

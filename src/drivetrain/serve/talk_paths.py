@@ -1,18 +1,41 @@
-"""What the OpenAPI document says of searching and recommending: only where the release that answers can do so."""
+"""What the OpenAPI document says of searching, talking and recommending: only where the release that answers can."""
 
 from __future__ import annotations
 
 import msgspec
 
+from drivetrain.serve.chat_messages import (
+    ChatAnswer,
+    ChatRequest,
+    FeedbackAnswer,
+    FeedbackRequest,
+    ForgetAnswer,
+    ForgetRequest,
+)
 from drivetrain.serve.loading import LoadedRelease
-from drivetrain.serve.operations import JSON_TYPE, Json, post, schema
+from drivetrain.serve.operations import JSON_TYPE, REFUSED, Json, post, refusals, schema
 from drivetrain.serve.recommend import RecommendAnswer, RecommendRequest
 from drivetrain.serve.search import SearchAnswer, SearchRequest
+
+_CHAT = (
+    ("/v1/chat", "chat", "Reply to a message of a conversation", "Chat"),
+    ("/v1/chat/forget", "forget", "Delete a conversation and what was handed over of it", "Forget"),
+    ("/v1/feedback", "feedback", "Tell whether a message was understood, or what it was about", "Feedback"),
+)
+_CHAT_TYPES = (ChatRequest, ChatAnswer, ForgetRequest, ForgetAnswer, FeedbackRequest, FeedbackAnswer)
 
 
 def talk_paths(release: LoadedRelease) -> dict[str, Json]:
     """The operations by their paths."""
-    return {**_searched(release), **_recommended(release)}
+    return {**_searched(release), **_talked(release), **_recommended(release)}
+
+
+def talk_types(release: LoadedRelease) -> tuple[type[msgspec.Struct], ...]:
+    """The types of their bodies."""
+    search = () if release.knowledge is None else (SearchRequest, SearchAnswer)
+    talk = () if release.chat is None else _CHAT_TYPES
+    recommend = () if release.retriever is None else (RecommendRequest, RecommendAnswer)
+    return (*search, *talk, *recommend)
 
 
 def _searched(release: LoadedRelease) -> dict[str, Json]:
@@ -24,10 +47,12 @@ def _searched(release: LoadedRelease) -> dict[str, Json]:
     return {"/v1/search": {"post": post("search", "Find passages that answer a question", asked, found)}}
 
 
-def talk_types(release: LoadedRelease) -> tuple[type[msgspec.Struct], ...]:
-    """The types of their bodies."""
-    search = () if release.knowledge is None else (SearchRequest, SearchAnswer)
-    return search if release.retriever is None else (*search, RecommendRequest, RecommendAnswer)
+def _talked(release: LoadedRelease) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for path, name, summary, kind in _CHAT if release.chat is not None else ():
+        asked, answer = {JSON_TYPE: {"schema": schema(f"{kind}Request")}}, {JSON_TYPE: schema(f"{kind}Answer")}
+        found[path] = {"post": post(name, summary, asked, answer, more=refusals([404], REFUSED))}
+    return found
 
 
 def _recommended(release: LoadedRelease) -> dict[str, Json]:

@@ -110,6 +110,7 @@ class Worker:
             self._opened.callback(self._usages[home].close)
         service = Service(settings, self._catalogs[home], self._usages[home], self._pulse, self._slots)
         service.workers = self._order.settings.workers
+        service.environment = os.environ
         return service
 
     async def _load(self) -> None:

@@ -21,12 +21,15 @@ def named_sql(file: str) -> dict[str, str]:
 class Metadata:
     """A SQLite database that several processes may open at once. Each ``write`` is one transaction."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, statements: str = "catalog.sql", migrations: str = "migrations.sql") -> None:
+        """``statements`` and ``migrations`` are files of named SQL."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._sql = named_sql("catalog.sql")
+        self._sql, self._steps = named_sql(statements), named_sql(migrations)
         self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("PRAGMA secure_delete = ON")  # what is deleted is gone, not only out of sight
         self._migrate()
 
     def read(self, query: str, /, **values: str) -> list[Row]:
@@ -38,6 +41,11 @@ class Metadata:
         with self._transaction():
             for name, values in statements:
                 self._connection.execute(self._sql[name], values)
+
+    def change(self, statement: str, /, **values: str) -> int:
+        """Run one named statement; how many rows it changed."""
+        with self._transaction():
+            return self._connection.execute(self._sql[statement], values).rowcount
 
     def write_if(self, first: tuple[str, Mapping[str, str]], others: Iterable[tuple[str, Mapping[str, str]]]) -> bool:
         """Run ``first``, and the others when it changed a row, as one transaction. Says whether it did."""
@@ -64,7 +72,7 @@ class Metadata:
         self._connection.execute("COMMIT")
 
     def _migrate(self) -> None:
-        steps = list(named_sql("migrations.sql").values())
+        steps = list(self._steps.values())
         if self._version() == len(steps):
             return
         with self._transaction():

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivetrain.core.arrays import from_npy, to_npy
+from drivetrain.core.conversation import ChatPlan
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import DecisionRule, Environment, Interval, Reference, Rule, Signature, TrainingSummary
@@ -30,6 +31,7 @@ INTERVAL = "interval.json"
 RULES = "rules.json"
 BACKTEST = "backtest.npy"
 TEXTS, KNOWLEDGE, ITEMS = "texts/", "knowledge/", "items/"
+CHAT = "chat.json"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class ModelContent:
     ``expected`` ([m], or [m, K] of classes) is what the trained pipeline answers for the first m rows of the test part,
     in table order. ``interval`` is that of a number, ``backtest`` what was estimated at earlier origins; ``texts`` are
     the files of the encoders of free texts, see ``ops.text``; ``knowledge`` those of what the service searches, see
-    ``ops.knowledge``; ``items`` those of a retriever, see ``ops.retriever``.
+    ``ops.knowledge``; ``items`` those of a retriever, see ``ops.retriever``; ``chat`` is how it talks.
     """
 
     graph: bytes
@@ -56,6 +58,7 @@ class ModelContent:
     knowledge: Mapping[str, bytes] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     items: Mapping[str, bytes] = field(default_factory=dict)
+    chat: ChatPlan | None = None
 
     def files(self) -> dict[str, bytes]:
         """The files of the folder; the same content gives the same bytes."""
@@ -70,6 +73,7 @@ class ModelContent:
             **({} if self.interval is None else {INTERVAL: _json(self.interval)}),
             **({RULES: _json(self.rules)} if self.rules else {}),
             **({} if self.backtest is None else {BACKTEST: to_npy(self.backtest)}),
+            **({} if self.chat is None else {CHAT: _json(self.chat)}),
             **self.texts,
             **self.knowledge,
             **self.items,
@@ -96,6 +100,7 @@ def model_from(files: dict[str, bytes], where: str) -> ModelContent:
         interval=_read(files, INTERVAL, Interval, where) if INTERVAL in files else None,
         rules=_read(files, RULES, tuple[Rule, ...], where) if RULES in files else (),
         backtest=_array(files, BACKTEST, where) if BACKTEST in files else None,
+        chat=_read(files, CHAT, ChatPlan, where) if CHAT in files else None,
         texts={name: content for name, content in files.items() if name.startswith(TEXTS)},
         knowledge={name: content for name, content in files.items() if name.startswith(KNOWLEDGE)},
         items={name: content for name, content in files.items() if name.startswith(ITEMS)},

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from drivetrain.core.artifacts import Features, Model
+from drivetrain.core.chat import ChatSpec
 from drivetrain.core.digest import digest_of
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.knowledge import KnowledgeSpec
@@ -20,6 +21,7 @@ from drivetrain.store.retrievers import retriever_files
 from drivetrain.store.tracking import Experiment, open_tracker
 from drivetrain.train.blind import finish_blind
 from drivetrain.train.candidates import Entrant, entrants
+from drivetrain.train.chat import plan_of
 from drivetrain.train.environment import environment
 from drivetrain.train.finish import Finished, finish
 from drivetrain.train.fitting import fit
@@ -46,10 +48,11 @@ def train(
     progress: Progress = silent,
     *,
     knowledge: KnowledgeSpec | None = None,
+    chat: ChatSpec | None = None,
 ) -> Model:
     """The best model that the budget finds, or the code that the spec names, as a folder in the store.
 
-    With ``knowledge`` what the service searches goes along.
+    With ``knowledge`` what the service searches goes along, with ``chat`` how it talks.
 
     Raises InvalidInput (labels, values, parameters, hooks or code that cannot be used), Refused (an estimator that
     cannot be exported, or whose export differs), Transient (code that crashes or hangs), MissingExtra (tracking asked
@@ -61,6 +64,8 @@ def train(
         known = make_knowledge(knowledge, read_passages(catalog, features), catalog)
         finished = replace(finished, content=replace(finished.content, knowledge=known.files()))
     found = replace(finished, content=replace(finished.content, items=retriever_files(catalog, features)))
+    if chat is not None:
+        found = replace(found, content=replace(found.content, chat=plan_of(chat, features.classes)))
     return _written(name, features, found, catalog)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,13 +14,17 @@ class Outgoing(Spec):
     """Predictions of the project's service that leave for another system."""
 
     kind: str
+    of: Literal["predictions", "hand_overs"] = Field(
+        "predictions", description="What leaves: predictions, or the conversations that people take over."
+    )
     where: str | None = Field(
         None, description="A SQL condition over a prediction: only those leave, such as `decision AND score > 0.9`."
     )
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="Name over there: SQL expression over a prediction. By default `prediction_id`, the entity, "
-        "`score`, `decision`, the outputs (`class`; `low`, `high`), `release` and `predicted_at`.",
+        "`score`, `decision`, the outputs (`class`; `low`, `high`), `release` and `predicted_at`; of hand-overs all of "
+        "`queue`, `priority`, `intent`, `message`, `transcript`, `slots` (JSON), `session` and the like.",
     )
     alarm: AlarmWatch | None = Field(
         None, description="Only what raises or clears an alarm leaves; `alarm` says which (`raised`, `cleared`)."
