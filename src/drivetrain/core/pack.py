@@ -27,7 +27,9 @@ class Measured(Spec):
 class Benchmark(Spec):
     """What the pack's model must reach on rows that it has never seen."""
 
-    metric: Metric | Literal["ndcg"] = Field(description="`ndcg` is measured by a gate `ranking` alone.")
+    metric: Metric | Literal["ndcg", "recall"] = Field(
+        description="`ndcg` is measured by a gate `ranking` alone, `recall` by the gate `retrieval`."
+    )
     gate: str | None = Field(None, description="The gate whose measured number counts, instead of the report's metric.")
     floor: float = Field(description="`drivetrain packs score` fails below it.")
     split: str = Field(description="How the rows were held out.")
