@@ -24,12 +24,14 @@ from drivetrain.engine.project import FILE, Project
 from drivetrain.engine.serving import Server
 from drivetrain.engine.summary import summary
 from drivetrain.engine.traffic import TRAFFIC, cases_to_send, drifted, labelled, predicted
+from drivetrain.ops.saying import score_of
 from drivetrain.packs.templates import read_pack
 from drivetrain.store.cases import Cases
 from drivetrain.store.models import read_model
 
 CALLER = "demo"
-_DRIFTED_ROWS = 5_000
+_USUAL_ROWS, _DRIFTED_ROWS = 25_000, 5_000
+"""At most."""
 _PARITY = 1e-6
 T = TypeVar("T")
 
@@ -168,7 +170,7 @@ def _steady(
     expected = read_model(project.catalog.folder(_ancestor(project, release, Model).ref)).expected
     rows = min(len(expected), len(predictions))
     scores = np.array([prediction.score for prediction in predictions[:rows]])
-    gap = float(np.abs(scores - expected[:rows]).max())
+    gap = float(np.abs(scores - score_of(expected[:rows])).max())
     _check(gap <= _PARITY, "the served scores are not those of the trained pipeline", f"largest difference {gap:.1e}")
     progress(len(predictions), len(predictions), f"equal to the trained pipeline to {gap:.0e}")
     return predictions
@@ -177,10 +179,7 @@ def _steady(
 def _parts(cases: Cases) -> tuple[Cases, Cases]:
     """The usual traffic, and the last part, which will drift."""
     usual = max(len(cases) - _DRIFTED_ROWS, len(cases) // 2)
-    return (
-        cases.cut(0, usual),
-        cases.cut(usual),
-    )
+    return cases.cut(0, min(usual, _USUAL_ROWS)), cases.cut(usual)
 
 
 def _ancestor(project: Project, release: Release, cls: type[T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,16 +16,23 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.core.events import Progress, silent
 from drivetrain.store.cases import Cases, read_cases
 from drivetrain.store.catalog import Catalog
+from drivetrain.store.labels import truth_of
 from drivetrain.store.tables import Table
 
-_ROWS_A_REQUEST = 1000
+_FIRST_ROWS, _MOST_ROWS, _REQUEST_SECONDS = 16, 1_000, 0.5
 
 
 def predicted(client: Client, inputs: pa.Table, progress: Progress = silent) -> tuple[Prediction, ...]:
-    """The predictions for every row, in their order, a thousand rows a request. Raises what the client raises."""
+    """The predictions for every row, in their order; a request has as many rows as are answered in half a second.
+
+    Raises what the client raises.
+    """
     made: list[Prediction] = []
-    for batch in inputs.to_batches(max_chunksize=_ROWS_A_REQUEST):
-        made += client.predict(batch.to_pylist()).predictions
+    size = _FIRST_ROWS
+    while len(made) < inputs.num_rows:
+        began = time.perf_counter()
+        made += client.predict(inputs.slice(len(made), size).to_pylist()).predictions
+        size = max(1, min(_MOST_ROWS, 4 * size, int(size * _REQUEST_SECONDS / (time.perf_counter() - began))))
         progress(len(made), inputs.num_rows, f"{len(made):,} predictions")
     return tuple(made)
 
@@ -58,8 +66,10 @@ def cases_to_send(catalog: Catalog, sources: Iterable[str], features: Features) 
         for source in sources:
             connection.register(source, Table(catalog.table_path("datasets", source)).dataset())
         rows = answer(connection, sql)
-    label = np.asarray(rows.column(features.label).to_numpy(zero_copy_only=False), dtype=np.bool_)
-    return Cases(rows.column(features.entity), rows.drop_columns([features.label]), label)
+    label = truth_of(features.task, features.classes, rows.column(features.label))
+    return Cases(
+        rows.column(features.entity), rows.drop_columns([features.label]), label, classes=features.classes
+    )  # fmt: skip
 
 
 def answer(connection: duckdb.DuckDBPyConnection, sql: Path) -> pa.Table:
