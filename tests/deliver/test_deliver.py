@@ -328,10 +328,13 @@ def test_a_lake_that_takes_no_commit_for_a_moment_doubles_no_entry(world, monkey
 
 
 def test_files_of_the_books_that_cannot_be_merged_hold_nothing_up(world, monkeypatch):
-    def fails(tables):
+    wait = Compaction.wait
+
+    def fails(compaction):
+        wait(compaction)
         raise Transient("compaction_failed", "it ended")
 
-    monkeypatch.setattr("drivetrain.deliver.outbox.compact", fails)
+    monkeypatch.setattr(Compaction, "wait", fails)
     monkeypatch.setattr("drivetrain.deliver.outbox._COMPACT_EVERY", 1)
     world.predict(0, 3)
     assert world.run().taken == 3

@@ -7,9 +7,13 @@ import pytest
 
 from drivetrain.connect.http.settings import Tls
 from drivetrain.core.errors import InvalidInput, Transient
+from drivetrain.core.items import RecommendSpec
+from drivetrain.core.papers import PaperReading
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import CanarySpec, ServiceSpec, TlsSpec
+from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.engine.serving import Server, server_command, server_settings
+from drivetrain.ops.shown import ShownRules
 from drivetrain.serve.__main__ import read_settings
 from drivetrain.serve.settings import ServerSettings, ServiceSettings
 
@@ -27,6 +31,7 @@ UNLIKE = ServiceSpec(
     max_waiting_requests=9, deadline_seconds=0.1, head_seconds=0.2, body_seconds=0.3, idle_seconds=0.4,
     write_seconds=0.5, requests_per_second=0.6, rows_per_day=10, durability="power", roll_seconds=0.7,
     drain_seconds=0.8, hang_seconds=0.9, shadow_load=0.01, canary=CanarySpec(rows=11),
+    documents="mail", recommend=RecommendSpec(in_stock=False),
 )  # fmt: skip
 
 
@@ -47,12 +52,17 @@ def flat(settings):
 def test_every_setting_of_the_project_file_reaches_the_server(project):
     told = {name: getattr(UNLIKE, name) for name in ServiceSpec.model_fields}
     assert [name for name, field in ServiceSpec.model_fields.items() if told[name] == field.default] == []
-    spec = project.spec.model_copy(update={"service": UNLIKE})
+    sources = {**project.spec.sources, "mail": DocumentsSource(kind="documents", path="mail/*")}
+    spec = project.spec.model_copy(update={"service": UNLIKE, "sources": sources})
     settings = flat(server_settings([(project.home, spec)], host=None, port=None))
     assert settings.pop("tls") == Tls(project.home / "pem" / "a.pem", project.home / "pem" / "a.key")
     assert settings.pop("canary") == CanaryRule(rows=11)
     assert settings.pop("home") == project.home
-    assert settings == {name: value for name, value in told.items() if name not in ("tls", "canary")}
+    assert settings.pop("recommend") == ShownRules(in_stock=False)
+    assert (settings.pop("documents"), settings.pop("tagger")) == (PaperReading(), "")
+    assert settings.pop("forecasts") is False
+    apart = ("tls", "canary", "recommend", "documents")
+    assert settings == {name: value for name, value in told.items() if name not in apart}
 
 
 def test_defaults_of_the_project_file_are_those_of_the_server(project):

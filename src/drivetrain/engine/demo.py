@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivetrain.client import Client, Prediction
 from drivetrain.core.artifacts import Deployment, DriftReport, Features, Model, Release, Report
@@ -24,6 +25,7 @@ from drivetrain.engine.project import FILE, Project
 from drivetrain.engine.serving import Server
 from drivetrain.engine.summary import summary
 from drivetrain.engine.traffic import TRAFFIC, cases_to_send, drifted, labelled, predicted
+from drivetrain.ops.metrics import Numbers
 from drivetrain.ops.saying import score_of
 from drivetrain.packs.templates import read_pack
 from drivetrain.store.cases import Cases
@@ -33,6 +35,7 @@ CALLER = "demo"
 _USUAL_ROWS, _DRIFTED_ROWS = 25_000, 5_000
 """At most."""
 _PARITY = 1e-6
+Rows = NDArray[np.int64]
 T = TypeVar("T")
 
 
@@ -77,10 +80,14 @@ def live_demo(
 
 
 def _watch(project: Project, server: Server, client: Client, key: str, release: Release, tell: _Teller) -> LiveDemo:
-    usual, later = _parts(cases_to_send(project.catalog, project.spec.sources, _ancestor(project, release, Features)))
+    cases = cases_to_send(project.catalog, project.spec.sources, _ancestor(project, release, Features))
+    own_sql = (project.home / TRAFFIC).exists()
+    first, last = _parts(len(cases), by_lot=not own_sql)
+    usual, later = cases.take(first), cases.take(last)
+    expected = None if own_sql else _expected(project, release, first)
     predictions = tell.step(
-        "traffic", "held-back rows", lambda progress: _steady(project, client, usual, release, progress),
-        _count if (project.home / TRAFFIC).exists() else _answered,
+        "traffic", "held-back rows", lambda progress: _steady(client, usual, expected, progress),
+        _count if own_sql else _answered,
     )  # fmt: skip
     steady = tell.step("monitor", "usual traffic", project.monitor, summary)
     _check(steady.verdict == "steady", "the usual traffic was called drifted", steady.recommendation)
@@ -160,26 +167,33 @@ def _new_key(project: Project) -> str:
     return project.add_key(CALLER)
 
 
-def _steady(
-    project: Project, client: Client, cases: Cases, release: Release, progress: Progress
-) -> tuple[Prediction, ...]:
+def _steady(client: Client, cases: Cases, expected: Numbers | None, progress: Progress) -> tuple[Prediction, ...]:
+    """Send the cases and how they came out; the first scores are held against those expected, if any are."""
     predictions = predicted(client, cases.inputs, progress)
     labelled(client, predictions, cases, progress)
-    if (project.home / TRAFFIC).exists():  # nobody knows what the pipeline would have said of what is new
-        return predictions
-    expected = read_model(project.catalog.folder(_ancestor(project, release, Model).ref)).expected
-    rows = min(len(expected), len(predictions))
-    scores = np.array([prediction.score for prediction in predictions[:rows]])
-    gap = float(np.abs(scores - score_of(expected[:rows])).max())
-    _check(gap <= _PARITY, "the served scores are not those of the trained pipeline", f"largest difference {gap:.1e}")
-    progress(len(predictions), len(predictions), f"equal to the trained pipeline to {gap:.0e}")
+    if expected is not None:
+        scores = np.array([prediction.score for prediction in predictions[: len(expected)]])
+        gap = float(np.abs(scores - expected).max())
+        what = "the served scores are not those of the trained pipeline"
+        _check(gap <= _PARITY, what, f"largest difference {gap:.1e}")
+        progress(len(predictions), len(predictions), f"equal to the trained pipeline to {gap:.0e}")
     return predictions
 
 
-def _parts(cases: Cases) -> tuple[Cases, Cases]:
-    """The usual traffic, and the last part, which will drift."""
-    usual = max(len(cases) - _DRIFTED_ROWS, len(cases) // 2)
-    return cases.cut(0, min(usual, _USUAL_ROWS)), cases.cut(usual)
+def _expected(project: Project, release: Release, rows: Rows) -> Numbers:
+    """What the trained pipeline said of those of these held-back rows that it was asked for: the first ones."""
+    expected = score_of(read_model(project.catalog.folder(_ancestor(project, release, Model).ref)).expected)
+    return np.asarray(expected[rows[rows < len(expected)]])
+
+
+def _parts(cases: int, *, by_lot: bool) -> tuple[Rows, Rows]:
+    """The usual traffic, and what will drift, each in its order. Without a lot the last rows are what drifts.
+
+    By lot, since the first rows of a table may be those of a few entities, or of one class.
+    """
+    usual = max(cases - _DRIFTED_ROWS, cases // 2)
+    rows = np.random.default_rng(0).permutation(cases) if by_lot else np.arange(cases)
+    return np.sort(rows[: min(usual, _USUAL_ROWS)]), np.sort(rows[usual:])
 
 
 def _ancestor(project: Project, release: Release, cls: type[T]) -> T:

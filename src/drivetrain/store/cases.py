@@ -51,19 +51,15 @@ class Cases:
             self.entity.filter(rows), self.inputs.filter(rows), self.label[self.known], kept, blocks, self.classes
         )
 
-    def cut(self, start: int, end: int | None = None) -> Cases:
-        """Some neighbouring ones, to be sent: without what is kept for folds and for people."""
-        rows = slice(start, end)
-        known = None if self.known is None else self.known[rows]
-        return Cases(self.entity[rows], self.inputs[rows], self.label[rows], classes=self.classes, known=known)
+    def take(self, rows: NDArray[np.int64]) -> Cases:
+        """Some of them, to be sent: without what is kept for folds and for people."""
+        known, places = None if self.known is None else self.known[rows], pa.array(rows)
+        entity, inputs = self.entity.take(places), self.inputs.take(places)
+        return Cases(entity, inputs, self.label[rows], classes=self.classes, known=known)
 
     def some(self, rows: int) -> Cases:
         """As many by lot, always the same, in their order; the first ones would be those of a few entities."""
-        lot = np.sort(np.random.default_rng(0).permutation(len(self))[:rows])
-        known = None if self.known is None else self.known[lot]
-        return Cases(
-            self.entity.take(lot), self.inputs.take(lot), self.label[lot], classes=self.classes, known=known
-        )  # fmt: skip
+        return self.take(np.sort(np.random.default_rng(0).permutation(len(self))[:rows]))
 
 
 def read_cases(catalog: Catalog, features: Features, part: Part) -> Cases:

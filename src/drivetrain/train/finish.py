@@ -137,7 +137,7 @@ def reference_of(material: Material, said: Said) -> Reference:
     return Reference(
         rows=len(sample),
         inputs=tuple(input_spread(field, values) for field, values in inputs),
-        score=distribution("score", said.score, cut_points(said.score)),
+        score=distribution("score", said.score, _score_cuts(said.score, sample.task)),
         label=distribution(signature.target, label, label_cuts(sample.task, sample.classes, label)),
         label_mean=float((label == 0).mean() if sample.task is Task.CLASSES else label.mean()),
         outputs=tuple(
@@ -145,6 +145,11 @@ def reference_of(material: Material, said: Said) -> Reference:
             for field, values in outputs
         ),
     )
+
+
+def _score_cuts(score: Numbers, task: Task) -> tuple[float, ...]:
+    """Of probabilities no finer than three digits; models that are sure differ in the fourth every time."""
+    return cut_points(score if task is Task.NUMBER else np.round(score, 3))
 
 
 def _cost(trained: Trained, graph: bytes) -> str:
