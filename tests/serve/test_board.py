@@ -32,6 +32,19 @@ def test_who_has_ended_serves_no_more_but_what_was_counted_stays(board: Board) -
     assert (second.serving, second.connections) == (True, 5)
 
 
+def test_a_note_that_is_not_to_be_seen_while_it_is_replaced_is_known_from_before(board: Board) -> None:
+    note = Note(1, True, {"loans": ServiceNote("ready")})
+    board.write(0, note)
+    assert board.notes() == [note]
+    (written,) = board.folder.glob("worker-*.note")
+    away = written.rename(written.with_suffix(".away"))
+    assert board.notes() == [note]
+    away.rename(written)
+    assert board.notes() == [note]
+    board.clear()
+    assert board.notes() == []
+
+
 def limit_files(server: Running, most: int) -> None:
     """From now on no process of the server can make a file longer than so many bytes, as on a full disk."""
     for pid in (server.process.pid, *children(server.process.pid)):

@@ -2,17 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from drivetrain.access.api_keys import FILE, create_key, revoke_key, set_limits
+from drivetrain.access.api_keys import FILE, ApiKey, create_key, load_keys, revoke_key, set_limits
 from drivetrain.access.caller import REAL_TIME, Clock, QuotaExceeded, RateLimited
 from drivetrain.access.usage import FILE as TABLE
 from drivetrain.access.usage import UsageTable
 from drivetrain.core.errors import Forbidden
+from drivetrain.serve import callers as door
 from drivetrain.serve.callers import Callers
 
 
@@ -73,20 +73,29 @@ def test_a_new_key_works_at_once_and_a_revoked_one_after_the_next_look(
     assert callers.names == ()
 
 
-def test_a_flood_of_wrong_keys_does_not_keep_the_server_at_its_disk(
-    tmp_path: Path, meet: Callable[..., Callers]
+def test_a_flood_of_wrong_keys_reads_no_file_and_hides_no_new_key(
+    tmp_path: Path, meet: Callable[..., Callers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 100.0
-    callers = meet(clock=replace(REAL_TIME, steady=lambda: now))
-    with pytest.raises(Forbidden):
-        callers.find(None, "wrong")
+    read = []
+
+    def load(state: Path) -> Mapping[bytes, ApiKey]:
+        read.append(state)
+        return load_keys(state)
+
+    monkeypatch.setattr(door, "load_keys", load)
+    create_key(tmp_path, "old")
+    callers = meet()
+
+    def flood() -> None:
+        for number in range(100):
+            with pytest.raises(Forbidden):
+                callers.find(None, f"wrong {number}")
+
+    flood()
     key = create_key(tmp_path, "shop")
-    for _ in range(10):
-        now += 0.009
-        with pytest.raises(Forbidden):
-            callers.find(None, key)
-    now += 0.02
     assert callers.find(None, key).name == "shop"
+    flood()
+    assert len(read) == 2
 
 
 def test_a_file_that_cannot_be_read_leaves_the_keys(

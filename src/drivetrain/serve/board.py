@@ -54,12 +54,14 @@ class Board:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._found: dict[Path, Note] = {}
 
     def clear(self) -> None:
         """Forget what an earlier server left."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.glob("worker-*.note"):
             path.unlink(missing_ok=True)
+        self._found.clear()
 
     def write(self, worker: int, note: Note) -> None:
         """Leave the note of a worker."""
@@ -76,11 +78,11 @@ class Board:
                     self.write(worker, replace(note, serving=False, connections=0))
 
     def notes(self) -> list[Note]:
-        """The notes of all workers since the server started, those of dead ones too."""
-        found = []
-        for path in sorted(self.folder.glob("worker-*.note")):
-            try:
-                found.append(_NOTES.decode(path.read_bytes()))
-            except FileNotFoundError:  # just being replaced
-                continue
-        return found
+        """The notes of all workers since the server started, those of dead ones too.
+
+        A folder read while a note in it is replaced may not show that note: what was found before stands until then.
+        """
+        for path in {*self._found, *self.folder.glob("worker-*.note")}:
+            with suppress(FileNotFoundError):
+                self._found[path] = _NOTES.decode(path.read_bytes())
+        return [note for _, note in sorted(self._found.items())]

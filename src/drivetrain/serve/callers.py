@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ from drivetrain.access.usage import UsageTable
 from drivetrain.core.errors import DrivetrainError, Forbidden
 
 _REMEMBERED = 4096
-_LOOK_EVERY_S = 0.1
 
 
 class Callers:
@@ -36,7 +34,6 @@ class Callers:
         self._limits = Limits(requests_per_second, rows_per_day)
         self._clock = clock
         self._stamp: tuple[int, int, int] | None = None
-        self._look_again_at = -math.inf
         self._keys: Mapping[bytes, ApiKey] = {}
         self._callers: dict[bytes, Caller] = {}
         self._seen: dict[str | None, Caller] = {}
@@ -81,7 +78,9 @@ class Callers:
             )
         scheme, _, secret = sent.partition(" ")
         digest = hash_key(secret.strip() if scheme.lower() == "bearer" else sent.strip())
-        caller = self._callers.get(digest) or self._look_again(digest)
+        if digest not in self._callers:
+            self.refresh()  # it may be new; of a file that did not change this reads the stamp only, however often
+        caller = self._callers.get(digest)
         if caller is None:
             raise Forbidden(
                 "key_unknown",
@@ -92,15 +91,6 @@ class Callers:
             self._seen.clear()
         self._seen[sent] = caller
         return caller
-
-    def _look_again(self, digest: bytes) -> Caller | None:
-        """A key may be new; but whoever sends wrong ones again and again cannot keep the server at its disk."""
-        now = self._clock.steady()
-        if now < self._look_again_at:
-            return None
-        self._look_again_at = now + _LOOK_EVERY_S
-        self.refresh()
-        return self._callers.get(digest)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
