@@ -28,7 +28,7 @@ from drivetrain.ingest.ingest import ingest
 from drivetrain.ingest.judging import Judge, Verdict
 from drivetrain.store.catalog import Catalog
 
-_ROWS = 65_536
+_ROWS = 98_304
 _AHEAD = 3
 
 

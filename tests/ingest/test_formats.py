@@ -12,6 +12,8 @@ import pytest
 from drivetrain.connect.place import Place
 from drivetrain.ingest.ingest import ingest
 from drivetrain.ingest.reading import open_reader
+from drivetrain.store.files.content import Content
+from drivetrain.store.files.parquet import read_parquet
 
 UTC = datetime.UTC
 
@@ -202,3 +204,13 @@ def test_comments_over_many_blocks(project, source):
     project.write("a.csv", "id,pad\n" + lines)
     assert project.ingest(source("a.csv", options={"comment": "#"})).rows == 60_000
     assert sum(project.column("id")) == sum(range(60_000))
+
+
+@pytest.mark.parametrize(("rows", "letters", "batches"), [(200_000, 6, 3), (4_000, 24_000, 6)])
+def test_parquet_comes_in_large_batches_and_wide_rows_in_smaller_ones(tmp_path, rows, letters, batches):
+    path = tmp_path / "words.parquet"
+    words = [f"{number:06}" * (letters // 6) for number in range(rows)]
+    pq.write_table(pa.table({"word": words}), path, use_dictionary=False)
+    found = [batch.rows for batch in read_parquet(Content("words.parquet", path))]
+    assert len(found) == batches
+    assert pa.concat_tables(found).column("word").to_pylist() == words

@@ -17,7 +17,7 @@ from drivetrain.store.files.delimited import check_names
 from drivetrain.store.files.marks import foreign
 from drivetrain.store.tables import schema_of
 
-_ROWS = 65_536
+_ROWS, _SIZE = 98_304, 16 << 20  # a batch: many rows at once are judged faster; of wide ones, so many bytes
 _BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
 
 
@@ -28,12 +28,18 @@ def read_parquet(content: Content) -> Iterator[Batch]:
             parquet = pq.ParquetFile(file, pre_buffer=False)  # else it holds all that it has read of the file
             check_names(tuple(parquet.schema_arrow.names), content.name)
             passed = 0
-            for batch in parquet.iter_batches(batch_size=_ROWS):
+            for batch in parquet.iter_batches(batch_size=_rows_at_once(parquet.metadata)):
                 done = content.at_rest * (passed + batch.num_rows) // parquet.metadata.num_rows
                 yield typed_batch(content.name, batch, passed, done)
                 passed += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             raise _explain(error, content) from error
+
+
+def _rows_at_once(metadata: pq.FileMetaData) -> int:
+    size: int = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    rows: int = metadata.num_rows
+    return max(1, min(_ROWS, _SIZE * rows // max(size, 1)))
 
 
 def typed_batch(name: str, rows: pa.RecordBatch, passed: int, done: int) -> Batch:
