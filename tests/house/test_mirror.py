@@ -169,7 +169,7 @@ THROUGH = {
     "serve/test_listening.py": ("connect/http/listening",),
     "serve/test_arrow_stream.py": ("serve/arrow_messages", "serve/arrow_rows"),
     "serve/test_line_stream.py": ("serve/streams",),
-    "serve/test_recommend.py": ("ops/shown", "ops/why", "serve/items"),
+    "serve/test_recommend.py": ("ops/shown", "ops/why", "serve/item_list", "serve/items", "serve/recommend_messages"),
     "serve/test_scoring.py": ("serve/contender",),
     "serve/test_settings.py": ("serve/order",),
     "serve/test_grpc_server.py": ("serve/grpc_tensors",),

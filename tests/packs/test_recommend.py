@@ -8,6 +8,7 @@ from drivetrain.engine.create import create_project
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_it_reaches_its_floors_on_the_last_basket_of_each_customer(tmp_path):
     project = create_project(tmp_path, "recommend", Settings(), name="shop")
     project.run("validate")

@@ -19,6 +19,12 @@ class CanaryRule:
     ``max_slower`` how many times the champion's time a row may take in most turns; ``max_loss`` increase of the loss
     where labels have arrived: the Brier score, the share of wrong classes, or the error as a share of the spread.
 
+    Two recommenders find items of their own, so their lists are mixed and not compared row by row: ``rows`` are lists,
+    ``labels`` those of which something was chosen; ``max_errors``, ``max_slower`` and the last three bounds hold:
+    ``max_sold_out`` share of a list that the champion's catalogue calls sold out; ``max_less_diverse`` how many fewer
+    kinds of things are in a list; ``max_less_chosen`` how much more of what is chosen may be the champion's, as a share
+    of all choices.
+
     What the champion decides true is a segment too, and so is what it decides false: a retrained model that disagrees
     on more than ``max_segment_flipped`` of rare alerts is rolled back, however few rows of all they are.
     """
@@ -33,3 +39,6 @@ class CanaryRule:
     max_score_shift: float = 0.15
     max_slower: float = 3.0
     max_loss: float = 0.02
+    max_sold_out: float = 0.1
+    max_less_diverse: float = 0.1
+    max_less_chosen: float = 0.02

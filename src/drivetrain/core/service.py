@@ -39,6 +39,13 @@ class CanarySpec(Spec):
         0.02,
         description="Increase of the loss where labels arrive: Brier score, share of wrong classes, relative error.",
     )
+    max_sold_out: Share = Field(0.1, description="Of recommended lists: what the champion's catalogue calls sold out.")
+    max_less_diverse: Share = Field(
+        0.1, description="Of recommended lists: fewer kinds of things, a share of the items."
+    )
+    max_less_chosen: Share = Field(
+        0.02, description="Of recommended lists: how much more of what is chosen may be the champion's."
+    )
 
 
 class ServiceSpec(Spec):

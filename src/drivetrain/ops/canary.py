@@ -66,6 +66,8 @@ class CanaryJudge:
     count what was seen. An ``alarm`` stays.
     """
 
+    unit = "rows"
+
     def __init__(
         self, rule: CanaryRule, signature: Signature, reference: Reference, alpha: float | None = None
     ) -> None:

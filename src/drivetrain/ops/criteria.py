@@ -17,7 +17,11 @@ from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.task import Task
 from drivetrain.ops.sequential import MeanTests
 
-Criterion = Literal["errors", "decisions", "segment", "decision rate", "score distribution", "latency", "performance"]
+Criterion = Literal[
+    "errors", "decisions", "segment", "decision rate", "score distribution", "latency", "performance",
+    "stock", "diversity", "choices",
+]  # fmt: skip
+"""The last three are of recommenders alone, see ``ops.list_judge``."""
 
 LOSS = {
     Task.YES_NO: "Brier score",
@@ -86,13 +90,14 @@ def answer_streams(rule: CanaryRule) -> tuple[Stream, ...]:
             "scores are {mean:.3f} ranks from the champion's on {rows:,} rows, where 1 is from the lowest to the "
             f"highest (at most {rule.max_score_shift:g})",
         ),
-        Stream(
-            "latency",
-            _MOST_TURNS,
-            f"{{mean:.1%}} of {{rows:,}} turns took more than {rule.max_slower:g} times as long as the champion's"
-            + _most(_MOST_TURNS),
-        ),
+        latency_stream(rule, "turns"),
     )
+
+
+def latency_stream(rule: CanaryRule, what: str) -> Stream:
+    """Of each turn, or of whatever ``what`` is: whether it was slower."""
+    words = f"{{mean:.1%}} of {{rows:,}} {what} took more than {rule.max_slower:g} times as long as the champion's"
+    return Stream("latency", _MOST_TURNS, words + _most(_MOST_TURNS))
 
 
 def segment_streams(rule: CanaryRule, names: Sequence[str]) -> tuple[Stream, ...]:
@@ -108,12 +113,12 @@ def outcome_streams(rule: CanaryRule, task: Task = Task.YES_NO) -> tuple[Stream,
 
 
 class Panel:
-    """Streams with their ``tests``; ``alpha`` is the false-alarm rate of all criteria of a trial together."""
+    """Streams with their ``tests``; ``alpha`` is the false-alarm rate of all ``criteria`` of a trial together."""
 
-    def __init__(self, streams: Sequence[Stream], alpha: float, horizon: int) -> None:
+    def __init__(self, streams: Sequence[Stream], alpha: float, horizon: int, criteria: int = _CRITERIA) -> None:
         self._streams = tuple(streams)
         self.tests = MeanTests([one.bound for one in streams], [one.low for one in streams], horizon)
-        self._alphas = np.array([alpha / _CRITERIA * one.share for one in streams])
+        self._alphas = np.array([alpha / criteria * one.share for one in streams])
 
     def alarm(self, rows: int) -> Alarm | None:
         """The stream with most evidence, if it is enough, after so many ``rows`` of the trial."""

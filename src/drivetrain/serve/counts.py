@@ -26,6 +26,7 @@ EVENTS = {
     "shadow_left_out": "Rows that no shadow scored, to keep within shadow_load.",
     "trial_rows": "Rows that a challenger on trial and the champion both scored.",
     "trial_flipped": "Of those, decisions, or classes, unlike the champion's.",
+    "lists_mixed": "Recommendations that were mixed of the champion's items and those of a challenger on trial.",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import Signature
 from drivetrain.ops.history import History, history_of
-from drivetrain.ops.retriever import COLUMNS, Retriever
+from drivetrain.ops.retriever import COLUMNS, CatalogueItem, Retriever
+from drivetrain.ops.why import Because, reasons
 from drivetrain.serve.rows import RowForm, Rows, entity_bytes
 from drivetrain.store.segments import ENTITY_BYTES
 
@@ -31,6 +33,15 @@ class Asked(NamedTuple):
     now: int
 
 
+class Found(NamedTuple):
+    """Items to rank: what they are, why they were found, their rows, and how many seconds that took."""
+
+    items: Sequence[CatalogueItem]
+    why: Sequence[Because]
+    rows: Rows
+    seconds: float
+
+
 class ItemForm(RowForm):
     """How the candidates of one model are found and packed; rows that somebody else made are read as everywhere."""
 
@@ -39,19 +50,18 @@ class ItemForm(RowForm):
         self.retriever = retriever
         self._columns = [COLUMNS.index(name) for name in signature.names]
 
-    def candidates(self, asked: Asked, barred: Sequence[str]) -> list[str]:
-        """The items to rank, but for those that are barred."""
-        known = self.retriever.places
+    def find(self, asked: Asked, barred: Sequence[str]) -> Found:
+        """The items that this model ranks for somebody, but for those that are barred."""
+        began = time.perf_counter()
+        known, history = self.retriever.places, self.history(asked)
         places = np.array([known[item] for item in barred if item in known], dtype=np.intp)
-        found = self.retriever.candidates(self.history(asked), places)
-        return [self.retriever.catalogue[place].item for place in found.places.tolist()]
-
-    def rows(self, asked: Asked, items: Sequence[str]) -> Rows:
-        """These items as rows. What this model does not know of them (another one found them) is as of a new item."""
-        places = np.array([self.retriever.places.get(item, -1) for item in items], dtype=np.intp)
-        columns = self.retriever.columns(self.history(asked), places)[:, self._columns]
-        names = [_name(asked.customer, item) for item in items]
-        return Rows(np.ascontiguousarray(columns).tobytes(), names, False, asked.customer.encode())
+        found = self.retriever.candidates(history, places)
+        items = [self.retriever.catalogue[place] for place in found.places.tolist()]
+        names = [_name(asked.customer, each.item) for each in items]
+        packed = np.ascontiguousarray(found.columns[:, self._columns]).tobytes()
+        rows = Rows(packed, names, False, asked.customer.encode())
+        why = reasons(self.retriever, history, found.places)
+        return Found(items, why, rows, time.perf_counter() - began)
 
     def history(self, asked: Asked) -> History:
         """What somebody bought, of what this model knows."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from drivetrain.core.artifacts import Deployment
 from drivetrain.serve.contender import Contender
+from drivetrain.serve.interleaving import Interleaving
 from drivetrain.serve.scoring import Request, Scoring
 from drivetrain.serve.shadow import Shadow
 from drivetrain.serve.trial import Trial
@@ -19,7 +20,11 @@ class Lineup:
     """The releases of one deployment, ready to answer."""
 
     def __init__(
-        self, deployment: Deployment, champion: Scoring, trial: Trial | None = None, shadows: Sequence[Shadow] = ()
+        self,
+        deployment: Deployment,
+        champion: Scoring,
+        trial: Trial | Interleaving | None = None,
+        shadows: Sequence[Shadow] = (),
     ) -> None:
         self.deployment = deployment
         self.champion = champion

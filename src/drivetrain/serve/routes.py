@@ -102,7 +102,7 @@ def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[s
     found = {
         "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, streams, service.is_full, service.crowd),
         "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),
-        "/v1/recommend": Route("/v1/recommend", "POST", {JSON_TYPE: Recommend(service)}, counts, callers),
+        "/v1/recommend": Route("/v1/recommend", "POST", {JSON_TYPE: Recommend(service, beside)}, counts, callers),
         "/v1/search": Route("/v1/search", "POST", {JSON_TYPE: Search(service, beside)}, counts, callers),
         "/v1/chat": Route(
             "/v1/chat", "POST", {JSON_TYPE: Chat(desk)}, counts, callers, full=service.is_full, crowd=service.crowd

@@ -123,6 +123,10 @@ class Scoring:
         """Rows that something long had better bring at a time: so many that nobody waits long behind them."""
         return min(most, self._settings.max_waiting_rows, self._pace.rows_within(_PART_SECONDS))
 
+    def usual_seconds(self, rows: int) -> float:
+        """How long so many rows take when nobody else waits, as was learned lately."""
+        return self._pace.seconds(rows)
+
     def submit(self, request: Request) -> None:
         """Queue a request for the next turn; it hears in ``tell``.
 

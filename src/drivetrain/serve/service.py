@@ -25,6 +25,7 @@ from drivetrain.core.model import Signature
 from drivetrain.core.refs import Ref
 from drivetrain.core.transitions import promoted, without_trial
 from drivetrain.ops.canary import Alarm, CanaryJudge
+from drivetrain.ops.list_judge import ListJudge
 from drivetrain.serve.answers import Overloaded
 from drivetrain.serve.board import ServiceNote
 from drivetrain.serve.callers import Callers
@@ -34,9 +35,12 @@ from drivetrain.serve.counts import Counts
 from drivetrain.serve.crowd import Crowd
 from drivetrain.serve.door import caller_of
 from drivetrain.serve.identity import PredictionIds
+from drivetrain.serve.interleaving import Interleaving
+from drivetrain.serve.items import ItemForm
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease, load
 from drivetrain.serve.mishaps import MISHAPS
+from drivetrain.serve.outcomes import Outcomes
 from drivetrain.serve.pulse import Pulse
 from drivetrain.serve.rows import RowForm
 from drivetrain.serve.scoring import Request, Scoring, too_late
@@ -225,9 +229,10 @@ class Service:
         if self.lineup is None:
             return
         judged = self.lineup.deployment
+        unit = self.lineup.trial.judge.unit if self.lineup.trial else ""
         self.lineup.close()
         self.lineup = Lineup(judged, self.lineup.champion)
-        reason = f"rolled back by the live judge after {alarm.rows} rows: {alarm.criterion}: {alarm.detail}"
+        reason = f"rolled back by the live judge after {alarm.rows} {unit}: {alarm.criterion}: {alarm.detail}"
         print(f"drivetrain serve: {judged.challenger}: {reason}", file=sys.stderr)  # noqa: T201 - the log
         self._write_down(partial(without_trial, judged, JUDGE, now(), reason))
 
@@ -239,7 +244,8 @@ class Service:
         if rows < rule.rows or labels < rule.labels:
             return
         self.lineup.trial.over = True
-        reason = f"promoted by the live judge: no alarm on {rows} rows, {labels} of them with their outcome"
+        unit = self.lineup.trial.judge.unit
+        reason = f"promoted by the live judge: no alarm on {rows} {unit}, {labels} of them with their outcome"
         self._write_down(partial(promoted, self.lineup.deployment, JUDGE, now(), reason))
 
     def _write_down(self, step: Callable[[], Deployment]) -> None:
@@ -344,18 +350,23 @@ class Service:
         load = self.settings.shadow_load / len(deployment.shadows)
         return Shadow(self._contenders[share.release], Slice(share.release, share.share), log, self.counts, load)
 
-    def _trial(self, champion: Scoring, deployment: Deployment) -> Trial | None:
+    def _trial(self, champion: Scoring, deployment: Deployment) -> Trial | Interleaving | None:
         if deployment.challenger is None:
             return None
         rule = deployment.canary or self.settings.canary
-        reference, signature = champion.contender.release.reference, champion.contender.release.signature
         # Every worker judges what it sees; together they may raise a false alarm no more often than the rule says.
-        judge = CanaryJudge(rule, signature, reference, rule.false_alarm_rate / self.workers)
+        alpha = rule.false_alarm_rate / self.workers
+        contender, other = champion.contender, self._contenders[deployment.challenger]
+        part = Slice(deployment.challenger, deployment.shares[1].share)
+        if isinstance(contender.form, ItemForm) and isinstance(other.form, ItemForm):
+            judge, told = ListJudge(rule, alpha), Outcomes(self.journal)
+            theirs = self._scorings[deployment.challenger]
+            return Interleaving(champion, theirs, part, judge, told, self.counts, self.end_trial)
         return Trial(
             champion,
-            self._contenders[deployment.challenger],
-            Slice(deployment.challenger, deployment.shares[1].share),
-            judge,
+            other,
+            part,
+            CanaryJudge(rule, contender.release.signature, contender.release.reference, alpha),
             PairLog(self.journal, deployment.challenger, deployment.champion),
             self.counts,
             self.end_trial,

@@ -10,12 +10,14 @@ import asyncio
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.ops.history import Places
 from drivetrain.ops.metrics import Labels
 from drivetrain.ops.saying import Said, other_class
 from drivetrain.serve.contender import Contender
@@ -30,7 +32,22 @@ _BATCH = 32
 _MOST_WAITING_ROWS = 4096
 _SAVED_SECONDS = 0.1
 """Unused time is kept for a burst of at most this many seconds of scoring."""
-_NOTHING: Matrix = np.empty((0, 0))
+_NO_ROWS: Matrix = np.empty((0, 0))
+
+
+class _Batch(NamedTuple):
+    """What the champion answered to some requests, and their rows as this release reads them.
+
+    ``places`` are those of the champion's rows among them; -1 where each release finds rows of its own, and this one
+    did not find that.
+    """
+
+    answers: list[Scored]
+    rows: Matrix
+    places: Places
+
+
+_NOTHING = _Batch([], _NO_ROWS, np.empty(0, dtype=np.intp))
 
 
 class Shadow:
@@ -81,18 +98,18 @@ class Shadow:
         now = time.perf_counter()
         self._credit = min(_SAVED_SECONDS, self._credit + (now - self._since) * self._load)
         self._since = now
-        answers, rows = self._batch() if self._credit > 0 else ([], _NOTHING)
-        if answers and self.contender.processes:
-            self.contender.ask(rows).add_done_callback(partial(self._told, answers, rows, now))
+        batch = self._batch() if self._credit > 0 else _NOTHING
+        if batch.answers and self.contender.processes:
+            self.contender.ask(batch.rows).add_done_callback(partial(self._told, batch, now))
             return
-        if answers:
-            self._compare(answers, rows, partial(self.contender.score, rows))
+        if batch.answers:
+            self._compare(batch, partial(self.contender.score, batch.rows))
         self._pay(now)
 
-    def _told(self, answers: list[Scored], rows: Matrix, began: float, asked: asyncio.Future[Matrix]) -> None:
+    def _told(self, batch: _Batch, began: float, asked: asyncio.Future[Matrix]) -> None:
         """The same of a model in processes of its own: the loop went on, and its time counts all the same."""
         if not self._closed:
-            self._compare(answers, rows, asked.result)
+            self._compare(batch, asked.result)
             self._pay(began)
 
     def _pay(self, began: float) -> None:
@@ -102,41 +119,54 @@ class Shadow:
             wait = max(0.0, -self._credit / self._load)
             self._scheduled = self._loop.call_later(wait, self._work) if wait else self._loop.call_soon(self._work)
 
-    def _batch(self) -> tuple[list[Scored], Matrix]:
-        """What the champion has answered to some requests, and their rows as this release reads them."""
+    def _batch(self) -> _Batch:
         packed: list[bytes] = []
         answers: list[Scored] = []
-        rows = 0
+        places: list[int] = []
+        rows = found = 0
         while self._waiting and rows < _BATCH:
             request, answered = self._waiting.popleft()
             self._waiting_rows -= len(answered.ids)
             rows += len(answered.ids)
             try:
-                packed.append(request.read(self.contender.form).packed)
-                answers.append(answered)
+                theirs = request.read(self.contender.form)
             except InvalidInput:  # the champion can read what this release cannot
                 self._counts.happened("shadow_unreadable", len(answered.ids))
-        return answers, np.frombuffer(b"".join(packed)).reshape(-1, self.contender.width)
+                continue
+            packed.append(theirs.packed)
+            answers.append(answered)
+            places += _places(request.rows.entities, theirs.entities, found)
+            found += len(theirs.entities)
+        if not found:
+            self._counts.happened("shadow_failed", sum(len(answered.ids) for answered in answers))
+            return _NOTHING
+        matrix = np.frombuffer(b"".join(packed)).reshape(-1, self.contender.width)
+        return _Batch(answers, matrix, np.array(places, dtype=np.intp))
 
-    def _compare(self, answers: list[Scored], rows: Matrix, score: Callable[[], Matrix]) -> None:
+    def _compare(self, batch: _Batch, score: Callable[[], Matrix]) -> None:
+        answers = batch.answers
         try:
-            self._record(answers, self.contender.wording.saying.say(score(), rows))
+            said = self.contender.wording.saying.say(score(), batch.rows)
+            self._record(answers, said, batch.places)
         except DrivetrainError as error:  # of the model or of the journal: nobody waits for a shadow
             self._counts.happened("shadow_failed", sum(len(answered.ids) for answered in answers))
             print(f"drivetrain serve: shadow {self.contender.name}: {error}", file=sys.stderr)  # noqa: T201 - the log
 
-    def _record(self, answers: list[Scored], said: Said) -> None:
+    def _record(self, answers: list[Scored], said: Said, places: Places) -> None:
+        missed = places < 0
+        said = said.part(places)
         records = np.empty(len(said), PAIR)
         records["id"] = [name.encode() for answered in answers for name in answered.ids]
         records["at"] = time.time_ns() // 1000
         records["champion_score"] = [score for answered in answers for score in answered.scores]
         records["champion_decision"] = [decision for answered in answers for decision in answered.decisions]
-        records["score"] = said.score
-        records["decision"] = said.decision
+        records["score"] = np.where(missed, np.nan, said.score)
+        records["decision"] = said.decision & ~missed
         self._log.append(records)
-        self._counts.happened("shadow_rows", len(said))
+        self._counts.happened("shadow_rows", len(said) - int(np.count_nonzero(missed)))
+        self._counts.happened("shadow_failed", int(np.count_nonzero(missed)))
         unlike = (records["decision"] != records["champion_decision"]) | self._other_classes(answers, said)
-        self._counts.happened("shadow_flipped", int(np.count_nonzero(unlike)))
+        self._counts.happened("shadow_flipped", int(np.count_nonzero(unlike & ~missed)))
 
     def _other_classes(self, answers: list[Scored], said: Said) -> Labels:
         """Of which rows this release says another class than was answered."""
@@ -148,3 +178,14 @@ class Shadow:
             parts.append(np.zeros(len(answered.ids), dtype=np.bool_) if other is None else other)
             start = end
         return np.concatenate(parts)
+
+
+def _places(ours: Sequence[bytes], theirs: Sequence[bytes], start: int) -> Iterable[int]:
+    """Where the champion's rows are among those of the shadow, which begin at ``start``; -1: nowhere.
+
+    Only of lists of items each release finds rows of its own, and those have names.
+    """
+    if ours == theirs:
+        return range(start, start + len(ours))
+    known = {name: place for place, name in enumerate(theirs, start)}
+    return [known.get(name, -1) for name in ours]

@@ -14,7 +14,7 @@ from drivetrain.serve.chat_messages import (
 )
 from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.operations import JSON_TYPE, REFUSED, Json, post, refusals, schema
-from drivetrain.serve.recommend import RecommendAnswer, RecommendRequest
+from drivetrain.serve.recommend_messages import RecommendAnswer, RecommendRequest
 from drivetrain.serve.search import SearchAnswer, SearchRequest
 
 _CHAT = (
