@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from drivetrain.core.arrays import from_npy, to_npy
 from drivetrain.core.decoding import read_json
-from drivetrain.core.errors import InvalidInput
 from drivetrain.core.passages import Citation, Passage
 from drivetrain.ops.bm25 import Bm25, Bm25Index, best
 from drivetrain.ops.embedding import Embedding
 from drivetrain.ops.fusion import fuse
+from drivetrain.ops.model_files import reading
 from drivetrain.ops.text_features import Numbers
 from drivetrain.ops.text_terms import Terms
 
@@ -119,19 +119,13 @@ def knowledge_from(files: Mapping[str, bytes]) -> Knowledge | None:
     """The knowledge among the files of a model folder, if there is any. Raises InvalidInput when it is damaged."""
     if _SPEC not in files:
         return None
-    try:
+    with reading(FOLDER):
         spec = read_json(files[_SPEC], _Spec)
         embedding = Embedding(files[_GRAPH], spec.pieces, spec.most_pieces) if spec.pieces else None
         views = {
             name: _view_from(files, f"{FOLDER}{name}/", view, len(spec.passages), embedding)
             for name, view in spec.views.items()
         }
-    except KeyError as error:
-        raise InvalidInput(
-            "model_incomplete", f"{error} is missing", where=FOLDER, hint="train the model again"
-        ) from error
-    except (ValueError, msgspec.DecodeError) as error:
-        raise InvalidInput("model_unreadable", str(error), where=FOLDER, hint="train the model again") from error
     return Knowledge(spec.passages, spec.citation, views, embedding)
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from drivetrain.core.arrays import from_npy, to_npy
 from drivetrain.core.decoding import read_json
-from drivetrain.core.errors import InvalidInput
 from drivetrain.ops.history import History, Places
 from drivetrain.ops.metrics import Numbers
+from drivetrain.ops.model_files import reading
 
 COLUMNS = (
     "goes_with", "goes_with_lately", "alike", "popular", "popular_ever", "price", "price_to_usual", "times_bought",
@@ -178,19 +178,13 @@ class _Score:
 
 def retriever_from(files: Mapping[str, bytes], prefix: str) -> Retriever:
     """The retriever that ``files`` holds. Raises InvalidInput when a file is missing, damaged or does not fit."""
-    try:
+    with reading(prefix):
         spec = read_json(files[prefix + _SPEC], _Spec)
         catalogue = spec.catalogue
         items = _array(files, f"{prefix}items.npy")
         together, alike = (_neighbours(files, f"{prefix}{name}", len(catalogue)) for name in ("together", "alike"))
         if items.shape != (len(catalogue), 3):
             raise ValueError(f"numbers of {items.shape} for {len(catalogue)} items")
-    except KeyError as error:
-        raise InvalidInput(
-            "model_incomplete", f"{error} is missing", where=prefix, hint="train the model again"
-        ) from error
-    except (ValueError, msgspec.DecodeError) as error:
-        raise InvalidInput("model_unreadable", str(error), where=prefix, hint="train the model again") from error
     popular, popular_ever, price = np.ascontiguousarray(items.T)
     return Retriever(catalogue, together, alike, popular, popular_ever, price, spec.most)
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from drivetrain.core.arrays import from_npy, to_npy
 from drivetrain.core.decoding import read_json
-from drivetrain.core.errors import InvalidInput
 from drivetrain.ops.embedding import Embedding
+from drivetrain.ops.model_files import reading
 from drivetrain.ops.text_features import Numbers, TermWeights, TfIdf
 from drivetrain.ops.text_scope import Scope, scope_from
 from drivetrain.ops.text_terms import Terms
@@ -125,7 +125,7 @@ class _Spec(msgspec.Struct):
 
 def encoder_from(files: Mapping[str, bytes], prefix: str = "") -> TextEncoder:
     """The encoder that ``files`` holds. Raises InvalidInput when one is missing, damaged or does not fit the others."""
-    try:
+    with reading(prefix):
         spec = read_json(files[prefix + _SPEC], _Spec)
         idf = from_npy(files[prefix + _IDF])
         weights = from_npy(files[prefix + _WEIGHTS]).astype(np.float32)
@@ -136,12 +136,6 @@ def encoder_from(files: Mapping[str, bytes], prefix: str = "") -> TextEncoder:
         features = len(idf) + (embedding.width if embedding else 0)
         if weights.shape != (features, len(intercept)):
             raise ValueError(f"weights of {weights.shape} for {features} features and {len(intercept)} columns")
-    except KeyError as error:
-        raise InvalidInput(
-            "model_incomplete", f"{error} is missing", where=prefix, hint="train the model again"
-        ) from error
-    except (ValueError, msgspec.DecodeError) as error:
-        raise InvalidInput("model_unreadable", str(error), where=prefix, hint="train the model again") from error
     return encoder
 
 
