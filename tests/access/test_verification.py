@@ -21,8 +21,7 @@ from drivetrain.access.verification import (
     check_signature,
     verify_release,
 )
-from drivetrain.core.artifacts import FileDigest
-from drivetrain.core.digest import digest_bytes
+from drivetrain.core.digest import FileDigest, digest_bytes
 from drivetrain.core.errors import DrivetrainError, NotFound, Refused, Tampered
 from drivetrain.core.lineage import ApprovalPredicate
 from drivetrain.core.refs import Kind, Ref

@@ -8,7 +8,7 @@ import pytest
 from drivetrain.connect.http.settings import Tls
 from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.core.items import RecommendSpec
-from drivetrain.core.papers import PaperReading
+from drivetrain.core.reading import PaperReading
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import CanarySpec, ServiceSpec, TlsSpec
 from drivetrain.core.sources.documents import DocumentsSource

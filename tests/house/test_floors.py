@@ -22,6 +22,7 @@ LAZY_PARTS = {
     "drivetrain.serve.arrow_rows": "Arrow takes longer to load than the whole server, and most callers send JSON",
     "drivetrain.serve.forecast_answers": "it reads the lake by Arrow, and most services forecast nothing",
     "drivetrain.serve.generation": "it needs urllib3 and pydantic, and few services have answers worded",
+    "drivetrain.store.arrow_alone": "it is Arrow",
     "drivetrain.store.history": "it needs Arrow, and a server reads the lake only to fill new windows",
 }
 """Parts of a room that are loaded when they are first needed, and why."""

@@ -150,7 +150,9 @@ THROUGH = {
     "prepare/test_knowledge.py": ("store/knowledge",),
     "prepare/test_candidates.py": ("core/items", "prepare/items", "store/retrievers"),
     "prepare/test_prepare.py": ("prepare/cases", "store/cases"),
-    "connect/papers/test_desk.py": ("connect/papers/frames", "connect/papers/process", "ops/paper_rows"),
+    "connect/papers/test_desk.py": (
+        "connect/papers/frames", "connect/papers/process", "core/reading", "ops/paper_rows",
+    ),
     "engine/test_documents.py": ("connect/papers/taggers",),
     "ops/test_field_tagging.py": ("ops/paper_marks", "ops/tagger"),
     "ops/test_fields.py": ("ops/field_amounts", "ops/field_dates", "ops/field_numbers"),

@@ -46,6 +46,8 @@ except SystemExit as end:
 NOTHING_TO_DO = "import drivetrain.cli.stages, drivetrain.engine.project, drivetrain.engine.run"
 PYTHON = "import drivetrain"
 SERVER = "import drivetrain.serve.__main__"
+WORKER = "import drivetrain.serve.worker"
+RECORDER = "import drivetrain.serve.recorder"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,9 @@ SERVER = "import drivetrain.serve.__main__"
         pytest.param(HELP, HEAVY, id="help"),
         pytest.param(PYTHON, HEAVY, id="import"),
         pytest.param(NOTHING_TO_DO, DATA, id="nothing is stale"),
-        pytest.param(SERVER, SERVER_NEVER, id="server"),
+        pytest.param(SERVER, HEAVY - {"msgspec"}, id="server"),
+        pytest.param(WORKER, SERVER_NEVER | {"pyarrow", "deltalake"}, id="worker"),
+        pytest.param(RECORDER, SERVER_NEVER, id="recorder"),
     ],
 )
 def test_nothing_heavy_is_imported(code, never):

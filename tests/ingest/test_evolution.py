@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drivetrain.core.artifacts import Estimate, Features, FileDigest, Model
+from drivetrain.core.artifacts import Estimate, Features, Model
+from drivetrain.core.digest import FileDigest
 from drivetrain.core.errors import InvalidInput, Refused
 from drivetrain.core.schema import ColumnType, Schema
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.papers.bills import LAYOUTS, bills
 
-from drivetrain.core.papers import STANDARD
+from drivetrain.core.reading import STANDARD
 from drivetrain.ops.field_tagging import FieldTagger, marked
 from drivetrain.ops.fields import fields_of
 from drivetrain.ops.tagger import Tagger

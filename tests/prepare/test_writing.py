@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 import pytest
 
-from drivetrain.core.artifacts import FileDigest
+from drivetrain.core.digest import FileDigest
 from drivetrain.core.refs import Kind, Ref
 from drivetrain.prepare.writing import digest_rows, keep
 from drivetrain.store.tables import Table

@@ -15,14 +15,13 @@ from drivetrain.core.artifacts import (
     Dataset,
     Estimate,
     Features,
-    FileDigest,
     GateResult,
     Model,
     Release,
     Report,
     SplitPart,
 )
-from drivetrain.core.digest import digest_bytes, digest_of
+from drivetrain.core.digest import FileDigest, digest_bytes, digest_of
 from drivetrain.core.lineage import Code
 from drivetrain.core.model import Environment
 from drivetrain.core.roles import Actor, Role

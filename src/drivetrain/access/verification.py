@@ -18,8 +18,8 @@ from drivetrain.access.exact import decode
 from drivetrain.access.keys import key_id
 from drivetrain.access.sealed import SealedFolder, changed
 from drivetrain.access.signatures import APPROVAL, RELEASE, Subject, subjects, unseal
-from drivetrain.core.artifacts import Endorsement, FileDigest
-from drivetrain.core.digest import SHORT, digest_bytes
+from drivetrain.core.artifacts import Endorsement
+from drivetrain.core.digest import SHORT, FileDigest, digest_bytes
 from drivetrain.core.errors import Refused, Tampered
 from drivetrain.core.lineage import Manifest, ReleasePredicate
 from drivetrain.core.refs import Kind, Ref

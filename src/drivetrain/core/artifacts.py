@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from drivetrain.core.changes import SourceChange
-from drivetrain.core.digest import SHORT
+from drivetrain.core.digest import SHORT, FileDigest
 from drivetrain.core.display import Displayed
 from drivetrain.core.loads import Loaded
 from drivetrain.core.refs import Kind, Ref
@@ -21,15 +21,6 @@ from drivetrain.core.task import Task
 from drivetrain.core.windows import WindowPlan
 
 Verdict = Literal["pass", "fail"]
-
-
-@dataclass(frozen=True)
-class FileDigest:
-    """One file of a folder: its path inside the folder (with /), its SHA-256 and its size in bytes."""
-
-    path: str
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True)

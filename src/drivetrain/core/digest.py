@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import msgspec
 
 SHORT = 12
+
+
+@dataclass(frozen=True)
+class FileDigest:
+    """One file of a folder: its path inside the folder (with /), its SHA-256 and its size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
 
 
 def digest_bytes(content: bytes) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from drivetrain.core.artifacts import Endorsement, FileDigest, GateResult, ReviewVerdict, Verdict
+from drivetrain.core.artifacts import Endorsement, GateResult, ReviewVerdict, Verdict
+from drivetrain.core.digest import FileDigest
 from drivetrain.core.model import Environment
 from drivetrain.core.refs import Ref
 

@@ -33,6 +33,7 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 _COMMIT_SECONDS = 1.0
 _COMPACT_EVERY = 64
+"""Commits, the first one being version 0."""
 _DEAD = ~ds.field("taken")
 _TOGETHER = 10_000
 
@@ -116,7 +117,7 @@ class Outbox:
             self._next = replace(self._next, at=now())
             self._table.append(pa.concat_tables([SCHEMA.empty_table(), *self._waiting]), _commit(self._next))
             self._committed, self._waiting = self._next, []
-            if self._table.version() % _COMPACT_EVERY == 0:
+            if (self._table.version() + 1) % _COMPACT_EVERY == 0:
                 with suppress(Transient):  # the next one merges these files too; what was delivered stands
                     Compaction([self._table]).wait()
         self._since = monotonic()

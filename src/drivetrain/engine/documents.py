@@ -13,7 +13,8 @@ from drivetrain.connect.papers.desk import PaperDesk
 from drivetrain.connect.papers.taggers import read_tagger
 from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.core.events import Progress, silent
-from drivetrain.core.papers import PaperReading, PaperRow
+from drivetrain.core.papers import PaperRow
+from drivetrain.core.reading import PaperReading
 from drivetrain.ops.field_tagging import Example, FieldTagger
 from drivetrain.ops.fields import fields_of
 from drivetrain.store.folders import write_file

@@ -14,8 +14,8 @@ from typing import Any, Self
 
 from drivetrain.connect.http.settings import ConnectionLimits, Tls
 from drivetrain.core.errors import InvalidInput, Transient, examples
-from drivetrain.core.papers import PaperReading
 from drivetrain.core.project import ProjectSpec
+from drivetrain.core.reading import PaperReading
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import ServiceSpec
 from drivetrain.core.sources.documents import DocumentsSource

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from drivetrain.core.artifacts import FileDigest
 from drivetrain.core.decoding import read_json
-from drivetrain.core.digest import digest_bytes
+from drivetrain.core.digest import FileDigest, digest_bytes
 from drivetrain.core.errors import InvalidInput, NotFound, Refused, examples
 
 _TIMES = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})

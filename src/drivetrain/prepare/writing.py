@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drivetrain.core.artifacts import FileDigest
-from drivetrain.core.digest import canonical_json
+from drivetrain.core.digest import FileDigest, canonical_json
 from drivetrain.core.refs import Ref
 from drivetrain.store.tables import Commit, Table
 

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from drivetrain.access.verification import MEASURED
-from drivetrain.core.artifacts import Deployment, Features, FileDigest, Model, Report
+from drivetrain.core.artifacts import Deployment, Features, Model, Report
 from drivetrain.core.decoding import read_json
-from drivetrain.core.digest import digest_bytes, digest_of
+from drivetrain.core.digest import FileDigest, digest_bytes, digest_of
 from drivetrain.core.errors import InvalidInput, NotFound, Refused, Tampered
 from drivetrain.core.lineage import Ancestor, Code, Lineage, Manifest
 from drivetrain.core.model import Environment

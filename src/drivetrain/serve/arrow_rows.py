@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.types as kinds
 from numpy.typing import NDArray
 
+import drivetrain.store.arrow_alone  # noqa: F401 - before all that makes arrays
 from drivetrain.core.errors import DrivetrainError, InvalidInput
 from drivetrain.core.model import InputField, OutputField
 from drivetrain.core.schema import ColumnType
@@ -114,11 +115,6 @@ class RowBatch(NamedTuple):
                 raise unknown_field(name, "schema", form.columns)
             given[name] = column
         return given
-
-
-def first_array() -> None:
-    """Let Arrow look for what it may use."""
-    pa.array([0])
 
 
 def opening(scored: Scored) -> bytes:

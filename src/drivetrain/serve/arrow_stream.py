@@ -7,8 +7,6 @@ hold it as JSON under ``error``; the answer is broken off then, so that nobody t
 from __future__ import annotations
 
 import asyncio
-import sys
-from importlib.abc import MetaPathFinder
 
 from drivetrain.connect.http.messages import Exchange, Headers
 from drivetrain.core.errors import DrivetrainError
@@ -65,21 +63,6 @@ class _Batches:
         return (END, True) if problem is None else (failed(problem, wording), False)
 
 
-class _NoPandas(MetaPathFinder):
-    """Says that pandas is not there. Arrow looks for it once, at its first array, and would load it for nothing."""
-
-    def find_spec(self, name: str, path: object, target: object = None) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-
-
 def _import_arrow() -> None:
     """In a thread: it takes a tenth of a second, in which the loop has others to answer."""
-    finder = _NoPandas()
-    sys.meta_path.insert(0, finder)
-    try:
-        from drivetrain.serve.arrow_rows import first_array  # as above
-
-        first_array()
-    finally:
-        sys.meta_path.remove(finder)
+    import drivetrain.serve.arrow_rows  # noqa: F401 - as above

@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+import drivetrain.store.arrow_alone  # noqa: F401 - before all that makes arrays
 from drivetrain.serve.forecast_messages import (
     Accuracy,
     AccuracyAnswer,

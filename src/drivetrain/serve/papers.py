@@ -14,7 +14,8 @@ import msgspec
 
 from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.connect.papers.desk import PaperDesk
-from drivetrain.core.papers import PaperReading, PaperRow
+from drivetrain.core.papers import PaperRow
+from drivetrain.core.reading import PaperReading
 from drivetrain.serve.door import Endpoint, caller_of
 from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.predict import failure, headers_of

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+import drivetrain.store.arrow_alone  # noqa: F401 - before all that makes arrays
 from drivetrain.serve.mishaps import keep_log
 from drivetrain.serve.settings import ServiceSettings, from_json
 from drivetrain.store.catalog import Catalog

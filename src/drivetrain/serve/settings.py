@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from drivetrain.connect.http.settings import ConnectionLimits, Tls
-from drivetrain.core.papers import PaperReading
+from drivetrain.core.reading import PaperReading
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.ops.shown import ShownRules
 

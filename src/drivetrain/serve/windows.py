@@ -67,7 +67,8 @@ class WindowMemory:
         """Take in what the log holds; begin a new one with what the lake holds of the source."""
         with self._log.alone():
             if self._log.is_new():
-                from drivetrain.store.history import newest_events  # it needs Arrow, which few servers do
+                import drivetrain.store.arrow_alone  # noqa: F401 - Arrow, which few servers need
+                from drivetrain.store.history import newest_events  # as above
 
                 self._log.append(b"")
                 self._enter_all(newest_events(catalog, self.plan))

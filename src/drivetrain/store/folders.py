@@ -8,8 +8,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from drivetrain.core.artifacts import FileDigest
-from drivetrain.core.digest import digest_bytes
+from drivetrain.core.digest import FileDigest, digest_bytes
 from drivetrain.core.errors import Tampered
 
 

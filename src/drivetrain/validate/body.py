@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from drivetrain.core.artifacts import Estimate, FileDigest, GateResult, SplitPart, Verdict
+from drivetrain.core.artifacts import Estimate, GateResult, SplitPart, Verdict
 from drivetrain.core.card import CardSpec
-from drivetrain.core.digest import canonical_json
+from drivetrain.core.digest import FileDigest, canonical_json
 from drivetrain.core.refs import Ref
 from drivetrain.store.pages import Chart, Json, Table
 

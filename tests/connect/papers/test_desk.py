@@ -11,7 +11,7 @@ from tests.papers.written import At, docx, mail, pdf
 
 from drivetrain.connect.papers.desk import PaperDesk
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.papers import PaperLimits, PaperReading
+from drivetrain.core.reading import PaperLimits, PaperReading
 
 
 @pytest.fixture

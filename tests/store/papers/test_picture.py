@@ -9,7 +9,7 @@ from PIL import Image
 from tests.papers.written import At, pdf, picture
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.papers import PaperLimits
+from drivetrain.core.reading import PaperLimits
 from drivetrain.store.papers.reading import read_paper
 
 SLIP = pdf([At(20, 20, "Größe: café", 14), At(20, 60, "Total", 14), At(180, 60, "1.234,50 EUR", 14)], size=(320, 100))

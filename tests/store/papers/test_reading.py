@@ -8,7 +8,7 @@ import pytest
 from tests.papers.written import At, docx, mail, pdf, picture
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.papers import PaperLimits
+from drivetrain.core.reading import PaperLimits
 from drivetrain.store.papers.reading import read_paper
 
 SMALL = PaperLimits(bytes=3_000_000, unpacked_bytes=2_000_000, pages=3, characters=5000, nested=3, attachments=5)

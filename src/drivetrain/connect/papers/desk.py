@@ -16,7 +16,8 @@ import msgspec
 from drivetrain.connect.papers.frames import ANSWER, DESCRIBE, DONE, MISSING, ORDER, READ, READY, REQUEST, Complaint
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import DrivetrainError, InvalidInput, MissingExtra, Transient
-from drivetrain.core.papers import AS_IT_IS, Paper, PaperReading, PaperRow
+from drivetrain.core.papers import Paper, PaperRow
+from drivetrain.core.reading import AS_IT_IS, PaperReading
 from drivetrain.store.papers.complaints import too_large
 
 _COMMAND = [sys.executable, "-P", "-m", "drivetrain.connect.papers.process"]

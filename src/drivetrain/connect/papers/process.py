@@ -16,7 +16,7 @@ import msgspec
 from drivetrain.connect.papers.frames import ANSWER, DESCRIBE, DONE, MISSING, ORDER, READY, REFUSED, REQUEST, Complaint
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import DrivetrainError, MissingExtra
-from drivetrain.core.papers import PaperLimits, PaperReading
+from drivetrain.core.reading import PaperLimits, PaperReading
 from drivetrain.ops.field_tagging import FieldTagger
 from drivetrain.ops.paper_rows import row_of
 from drivetrain.ops.tagger import Tagger

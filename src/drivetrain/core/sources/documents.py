@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from drivetrain.core.contract import Contract
-from drivetrain.core.papers import STANDARD, PaperLimits, PaperReading
+from drivetrain.core.reading import STANDARD, PaperLimits, PaperReading
 from drivetrain.core.sources.storage import Storage, check_path, check_storage
 from drivetrain.core.spec import Spec
 

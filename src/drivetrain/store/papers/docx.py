@@ -10,7 +10,8 @@ from io import BytesIO
 from typing import NoReturn
 from xml.parsers import expat
 
-from drivetrain.core.papers import Paper, PaperLimits
+from drivetrain.core.papers import Paper
+from drivetrain.core.reading import PaperLimits
 from drivetrain.store.papers.complaints import locked, too_large, unreadable
 from drivetrain.store.papers.media import DOCX
 from drivetrain.store.papers.plain import pages_of

@@ -11,7 +11,8 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.core.papers import Page, Paper, PaperLimits
+from drivetrain.core.papers import Page, Paper
+from drivetrain.core.reading import PaperLimits
 from drivetrain.store.papers.complaints import too_large, unreadable
 from drivetrain.store.papers.html import read_html
 from drivetrain.store.papers.plain import decoded, pages_of

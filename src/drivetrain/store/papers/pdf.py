@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from drivetrain.core.errors import MissingExtra
-from drivetrain.core.papers import Box, Page, Paper, PaperLimits
+from drivetrain.core.papers import Box, Page, Paper
+from drivetrain.core.reading import PaperLimits
 from drivetrain.store.papers.complaints import locked, too_large, unreadable
 from drivetrain.store.papers.layout import Placed, placed_blocks
 from drivetrain.store.papers.scan import LONGEST_SIDE, Scan, shrunk

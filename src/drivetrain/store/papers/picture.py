@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drivetrain.core.errors import MissingExtra
-from drivetrain.core.papers import Page, Paper, PaperLimits
+from drivetrain.core.papers import Page, Paper
+from drivetrain.core.reading import PaperLimits
 from drivetrain.store.papers.complaints import too_large, unknown, unreadable
 from drivetrain.store.papers.layout import placed_blocks
 from drivetrain.store.papers.scan import LONGEST_SIDE, Pixels, Scan, shrunk

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from drivetrain.core.papers import Paper, PaperLimits
+from drivetrain.core.papers import Paper
+from drivetrain.core.reading import PaperLimits
 from drivetrain.store.papers.complaints import too_large, without_text
 from drivetrain.store.papers.docx import read_docx
 from drivetrain.store.papers.html import read_html
