@@ -87,6 +87,16 @@ def test_between_raised_and_cleared_a_flag_more_or_less_tells_nothing(plant):
     assert plant.told()[0] == [("pump/3", "raised")]
 
 
+@pytest.mark.parametrize(("later", "told"), [("x", []), (".....", [("pump/8", "cleared")]), ("..xxx", [])])
+def test_an_alarm_of_long_ago_is_neither_told_again_nor_forgotten(plant, monkeypatch, later, told):
+    monkeypatch.setattr("drivetrain.deliver.leaving.LOOKED_AT", 10)
+    plant.read(pump="xxx")
+    plant.read(fan="." * 40)
+    done = plant.told()[1]
+    plant.read(pump=later)
+    assert plant.told(done)[0] == told
+
+
 def test_only_what_where_lets_through_leaves(plant):
     plant.read(pump="xxx.....", fan="xxx.....")
     assert plant.told(where="alarm = 'raised'")[0] == [("pump/3", "raised"), ("fan/3", "raised")]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivetrain.core.errors import InvalidInput
-from drivetrain.ops.alarms import AlarmRule, Prices, cheapest, persistent, tally
+from drivetrain.ops.alarms import Prices, changed, persistent, standing, tally
 
 PRICES = Prices(inspection=1, repair=10, failure=100)
 
@@ -66,19 +66,31 @@ def test_what_alarms_cost_by_hand():
     assert found.cost(PRICES) == 3 * 1 + 1 * 10 + 1 * 100
 
 
-def test_the_cheapest_threshold_is_found():
-    draw = np.random.default_rng(1)
-    run = np.repeat(np.arange(40), 50)
-    left = np.tile(np.arange(49.0, -1, -1), 40)
-    risk = np.clip(1 - left / 30, 0, 1) + draw.normal(0, 0.2, len(run))
-    rule = AlarmRule(PRICES, notice=5, horizon=20, k=2, n=3)
-    thresholds = np.linspace(0, 2, 41).tolist()
-    threshold, found = cheapest(run, left, risk, thresholds, rule)
-    costs = {one: rule.tally(run, left, risk >= one).cost(PRICES) for one in thresholds}
-    assert costs[threshold] == min(costs.values()) == found.cost(PRICES)
-    assert found.cost(PRICES) < 0.3 * 40 * PRICES.failure
-    never = rule.tally(run, left, risk > 9)
-    assert (never.inspections, never.cost(PRICES)) == (0, 40 * PRICES.failure)
+def walked(flags, k, n):
+    """Whether an alarm stands after each flag of one machine, by walking along."""
+    stands, found = False, []
+    for at in range(len(flags)):
+        up = sum(flags[max(0, at - n + 1) : at + 1])
+        stands = up >= k or (stands and up > 0)
+        found.append(int(stands))
+    return found
+
+
+@given(fleets(), st.integers(1, 3), st.integers(3, 5), st.integers(0, 12))
+def test_an_alarm_stands_until_no_flag_is_left_and_what_is_not_seen_is_not_guessed(fleet, k, n, hidden):
+    run, _, flag = fleet
+    all_of_it = np.concatenate([walked(flag[run == machine].tolist(), k, n) for machine in np.unique(run)])
+    assert standing(run, flag, k, n, whole=True).tolist() == all_of_it.tolist()
+    some = standing(run[hidden:], flag[hidden:], k, n, whole=False)
+    assert all(said in (-1, true) for said, true in zip(some, all_of_it[hidden:], strict=True))
+    if len(np.unique(run)) == 1 and not flag[hidden:].any():
+        assert (some[n - 1 :] == 0).all()
+
+
+def test_an_alarm_changes_where_it_is_raised_and_where_it_is_cleared():
+    run = np.array([0, 0, 0, 0, 1, 1])
+    stands = np.array([0, 1, 1, 0, 1, 1], dtype=np.int8)
+    assert np.flatnonzero(changed(run, stands)).tolist() == [1, 3, 4]
 
 
 def test_no_rows_are_no_alarms():

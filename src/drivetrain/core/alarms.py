@@ -40,9 +40,6 @@ class AlarmWatch(Persistence):
     """
 
     by: str = Field(description="Whose predictions follow each other: a SQL expression over a prediction.")
-    looks_back: Annotated[int, Field(ge=1)] = Field(
-        100_000, description="How many predictions of the service before a delivery are looked at again."
-    )
 
 
 class AlarmPrices(Spec):

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
+
 from drivetrain.core.alarms import AlarmWatch
+from drivetrain.ops.alarms import changed, standing
 from drivetrain.store.journal import NUMBER
 
 TOLD = "told"
-"""The table that ``told_sql`` makes: NUMBER and what the prediction with that number tells."""
+"""The table that ``told`` makes: NUMBER and what the prediction with that number tells."""
+LOOKED_AT = 100_000
+"""Predictions before a delivery that nearly always tell how things stood; where they do not, all are looked at."""
 
 
-def told_sql(watch: AlarmWatch, low: int, high: int) -> str:
-    """SQL that makes TOLD from the view ``prediction``: those with the numbers after ``low`` up to ``high``.
-
-    An alarm is raised when ``flags`` of the last ``of`` predictions of whoever ``by`` names are decided true, and
-    cleared when none of them is; between the two nothing changes, so that one reading more or less tells nothing.
-    """
+def seen_sql(watch: AlarmWatch, start: int, low: int, high: int) -> str:
+    """SQL of the rows that ``told`` takes: those after ``start`` of whoever has one after ``low``, up to ``high``."""
     return f"""
-        CREATE OR REPLACE TEMP TABLE {TOLD} AS
         WITH seen AS (
-            SELECT {NUMBER}, ({watch.by}
-            ) AS whose, decision FROM prediction WHERE {NUMBER} > {low - watch.looks_back} AND {NUMBER} <= {high}
-        ), counted AS (
-            SELECT {NUMBER}, whose, count(*) FILTER (decision) OVER (
-                PARTITION BY whose ORDER BY {NUMBER} ROWS {watch.of - 1} PRECEDING
-            ) AS flags FROM seen
-        ), known AS (
-            SELECT {NUMBER}, whose, coalesce(last_value(
-                CASE WHEN flags >= {watch.flags} THEN true WHEN flags = 0 THEN false END IGNORE NULLS
-            ) OVER (PARTITION BY whose ORDER BY {NUMBER} ROWS UNBOUNDED PRECEDING), false) AS raised FROM counted
-        ), before AS (
-            SELECT {NUMBER}, raised, lag(raised, 1, false) OVER (PARTITION BY whose ORDER BY {NUMBER}) AS was FROM known
-        )
-        SELECT {NUMBER}, CASE WHEN raised THEN 'raised' ELSE 'cleared' END AS alarm
-        FROM before WHERE {NUMBER} > {low} AND raised <> was
+            SELECT {NUMBER}, CAST(({watch.by}
+            ) AS VARCHAR) AS whose, coalesce(decision, false) AS flag
+            FROM prediction WHERE {NUMBER} > {start} AND {NUMBER} <= {high}
+        ), due AS (SELECT DISTINCT whose FROM seen WHERE {NUMBER} > {low})
+        SELECT {NUMBER}, dense_rank() OVER (ORDER BY whose) AS run, flag FROM seen
+        WHERE EXISTS (FROM due WHERE due.whose IS NOT DISTINCT FROM seen.whose) ORDER BY run, {NUMBER}
     """
+
+
+def told(seen: pa.Table, watch: AlarmWatch, low: int, *, whole: bool) -> pa.Table | None:
+    """What the predictions after ``low`` tell: NUMBER, ``alarm`` (raised, cleared); None where ``seen`` is too little.
+
+    ``whole``: there are none before those seen.
+    """
+    number, run, flag = (seen.column(name).to_numpy() for name in (NUMBER, "run", "flag"))
+    stands = standing(run, flag, watch.flags, watch.of, whole=whole)
+    due = np.asarray(number > low)
+    known_before = np.isin(run[due], run[~due & (stands >= 0)])
+    if not (whole or known_before.all()):
+        return None
+    tells = due & changed(run, stands)
+    alarm = np.where(stands[tells] == 1, "raised", "cleared").tolist()
+    return pa.table({NUMBER: pa.array(number[tells], pa.int64()), "alarm": pa.array(alarm, pa.string())})

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 import duckdb
 import pyarrow as pa
 
+from drivetrain.core.alarms import AlarmWatch
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.outlets.outgoing import Outgoing
-from drivetrain.deliver.alarms import TOLD, told_sql
+from drivetrain.deliver.alarms import LOOKED_AT, TOLD, seen_sql, told
 from drivetrain.deliver.departing import Departing
 from drivetrain.deliver.outlet import Parcel
 from drivetrain.store.casting import quoted
@@ -44,8 +45,8 @@ class Leaving:
             self._check(spec.alarm.by, "alarm.by")
             self._tell(0, 0)
             self._from = f"prediction JOIN {TOLD} USING ({NUMBER})"
-        told = ("alarm",) if spec.alarm else ()
-        columns = spec.columns or {name: quoted(name) for name in (*departing.as_it_is(entity), *told)}
+        said = ("alarm",) if spec.alarm else ()
+        columns = spec.columns or {name: quoted(name) for name in (*departing.as_it_is(entity), *said)}
         self._where = f"({spec.where}\n)" if spec.where else "true"
         if spec.where:
             self._check(spec.where, "where")
@@ -81,7 +82,7 @@ class Leaving:
         """The newest prediction as it would leave; no row when there is none that would."""
         if self._watch:
             (last,) = self._connection.execute(f"SELECT max({NUMBER}) FROM prediction").fetchone() or (0,)
-            self._tell(max(0, last - self._watch.looks_back), last)
+            self._tell(max(0, (last or 0) - LOOKED_AT), last or 0)
         rows = self._rows(self._where, f"{NUMBER} DESC LIMIT 1")
         return rows.drop_columns(list(_OURS))
 
@@ -91,9 +92,18 @@ class Leaving:
 
     def _tell(self, low: int, high: int) -> None:
         """Find the alarms among those with the numbers after ``low`` up to ``high``."""
-        if self._watch:
-            self._look()
-            self._ask(told_sql(self._watch, low, high))
+        if self._watch is None:
+            return
+        self._look()
+        start = max(0, low - LOOKED_AT)
+        alarms = self._told(self._watch, start, low, high)
+        if alarms is None:  # somebody was long silent, or is new
+            alarms = self._told(self._watch, 0, low, high)
+        self._connection.register(TOLD, alarms)
+
+    def _told(self, watch: AlarmWatch, start: int, low: int, high: int) -> pa.Table | None:
+        seen = self._ask(seen_sql(watch, start, low, high)).to_arrow_table()
+        return told(seen, watch, low, whole=start == 0)
 
     def _look(self) -> None:
         """See what is in the lake now: merged files take the place of small ones, which are deleted a day later."""

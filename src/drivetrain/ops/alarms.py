@@ -1,4 +1,4 @@
-"""Alarms on machines that run until they fail: how early they come, what they miss, and what they cost.
+"""Alarms of machines: when flags raise and clear one; how early they come, what they miss, and what they cost.
 
 Rows are readings of runs, each run's rows together and in order: ``run`` int64 [n] says whose; ``left`` float64 [n]
 is the time from the reading to the failure, infinity where the record ends before one.
@@ -6,7 +6,6 @@ is the time from the reading to the failure, infinity where the record ends befo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.ops.metrics import Labels, Numbers
 
 Runs = NDArray[np.int64]
+Standing = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,27 @@ class AlarmRule:
         return tally(run, left, persistent(run, flag, self.k, self.n), notice=self.notice, horizon=self.horizon)
 
 
-def cheapest(
-    run: Runs, left: Numbers, risk: Numbers, thresholds: Sequence[float], rule: AlarmRule
-) -> tuple[float, AlarmTally]:
-    """The threshold on ``risk`` [n] whose alarms cost least, and what they come to; of equals the highest threshold."""
-    tried = [(float(threshold), rule.tally(run, left, risk >= threshold)) for threshold in sorted(thresholds)]
-    return min(reversed(tried), key=lambda one: one[1].cost(rule.prices))
+def standing(run: Runs, flag: Labels, k: int, n: int, *, whole: bool) -> Standing:
+    """Whether an alarm stands after each row [n]: 1 when it does, 0 when not, -1 where these rows do not tell.
+
+    It is raised when at least ``k`` of the last ``n`` flags of the run are up and cleared when none is; between the two
+    nothing changes. ``whole``: there was nothing before the first row of a run, so that all is known.
+    Raises InvalidInput as ``persistent``.
+    """
+    starts, places = _starts(run), np.arange(len(run))
+    quiet = ~persistent(run, flag, 1, n)
+    if not whole:
+        quiet &= places - starts >= n - 1
+    known = np.where(persistent(run, flag, k, n), 1, np.where(quiet, 0, -1)).astype(np.int8)
+    newest = np.maximum.accumulate(np.where(known >= 0, places, starts))
+    found = known[newest]
+    return np.maximum(found, 0) if whole else found
+
+
+def changed(run: Runs, standing: Standing) -> Labels:
+    """Where an alarm is raised or cleared, [n]: it stands as it did not after the row before; none does at first."""
+    before = np.where(_starts(run) == np.arange(len(run)), 0, np.roll(standing, 1))
+    return np.asarray(standing != before)
 
 
 def _starts(run: Runs) -> NDArray[np.intp]:
