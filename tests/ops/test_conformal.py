@@ -62,9 +62,23 @@ def test_what_grows_is_held_by_asking_for_more_than_is_promised(seed):
     assert abs(held(rolled) - 0.9) <= abs(plain - 0.9)
 
 
-def test_a_world_that_stays_is_asked_for_what_is_promised_or_little_more():
+def test_a_world_that_stays_is_asked_for_what_is_promised_or_nearly():
     truth, estimate = drawn(4_000, 3)
-    assert 0.9 <= rolling_level(truth, estimate, np.repeat(np.arange(8), 500), 0.9) < 0.92
+    origin = np.repeat(np.arange(8), 500)
+    assert rolling_level(truth, estimate, origin, 0.9) == pytest.approx(0.9, abs=0.02)
+    assert rolling_level(truth, estimate, origin, 0.9, least=0.9) >= 0.9
+    assert rolling_level(truth[:1000], estimate[:1000], origin[:1000], 0.9) == 0.9, "two origins say nothing"
+
+
+def test_where_nothing_can_lie_below_less_is_asked_for():
+    """Demand that is mostly 0: the lower ends miss nothing, so the upper ends hold what is promised."""
+    chance = np.random.default_rng(5)
+    truth = np.where(chance.random(8_000) < 0.7, 0.0, chance.exponential(1.0, 8_000))
+    estimate, origin = np.full(8_000, 0.3), np.repeat(np.arange(8), 1_000)
+    level = rolling_level(truth, estimate, origin, 0.9)
+    assert 0.8 <= level < 0.85
+    assert roll(truth, estimate, origin, level).inside.mean() == pytest.approx(0.9, abs=0.01)
+    assert roll(truth, estimate, origin, 0.9).inside.mean() > 0.93
 
 
 def test_every_origin_but_the_first_two_is_held_against_those_before_it():

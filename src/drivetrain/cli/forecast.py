@@ -16,7 +16,7 @@ from drivetrain.core.refs import Ref
 @click.option("--release", type=REF, default=None, help="Which release; default the one that serves.")
 @click.option(
     "--what-if", multiple=True, metavar="INPUT=CHANGE",
-    help="Forecast changed rows beside the others: price=-10%, price=+5, price=4.99.",
+    help="Forecast changed rows beside the others: price=-10%, price=+5, price=4.99, is_closed=1@2011-12-23.",
 )  # fmt: skip
 @click.option("--export", type=click.Path(path_type=Path), default=None, help="Write the rows to a .csv or .xlsx.")
 @command(

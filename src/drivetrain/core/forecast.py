@@ -82,6 +82,13 @@ class SeriesGate(Spec):
     beats: str | None = Field(
         None, description="The column that holds a naive answer; the interval of the gain over it must lie above 0."
     )
+    only: dict[str, str] = Field(
+        default_factory=dict, description="Column: value. Only such rows are judged: `{life: established}`."
+    )
+    slices: tuple[str, ...] = Field(
+        (),
+        description="Columns whose values part the series: the report shows error and coverage of each, of all rows.",
+    )
 
 
 class BacktestGate(Spec):

@@ -4,8 +4,9 @@ Split-conformal prediction (Vovk, Gammerman & Shafer 2005; Lei et al. 2018), tak
 (Mondrian, Vovk 2013): the errors of small estimates say how far small estimates are off, so an interval is as wide as
 it has to be there. Between the middles of two parts the width goes over in a line.
 
-What comes is not as what was, so where rows were made at one origin after another more is asked for than is promised:
-what held the promise when each origin was held against those before it.
+What comes is not as what was, so where rows were made at one origin after another that is asked for which held the
+promise when each origin was held against those before it: more than is promised where the world moves, and less where
+nothing can lie below, as of demand on a day that is mostly 0.
 """
 
 from __future__ import annotations
@@ -62,24 +63,30 @@ class Rolled:
     inside: Labels
 
 
-def fit_rolling_interval(truth: Numbers, estimate: Numbers, origin: Moments, coverage: float) -> Interval:
+def fit_rolling_interval(
+    truth: Numbers, estimate: Numbers, origin: Moments, coverage: float, *, least: float | None = None
+) -> Interval:
     """The interval for what comes after the newest ``origin`` [n]; see ``rolling_level``."""
-    level = rolling_level(truth, estimate, origin, coverage)
+    level = rolling_level(truth, estimate, origin, coverage, least=least)
     return replace(fit_interval(truth, estimate, level), coverage=coverage)
 
 
-def rolling_level(truth: Numbers, estimate: Numbers, origin: Moments, coverage: float) -> float:
-    """What was to be asked for, ``coverage`` at least, so that intervals of the past held that share of what came.
+def rolling_level(
+    truth: Numbers, estimate: Numbers, origin: Moments, coverage: float, *, least: float | None = None
+) -> float:
+    """What was to be asked for, so that intervals of the past held the share ``coverage`` of what came.
 
     The idea is that of adaptive conformal inference (Gibbs & Candès 2021), which moves the level by each error; here
-    one level is found for all origins. With fewer than three of them it is ``coverage``.
+    one level is found for all origins, ``least`` or more: by default the one whose upper end alone holds ``coverage``.
+    With fewer than three origins it is ``coverage``.
     """
 
     def holds(level: float) -> bool:
-        inside = roll(truth, estimate, origin, level).inside
-        return len(inside) == 0 or bool(inside.mean() >= coverage)
+        return bool(roll(truth, estimate, origin, level).inside.mean() >= coverage)
 
-    low, high = coverage, max(coverage, _SUREST)
+    if len(np.unique(origin)) <= _FIRST:
+        return coverage
+    low, high = 2 * coverage - 1 if least is None else least, max(coverage, _SUREST)
     if holds(low):
         return low
     for _ in range(_HALVINGS):

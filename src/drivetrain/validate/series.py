@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,12 +13,35 @@ from drivetrain.core.artifacts import Estimate, Features, GateResult, Verdict
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.forecast import SeriesGate
 from drivetrain.core.project import Bound
-from drivetrain.ops.forecasting import series_rmse
+from drivetrain.ops.forecasting import coverage, series_rmse
 from drivetrain.ops.intervals import bootstrap_weighed
 from drivetrain.ops.metrics import Numbers
 from drivetrain.store.cases import Cases
+from drivetrain.store.pages import Cell, Table
 from drivetrain.validate.evidence import Evidence
 from drivetrain.validate.gates import Finding, attempt, judge, merged
+
+_NOTE = "Of all test rows, whatever `only` says. The interval of an error is of series drawn again."
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Some test rows, by their places ``rows`` [n], and whose each is, ``codes`` [n] from 0 on."""
+
+    rows: NDArray[np.intp]
+    codes: NDArray[np.intp]
+
+    def where(self, chosen: NDArray[np.bool_]) -> Panel:
+        """Only the rows that are chosen [n], their series numbered anew."""
+        return Panel(self.rows[chosen], np.unique(self.codes[chosen], return_inverse=True)[1])
+
+    def errors(self, truth: Numbers, answer: Numbers) -> Numbers:
+        """The RMSE of each series; truth and answer are of the whole test part."""
+        return series_rmse(truth[self.rows], answer[self.rows], self.codes)
+
+    def means(self, values: Numbers) -> Numbers:
+        """The mean of a column of the whole test part over the rows of each series."""
+        return np.asarray(np.bincount(self.codes, values[self.rows]) / np.bincount(self.codes))
 
 
 def series(evidence: Evidence) -> Finding:
@@ -34,20 +58,64 @@ def name_of(gate: SeriesGate) -> str:
 
 
 def _series(evidence: Evidence, gate: SeriesGate) -> Finding:
-    codes = np.unique(_column(evidence, gate.by).to_numpy(zero_copy_only=False), return_inverse=True)[1]
-    truth = np.asarray(evidence.test.label, dtype=np.float64)
-    errors = series_rmse(truth, evidence.score, codes)
-    weights = np.ones(len(errors)) if gate.weight is None else _weights(evidence, gate.weight, codes)
+    panel, truth = _panel(evidence, gate), np.asarray(evidence.test.label, dtype=np.float64)
+    judged = panel.where(_only(evidence, gate))
+    errors = judged.errors(truth, evidence.score)
+    weights = np.ones(len(errors)) if gate.weight is None else judged.means(_floats(evidence, gate.weight))
     measured = _mean(f"rmse of a {gate.by}", errors, weights)
     detail = f"the mean of {len(errors):,} series" + (f", weighed by {gate.weight}" if gate.weight else "")
     results = [judge(name_of(gate), measured, Bound(max=gate.max), detail)]
     if gate.beats is not None:
-        naive = series_rmse(truth, _floats(evidence, gate.beats), codes)
+        naive = judged.errors(truth, _floats(evidence, gate.beats))
         gain = _mean(f"rmse gain over {gate.beats}", naive - errors, weights)
         verdict: Verdict = "pass" if gain.low > 0 else "fail"
         threshold = "more than 0, by the whole interval"
         results.append(GateResult(f"{name_of(gate)}:beats", verdict, gain, threshold, f"against {gate.beats}"))
-    return Finding(tuple(results))
+    return Finding(tuple(results), tuple(_slices(evidence, gate, panel, truth, name) for name in gate.slices))
+
+
+def _slices(evidence: Evidence, gate: SeriesGate, panel: Panel, truth: Numbers, name: str) -> Table:
+    """Error, that of the naive answer, and coverage of the series with each value of a column."""
+    values, (low, high) = _texts(evidence, name), evidence.said.ends
+    naive = None if gate.beats is None else _floats(evidence, gate.beats)
+    rows: list[tuple[Cell, ...]] = []
+    for value in np.unique(values):
+        part = panel.where(values == value)
+        errors = part.errors(truth, evidence.score)
+        said, held = (
+            _mean("rmse", errors, np.ones(len(errors))),
+            coverage(*(one[part.rows] for one in (truth, low, high))),
+        )
+        beaten = () if naive is None else (float(part.errors(truth, naive).mean()),)
+        rows.append(
+            (str(value), len(errors), _words(said), *beaten, f"{held.value:.1%} [{held.low:.1%}, {held.high:.1%}]")
+        )
+    beaten_ = () if gate.beats is None else (f"of {gate.beats}",)
+    header = (name, "series", f"RMSE of a {gate.by}", *beaten_, "in the interval")
+    return Table(f"Series by {name}", header, tuple(rows), _NOTE)
+
+
+def _words(measured: Estimate) -> str:
+    return f"{measured.value:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
+
+
+def _panel(evidence: Evidence, gate: SeriesGate) -> Panel:
+    codes = np.unique(_column(evidence, gate.by).to_numpy(zero_copy_only=False), return_inverse=True)[1]
+    return Panel(np.arange(len(codes)), codes)
+
+
+def _only(evidence: Evidence, gate: SeriesGate) -> NDArray[np.bool_]:
+    """Which test rows are judged. Raises InvalidInput when none is."""
+    chosen = np.ones(len(evidence.test), dtype=np.bool_)
+    for name, value in gate.only.items():
+        chosen &= _texts(evidence, name) == value
+    if not chosen.any():
+        raise InvalidInput("metric_undefined", f"no test row is as `only` says: {gate.only}")
+    return chosen
+
+
+def _texts(evidence: Evidence, name: str) -> NDArray[np.str_]:
+    return np.array(_column(evidence, name).cast(pa.string()).fill_null("").to_pylist(), dtype=np.str_)
 
 
 def _mean(name: str, values: Numbers, weights: Numbers) -> Estimate:
@@ -56,11 +124,6 @@ def _mean(name: str, values: Numbers, weights: Numbers) -> Estimate:
         return float((share * values).sum() / share.sum()) if share.sum() > 0 else float("nan")
 
     return bootstrap_weighed(name, weighed, len(values))
-
-
-def _weights(evidence: Evidence, name: str, codes: NDArray[np.intp]) -> Numbers:
-    """The mean weight of the rows of each series."""
-    return np.asarray(np.bincount(codes, _floats(evidence, name)) / np.bincount(codes))
 
 
 def _floats(evidence: Evidence, name: str) -> Numbers:

@@ -168,15 +168,36 @@ def test_what_if_stands_beside_and_is_not_kept(world):
         run(world, "asked", changes=[Change("prise", 1.0, 0.0)])
 
 
+def test_what_if_speaks_of_some_days_and_of_a_yes_or_no(world):
+    day = START + timedelta(days=STEPS * ORIGINS)
+    _, rows = run(world, "holiday", changes=[read_change(f"is_weekend=1@{day}")])
+    moved = {
+        day for day, was, then in zip(*(rows[name].to_pylist() for name in ("day", "forecast", "what_if")), strict=True)
+        if abs(was - then) > 1e-9
+    }  # fmt: skip
+    assert day.weekday() < 5
+    assert moved == {day}
+    with pytest.raises(InvalidInput, match="'is_weekend' is a yes or no"):
+        run(world, "holiday", changes=[read_change("is_weekend=+1")])
+
+
 @pytest.mark.parametrize(
     ("text", "change"),
-    [("a=-10%", Change("a", 0.9, 0.0)), ("a=+5", Change("a", 1.0, 5.0)), ("a=4.5", Change("a", 0.0, 4.5))],
+    [
+        ("a=-10%", Change("a", 0.9, 0.0)),
+        ("a=+5", Change("a", 1.0, 5.0)),
+        ("a=4.5", Change("a", 0.0, 4.5)),
+        ("a=1@2026-01-05", Change("a", 0.0, 1.0, date(2026, 1, 5), date(2026, 1, 5))),
+        ("a=-5@2026-01-05..2026-01-07", Change("a", 1.0, -5.0, date(2026, 1, 5), date(2026, 1, 7))),
+    ],
 )
 def test_changes_are_read(text, change):
     assert read_change(text) == change
 
 
-@pytest.mark.parametrize("text", ["a", "a=", "=5", "a=x", "a=1e3", "a=--5"])
+@pytest.mark.parametrize(
+    "text", ["a", "a=", "=5", "a=x", "a=1e3", "a=--5", "a=1@", "a=1@2026-13-01", "a=1@..2026-01-01"]
+)
 def test_what_is_no_change_is_refused(text):
     with pytest.raises(InvalidInput, match="is no change of an input"):
         read_change(text)

@@ -58,7 +58,7 @@ def forecast(asked: Asked, release: VerifiedRelease, catalog: Catalog) -> tuple[
             kept.add(Run(name, rows, _from(orders, name, panel)))
     what_if = None
     if asked.changes:
-        there = _say(release, content, changed(panel.rows, asked.changes, content.signature))
+        there = _say(release, content, changed(panel.rows, asked.changes, content.signature, panel.time))
         what_if = _ahead(asked, content, panel, history, rolled, there).forecast
         rows = rows.append_column("what_if", pa.array(what_if.ravel()))
     told = Forecasted(

@@ -38,7 +38,8 @@ def orders_of(
     past = [values[:, :, :steps].sum(axis=2) for values in (rolled.truth, rolled.answer)]
     known = np.isfinite(past[0])
     origin = np.broadcast_to(np.arange(len(known))[:, None], known.shape)[known]
-    interval = fit_rolling_interval(past[0][known], past[1][known], origin, 2 * stock.level - 1)
+    central = 2 * stock.level - 1
+    interval = fit_rolling_interval(past[0][known], past[1][known], origin, central, least=central)
     expected = answer[:, :steps].sum(axis=1)
     point = np.maximum(ends(interval, expected)[1], expected) * panel.scale
     demand = expected * panel.scale

@@ -21,10 +21,12 @@ from drivetrain.store.tables import Table
 class Panel:
     """The rows that were made at one origin. ``places`` [b, h] says where series and step stand in ``rows``.
 
-    ``scale`` [b] is what a score of a series is multiplied by to be in units; ``days`` [h] are the days ahead.
+    ``scale`` [b] is what a score of a series is multiplied by to be in units; ``days`` [h] are the days ahead, which
+    stand in the column ``time``.
     """
 
     rows: pa.Table
+    time: str
     origin: date
     series: tuple[str, ...]
     days: tuple[date, ...]
@@ -52,8 +54,9 @@ def panel_of(rows: pa.Table, features: Features, spec: ForecastSpec) -> Panel:
     places[codes, steps] = np.arange(rows.num_rows)
     scale = np.ones(rows.num_rows) if spec.scale is None else numbers_of(rows.column(spec.scale))
     return Panel(
-        rows, origin, tuple(map(str, names)), tuple(days.astype("datetime64[D]").tolist()), places, scale[places[:, 0]]
-    )
+        rows, features.time, origin, tuple(map(str, names)), tuple(days.astype("datetime64[D]").tolist()), places,
+        scale[places[:, 0]],
+    )  # fmt: skip
 
 
 def open_rows(features: Features, spec: ForecastSpec, table: Table) -> pa.Table:
