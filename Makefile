@@ -8,16 +8,17 @@ BIN := $(VENV)/bin
 demo: install  ## install, then carry the credit risk project from raw data to a live service
 	$(BIN)/drivetrain demo
 
-# Two test processes for two cores: a library that starts threads of its own would only slow them down.
+# Two test processes for each of two cores, for half of what tests do is waiting; a library that starts threads of its
+# own would only slow them down.
 test test-all: export OMP_NUM_THREADS ?= 1
 # A file stays with one process, so that what its tests share is made once.
 # Hundreds of tests start the command line: its modules are compiled once, not once a process.
 test test-all: export PYTHONDONTWRITEBYTECODE =
-test: install  ## install, then run the tests (about 16 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+test: install  ## install, then run the tests (about 8 minutes on 2 cores)
+	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not slow"
 
 test-all: install  ## every test, the long ones too
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 score: install  ## run the quicker packs on their real data and hold them to their floors (about a minute each)
 	$(BIN)/drivetrain packs score --within 120

@@ -29,6 +29,13 @@ def test_a_queue_is_late_when_its_rows_take_longer_than_the_deadline():
     assert pace.is_late(100)
 
 
+def test_behind_nobody_nothing_is_late_so_that_a_turn_that_stood_still_is_forgotten():
+    pace = Pace(DEADLINE, 0)
+    pace.learn(1, 3600)
+    assert pace.is_late(1)
+    assert not pace.is_late(0)
+
+
 def test_processes_share_a_queue():
     alone, four = Pace(DEADLINE, 1), Pace(DEADLINE, 4)
     for pace in (alone, four):

@@ -25,8 +25,11 @@ class Pace:
         self._weight = _OF_A_CALL if processes else _OF_A_TURN
 
     def is_late(self, waiting_rows: int) -> bool:
-        """Whether a row that comes now, behind so many others, would probably be answered after the deadline."""
-        return self._among_few + self.seconds(waiting_rows) > self._deadline
+        """Whether a row that comes now, behind so many others, would probably be answered after the deadline.
+
+        Behind none it never is: after a turn in which the machine stood still, only the next one can teach otherwise.
+        """
+        return waiting_rows > 0 and self._among_few + self.seconds(waiting_rows) > self._deadline
 
     def seconds(self, rows: int) -> float:
         """How long so many rows probably take."""
