@@ -56,9 +56,9 @@ def test_refusals_are_borne_so_many_times_and_told(service):
 def test_a_wait_beyond_the_deadline_is_not_begun(client, service):
     service.then(429, refused("rate_limited"), retry_after="60")
     started = time.monotonic()
-    with pytest.raises(Transient, match=r"rate_limited it is \(tried once in 0\.\d of 5 s: rate_limited\)"):
-        client.predict(ROW, deadline=5)
-    assert time.monotonic() - started < 2
+    with pytest.raises(Transient, match=r"rate_limited it is \(tried once in \d\.\d of 30 s: rate_limited\)"):
+        client.predict(ROW, deadline=30)
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("status", [400, 500, 502, 504])

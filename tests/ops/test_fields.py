@@ -149,9 +149,9 @@ def test_any_text_gives_fields_in_order_and_apart(text):
 
 @pytest.mark.parametrize("piece", ["1.", "1,234.50 EUR ", "5. ", "FR1 2", "Invoice no. ", "12/", "DE", "3 de "])
 def test_a_long_text_takes_no_quadratic_time(piece):
-    started = time.perf_counter()
+    started = time.process_time()
     fields_of(piece * (40_000 // len(piece)))
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_days_between_are_no_mistake():

@@ -68,6 +68,6 @@ def test_every_address_of_a_machine_is_found(address):
 
 @pytest.mark.parametrize("piece", ["1", "a", "1 ", ":", "a.", "DE89 ", "a@", "1-", "fe:", "+", "("])
 def test_no_text_takes_long(piece):
-    start = time.perf_counter()
+    start = time.process_time()
     mask(piece * 2_000)
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
