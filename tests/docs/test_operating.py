@@ -11,7 +11,7 @@ from tests.docs.test_errors import documented
 from tests.house.conftest import ROOT
 
 from drivetrain.core.items import RecommendSpec
-from drivetrain.core.service import CanarySpec, ServiceSpec, TlsSpec
+from drivetrain.core.service import CanarySpec, ReviewSpec, ServiceSpec, TlsSpec
 from drivetrain.serve import metrics, page
 from drivetrain.serve.counts import EVENTS
 
@@ -49,7 +49,12 @@ def test_a_setting_has_the_default_that_the_table_says(name, default):
     elif isinstance(default, int | float):
         assert float(said.replace(",", "")) == default
     else:
-        assert said == {(): "none", CanarySpec(): "its defaults", RecommendSpec(): "its defaults"}.get(default, default)
+        assert said == {
+            (): "none",
+            CanarySpec(): "its defaults",
+            RecommendSpec(): "its defaults",
+            ReviewSpec(): "its defaults",
+        }.get(default, default)
 
 
 def exposed():

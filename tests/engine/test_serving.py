@@ -9,8 +9,9 @@ from drivetrain.connect.http.settings import Tls
 from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.core.items import RecommendSpec
 from drivetrain.core.reading import PaperReading
+from drivetrain.core.review_queue import ReviewRule
 from drivetrain.core.rollout import CanaryRule
-from drivetrain.core.service import CanarySpec, ServiceSpec, TlsSpec
+from drivetrain.core.service import CanarySpec, ReviewSpec, ServiceSpec, TlsSpec
 from drivetrain.core.sources.documents import DocumentsSource
 from drivetrain.engine.serving import Server, server_command, server_settings
 from drivetrain.ops.shown import ShownRules
@@ -32,6 +33,7 @@ UNLIKE = ServiceSpec(
     write_seconds=0.5, requests_per_second=0.6, rows_per_day=10, durability="power", roll_seconds=0.7,
     drain_seconds=0.8, hang_seconds=0.9, shadow_load=0.01, canary=CanarySpec(rows=11),
     documents="mail", recommend=RecommendSpec(in_stock=False),
+    review=ReviewSpec(keys=("desk",), score=(0.4, 0.6)),
 )  # fmt: skip
 
 
@@ -59,9 +61,10 @@ def test_every_setting_of_the_project_file_reaches_the_server(project):
     assert settings.pop("canary") == CanaryRule(rows=11)
     assert settings.pop("home") == project.home
     assert settings.pop("recommend") == ShownRules(in_stock=False)
+    assert settings.pop("review") == ReviewRule(keys=("desk",), score=(0.4, 0.6))
     assert (settings.pop("documents"), settings.pop("tagger")) == (PaperReading(), "")
     assert settings.pop("forecasts") is False
-    apart = ("tls", "canary", "recommend", "documents")
+    apart = ("tls", "canary", "recommend", "review", "documents")
     assert settings == {name: value for name, value in told.items() if name not in apart}
 
 

@@ -165,6 +165,10 @@ THROUGH = {
     "serve/test_dashboard.py": (
         "serve/dashboard_paths", "serve/forecast_answers", "serve/forecast_messages", "serve/questions",
     ),
+    "serve/test_review_queue.py": (
+        "core/review_queue", "serve/queue_answers", "serve/queue_messages", "serve/queue_paths",
+    ),
+    "cli/test_review_queue.py": ("engine/review_queue", "store/review_queue"),
     "serve/test_door.py": ("serve/answers",),
     "connect/http/test_connection.py": ("connect/http/body", "connect/http/limits", "connect/http/settings"),
     "serve/test_tls.py": ("connect/http/tls",),

@@ -22,6 +22,7 @@ Action = Literal[
     "replay",
     "score",
     "forecast",
+    "answer",
     "deliver",
     "serve",
     "monitor",
@@ -31,8 +32,9 @@ Action = Literal[
 ]
 """What can be done.
 
-``review`` is to accept or reject a changed source; ``override`` is a release in spite of a failed gate; ``deploy`` is
-whatever gives a release rows, trials and their promotion too; ``manage_keys`` is about API keys.
+``review`` is to accept or reject a changed source, ``answer`` to say what was true of a case that waits for a person;
+``override`` is a release in spite of a failed gate; ``deploy`` is whatever gives a release rows, trials and their
+promotion too; ``manage_keys`` is about API keys.
 """
 
 
@@ -62,6 +64,7 @@ RULES: dict[Action, Rule] = {
     "replay": Rule((_AI, _ML), "asking what a release would have decided changes nothing"),
     "score": Rule((_AI, _ML), "an approved release answers the same in a batch as in the service"),
     "forecast": Rule((_AI, _ML), "an approved release answers the same in a forecast as in the service"),
+    "answer": Rule((_AI, _ML), "an answer is a label: both engineers work with them"),
     "deliver": _RUNS,
     "serve": _RUNS,
     "monitor": Rule((_ML, _AI), "both engineers watch the service"),

@@ -35,6 +35,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "forecast": ("forecast:forecast", "What comes: reconciled, with intervals and orders."),
         "deliver": ("outlets:deliver", "Send predictions on: tables, files, queues, tickets."),
         "traffic": ("traffic:traffic", "Send held-back rows to the service, as usual or drifted."),
+        "queue": ("review_queue:queue", "What waits for a person; show a case, answer it."),
         "monitor": ("service:monitor", "Drift and performance of the live service."),
     },
     "Look": {

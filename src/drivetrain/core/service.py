@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drivetrain.core.items import RecommendSpec
 from drivetrain.core.spec import Name, Share, Spec
@@ -46,6 +46,27 @@ class CanarySpec(Spec):
     max_less_chosen: Share = Field(
         0.02, description="Of recommended lists: how much more of what is chosen may be the champion's."
     )
+
+
+class ReviewSpec(Spec):
+    """Which predictions wait for a person, and who sees them. Nothing is kept for it that is not in the lake."""
+
+    decision: bool | None = Field(
+        None,
+        description="Predictions decided so wait. When not given: of classes those that the decision rule gives to a "
+        "person (false), of numbers those beyond the limit (true).",
+    )
+    score: tuple[float, float] | None = Field(None, description="So do those whose score lies between these two.")
+    looks_back_days: Annotated[float, Field(gt=0, le=3650)] = Field(30.0, description="What is older waits no more.")
+    keys: tuple[str, ...] = Field(
+        (), description="API keys that see and answer what anybody asked; others see what they asked themselves."
+    )
+
+    @model_validator(mode="after")
+    def _is_a_band(self) -> Self:
+        if self.score is not None and self.score[0] > self.score[1]:
+            raise ValueError("`score` begins above its end: write the smaller number first")
+        return self
 
 
 class ServiceSpec(Spec):
@@ -101,3 +122,4 @@ class ServiceSpec(Spec):
     )
     canary: CanarySpec = CanarySpec()
     recommend: RecommendSpec = RecommendSpec()
+    review: ReviewSpec = ReviewSpec()

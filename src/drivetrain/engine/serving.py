@@ -16,6 +16,7 @@ from drivetrain.connect.http.settings import ConnectionLimits, Tls
 from drivetrain.core.errors import InvalidInput, Transient, examples
 from drivetrain.core.project import ProjectSpec
 from drivetrain.core.reading import PaperReading
+from drivetrain.core.review_queue import ReviewRule
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import ServiceSpec
 from drivetrain.core.sources.documents import DocumentsSource
@@ -70,6 +71,7 @@ def _service_settings(home: Path, spec: ProjectSpec) -> ServiceSettings:
     told["canary"] = CanaryRule(**spec.service.canary.model_dump())
     told["documents"], told["tagger"] = _documents(spec)
     told["recommend"] = ShownRules(**spec.service.recommend.model_dump())
+    told["review"] = ReviewRule(**spec.service.review.model_dump())
     return ServiceSettings(**{**told, "home": home, "name": spec.service_name})
 
 

@@ -23,6 +23,7 @@ _BY_CODE = {
     "key_unknown": 401,
     "rate_limited": 429,
     "quota_exceeded": 429,
+    "case_answered": 409,
     "overloaded": 503,
     "model_code_failed": 500,  # the row is as the signature says: the model's own code is to blame
 }

@@ -41,7 +41,7 @@ class Route:
 
     ``callers`` says who may come; None: anybody. What ``streams`` is read part by part.
     ``counts`` takes the metrics; ``name`` is the path in them. While ``full`` says so, whoever comes is sent away, for
-    next to nothing; ``crowd`` knows when they are told.
+    next to nothing; ``crowd`` knows when they are told. ``beside`` is the same path with the other method.
     """
 
     name: str
@@ -52,6 +52,16 @@ class Route:
     streams: frozenset[str] = frozenset()
     full: Callable[[], bool] | None = None
     crowd: Crowd | None = None
+    beside: Route | None = None
+
+    def to(self, method: str) -> Route:
+        """The route of a method; this one where no other answers it."""
+        return self.beside if self.beside is not None and self.beside.method == method else self
+
+    @property
+    def allowed(self) -> str:
+        """The methods that are answered."""
+        return self.method if self.beside is None else f"{self.method}, {self.beside.method}"
 
     def settled(self, exchange: Exchange) -> None:
         """Count an answer."""
@@ -152,11 +162,11 @@ class Door:
         """Find out where a head leads, once; raises for one that leads nowhere, or brings what is wrong."""
         head = exchange.head
         exchange.settled = self._lost
-        route = self.routes.find(head.path)
+        route = self.routes.find(head.path).to(head.method)
         exchange.settled = route.settled
         headers = head.headers
         if head.method != route.method and not (head.method == "HEAD" and route.method == "GET"):
-            raise MethodUnknown(head.method, route.method)
+            raise MethodUnknown(head.method, route.allowed)
         media = _media(headers.get("content-type")) if route.method == "POST" else JSON_TYPE
         if media not in route.endpoints:
             raise _media_unknown(media, route.endpoints)

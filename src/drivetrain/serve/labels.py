@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import GenericAlias
 from typing import Annotated, Any, Protocol, cast
@@ -57,11 +58,12 @@ def _request(label: object) -> type[msgspec.Struct]:
 
 REQUESTS = {Task.YES_NO: _request(bool), Task.CLASSES: _request(ClassName), Task.NUMBER: _request(float)}
 """The body by the task of the release that answers."""
-_HINTS = {
+HINTS = {
     Task.YES_NO: "this service answers yes or no: send true or false",
     Task.CLASSES: f"this service answers with a class: send its text, of 1 to {LABEL_BYTES} bytes",
     Task.NUMBER: "this service answers with a number: send a number",
 }
+"""What to send, by the same task."""
 
 
 class Labels:
@@ -78,10 +80,7 @@ class Labels:
         """Record the outcomes of the body, all or none. Raises InvalidInput or Transient."""
         records = self._read(exchange)
         self._service.labels.append(records)
-        self._service.counts.happened("labels", len(records))
-        if self._service.signature.task is Task.CLASSES:
-            known = set(self._service.signature.classes)
-            self._service.counts.happened("labels_unknown", sum(record.label not in known for record in records))
+        count_labels(self._service, [record.label for record in records])
         exchange.answer(json(LabelsAnswer(len(records))))
 
     def _read(self, exchange: Exchange) -> list[LabelRecord]:
@@ -92,7 +91,7 @@ class Labels:
         except InvalidInput as error:
             check_nesting(exchange.body, self._service.settings.max_nesting)
             if error.where.endswith("].label"):
-                error.hint = _HINTS[task]
+                error.hint = HINTS[task]
             raise
         self._service.check(len(request.labels))
         now = datetime.now(UTC)
@@ -102,19 +101,28 @@ class Labels:
             for number, label in enumerate(request.labels)
         ]
         if task is Task.CLASSES:
-            _check_texts(records)
+            for number, record in enumerate(records):
+                check_label(record.label, f"labels[{number}].label")
         return records
 
 
-def _check_texts(records: list[LabelRecord]) -> None:
-    for number, record in enumerate(records):
-        if isinstance(record.label, str) and len(record.label.encode()) > LABEL_BYTES:
-            raise InvalidInput(
-                "field_range",
-                f"the text has more than {LABEL_BYTES} bytes",
-                where=f"labels[{number}].label",
-                hint=_HINTS[Task.CLASSES],
-            )
+def count_labels(service: Service, labels: Sequence[Truth]) -> None:
+    """Count outcomes that were recorded."""
+    service.counts.happened("labels", len(labels))
+    if service.signature.task is Task.CLASSES:
+        known = set(service.signature.classes)
+        service.counts.happened("labels_unknown", sum(label not in known for label in labels))
+
+
+def check_label(label: Truth, where: str) -> None:
+    """Raise InvalidInput for a text that is too long."""
+    if isinstance(label, str) and len(label.encode()) > LABEL_BYTES:
+        raise InvalidInput(
+            "field_range",
+            f"the text has more than {LABEL_BYTES} bytes",
+            where=where,
+            hint=HINTS[Task.CLASSES],
+        )
 
 
 def _utc(at: datetime | None, now: datetime, number: int) -> datetime:

@@ -44,6 +44,7 @@ from drivetrain.serve.operations import (
 from drivetrain.serve.paper_paths import paper_paths, paper_types
 from drivetrain.serve.predict import PredictAnswer, readable
 from drivetrain.serve.protocol import InferenceAnswer, InferenceRequest, ModelMetadata, Ready, ServerMetadata
+from drivetrain.serve.queue_paths import queue_paths, queue_types
 from drivetrain.serve.rows import RowForm
 from drivetrain.serve.talk_paths import talk_paths, talk_types
 from drivetrain.serve.wording import Value
@@ -62,12 +63,21 @@ _STREAMS = (
 
 
 def openapi(
-    service: str, prefix: str, champion: Contender, *, reads_documents: bool = False, forecasts: bool = False
+    service: str,
+    prefix: str,
+    champion: Contender,
+    *,
+    reads_documents: bool = False,
+    forecasts: bool = False,
+    has_queue: bool = False,
 ) -> bytes:
     """The document of a service whose own paths begin with ``prefix``, as JSON, for the release that answers."""
     more = (paper_paths() if reads_documents else {}) | (dashboard_paths() if forecasts else {})
     types = [*(paper_types(champion) if reads_documents else ()), *(DASHBOARD if forecasts else ())]
     release = champion.release
+    if has_queue:
+        more |= queue_paths(example_label(release.signature))
+        types += queue_types(release.signature.task)
     document = {
         "openapi": "3.1.0",
         "info": {

@@ -17,6 +17,7 @@ _WHY = {
     404: "Another version of the model answers now.",
     405: "This path is not answered to this method.",
     408: "The request did not arrive in time.",
+    409: "Somebody has answered it, and otherwise.",
     413: "The body is too large, or has too many rows.",
     415: "The body is of another media type.",
     429: "Too many requests or rows with this API key.",

@@ -122,11 +122,11 @@ _ENCODE = msgspec.json.Encoder().encode
 
 def _reasons(contender: Contender, rows: Matrix, scored: Scored) -> list[tuple[Reason, ...]]:
     if contender.release.signature.task is Task.CLASSES:
-        return [_explain(contender, row, int(code)) for row, code in zip(rows, scored.outputs[:, 0], strict=True)]
-    return [_explain(contender, row) for row in rows]
+        return [explained(contender, row, int(code)) for row, code in zip(rows, scored.outputs[:, 0], strict=True)]
+    return [explained(contender, row) for row in rows]
 
 
-def _explain(contender: Contender, row: Matrix, code: int | None = None) -> tuple[Reason, ...]:
+def explained(contender: Contender, row: Matrix, code: int | None = None) -> tuple[Reason, ...]:
     """The reasons for the answer to a row; of classes, for the probability of the one with that code."""
 
     def told(rows: Matrix) -> Matrix:

@@ -54,18 +54,22 @@ class Question:
 
 def read_question(what: What, series: str, query: str) -> Question:
     """The question of a query string. Raises InvalidInput for a parameter or a value that means nothing."""
-    known = PARAMETERS[what]
+    texts, numbers = read_query(PARAMETERS[what], query)
+    strange = [part for part in texts.get("by", PARTS[0]).split(",") if part not in PARTS]
+    if strange:
+        raise _invalid("by", f"names {strange[0][:40]!r}", f"choose some of {', '.join(PARTS)}")
+    return Question(what, series, texts, numbers)
+
+
+def read_query(known: Mapping[str, Parameter], query: str) -> tuple[dict[str, str], dict[str, int]]:
+    """The texts and the numbers of a query string, with defaults filled in. Raises InvalidInput as above."""
     given = dict(parse_qsl(query, keep_blank_values=True))
     for name in given:
         if name not in known:
             raise _invalid(name[:40], "is no parameter here", f"there are {examples(known, 10)}")
     said = {name: given.get(name, parameter.default) for name, parameter in known.items()}
     numbers = {name: _number(name, said[name]) for name, one in known.items() if isinstance(one.default, int)}
-    texts = {name: str(value) for name, value in said.items() if name not in numbers}
-    strange = [part for part in texts.get("by", PARTS[0]).split(",") if part not in PARTS]
-    if strange:
-        raise _invalid("by", f"names {strange[0][:40]!r}", f"choose some of {', '.join(PARTS)}")
-    return Question(what, series, texts, numbers)
+    return {name: str(value) for name, value in said.items() if name not in numbers}, numbers
 
 
 def _number(name: str, value: str | int) -> int:

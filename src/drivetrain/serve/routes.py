@@ -30,6 +30,8 @@ from drivetrain.serve.papers import endpoints
 from drivetrain.serve.predict import Predict
 from drivetrain.serve.protocol import Ready, ServerMetadata
 from drivetrain.serve.recommend import Recommend
+from drivetrain.serve.review_queue import ONE as OF_CASE
+from drivetrain.serve.review_queue import queue_routes, waiting_of
 from drivetrain.serve.search import Beside, Search
 from drivetrain.serve.service import Service
 from drivetrain.serve.widget import Widget
@@ -66,17 +68,17 @@ class Routes:
 
     def find(self, path: str) -> Route:
         """The route of a path. Raises NotFound."""
-        found = self.exact.get(path) or self._of_version(path) or self._of_series(path)
+        found = self.exact.get(path) or self._of_version(path) or self._of_name(path)
         if found is None:
             near = difflib.get_close_matches(path[:80], self.exact, n=1)
             hint = f"did you mean {near[0]}?" if near else "GET /docs lists what there is"
             raise NotFound("path_unknown", "there is nothing at this path", where=path[:80], hint=hint)
         return found
 
-    def _of_series(self, path: str) -> Route | None:
-        """The name of a series is the rest of its path."""
-        before, found, _ = path.partition(OF_ONE)
-        return self.exact.get(before + found) if found else None
+    def _of_name(self, path: str) -> Route | None:
+        """The name of a series, or the id of a case, is the rest of its path."""
+        parts = (path.partition(of_one) for of_one in (OF_ONE, OF_CASE))
+        return next((self.exact.get(before + found) for before, found, _ in parts if found), None)
 
     def _of_version(self, path: str) -> Route | None:
         """``/v2/models/NAME/versions/VERSION/...`` leads where the path without the version does, if that answers."""
@@ -116,7 +118,7 @@ def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[s
     }
     if papers := endpoints(service):
         found["/v1/documents"] = Route("/v1/documents", "POST", papers, counts, callers, full=service.is_full)
-    found |= dict(dashboard_routes(service)) if service.settings.forecasts else {}
+    found |= dict(queue_routes(service)) | (dict(dashboard_routes(service)) if service.settings.forecasts else {})
     return {**{prefix + path: route for path, route in found.items()}, **dict(_of_model(service))}
 
 
@@ -190,6 +192,7 @@ class _Documents:
             self._document = openapi(
                 self._service.name, self._prefix, champion,
                 reads_documents=settings.documents is not None, forecasts=settings.forecasts,
+                has_queue=waiting_of(settings, champion.release) is not None,
             )  # fmt: skip
             self._html = docs_page(self._service.name, champion, self._document, self._url)
             self._release = champion.name

@@ -10,6 +10,7 @@ import msgspec
 
 from drivetrain.connect.http.settings import ConnectionLimits, Tls
 from drivetrain.core.reading import PaperReading
+from drivetrain.core.review_queue import ReviewRule
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.ops.shown import ShownRules
 
@@ -36,6 +37,7 @@ class ServiceSettings:
     forecasts: bool = False
     canary: CanaryRule = field(default_factory=CanaryRule)
     recommend: ShownRules = field(default_factory=ShownRules)
+    review: ReviewRule = field(default_factory=ReviewRule)
     documents: PaperReading | None = None
     tagger: str = ""
     """Path of the tagger for ``documents`` in the project; its bytes are those of the release."""
