@@ -32,7 +32,7 @@ UNLIKE = ServiceSpec(
     max_waiting_requests=9, deadline_seconds=0.1, head_seconds=0.2, body_seconds=0.3, idle_seconds=0.4,
     write_seconds=0.5, requests_per_second=0.6, rows_per_day=10, durability="power", roll_seconds=0.7,
     drain_seconds=0.8, hang_seconds=0.9, shadow_load=0.01, canary=CanarySpec(rows=11),
-    documents="mail", recommend=RecommendSpec(in_stock=False),
+    documents="mail", recommend=RecommendSpec(in_stock=False, remember_days=8),
     review=ReviewSpec(keys=("desk",), score=(0.4, 0.6)),
 )  # fmt: skip
 
@@ -62,6 +62,7 @@ def test_every_setting_of_the_project_file_reaches_the_server(project):
     assert settings.pop("home") == project.home
     assert settings.pop("recommend") == ShownRules(in_stock=False)
     assert settings.pop("review") == ReviewRule(keys=("desk",), score=(0.4, 0.6))
+    assert settings.pop("remember_days") == 8
     assert (settings.pop("documents"), settings.pop("tagger")) == (PaperReading(), "")
     assert settings.pop("forecasts") is False
     apart = ("tls", "canary", "recommend", "review", "documents")

@@ -58,10 +58,16 @@ class RankingGate(Spec):
 
 
 class RecommendSpec(Spec):
-    """Which of the ranked items `POST /v1/recommend` shows. A caller may exclude more, and ask for another limit."""
+    """Which of the ranked items `POST /v1/recommend` shows. A caller may exclude more, and ask for another limit.
+
+    And how long the server remembers what it was told of customers.
+    """
 
     in_stock: bool = Field(True, description="Only what the catalogue says is in stock.")
     most_of_category: Annotated[int, Field(ge=1)] | None = Field(
         None, description="So many items of one category at most, so that a list holds more than one kind of thing."
     )
     never: tuple[str, ...] = Field((), description="Items that are never recommended.")
+    remember_days: Annotated[int, Field(ge=1)] = Field(
+        730, description="How long purchases are kept that are told to `/v1/purchases`."
+    )

@@ -70,8 +70,10 @@ def _service_settings(home: Path, spec: ProjectSpec) -> ServiceSettings:
     told["forecasts"] = spec.forecast is not None
     told["canary"] = CanaryRule(**spec.service.canary.model_dump())
     told["documents"], told["tagger"] = _documents(spec)
-    told["recommend"] = ShownRules(**spec.service.recommend.model_dump())
     told["review"] = ReviewRule(**spec.service.review.model_dump())
+    rules = spec.service.recommend.model_dump()
+    told["remember_days"] = rules.pop("remember_days")
+    told["recommend"] = ShownRules(**rules)
     return ServiceSettings(**{**told, "home": home, "name": spec.service_name})
 
 

@@ -11,7 +11,7 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.ops.list_judge import ListShown
 from drivetrain.ops.retriever import Retriever
 from drivetrain.ops.shown import ShownRules, shown
-from drivetrain.serve.items import Asked, Found, ItemForm
+from drivetrain.serve.items import Asked, Bought, Found, ItemForm
 from drivetrain.serve.recommend_messages import Applied, RecommendAnswer, Recommendation, RecommendRequest
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import Request
@@ -40,6 +40,14 @@ class ItemList(Request):
         self.rival: Rival | None = None
         self._request, self._asked, self._rules, self._answer = request, asked, rules, answer
         self._found: dict[ItemForm, Found] = {}
+        self._remembered = 0
+
+    def remember(self, bought: Callable[[str, int], Sequence[Bought]]) -> None:
+        """Where no history was sent: what somebody ``bought`` before a moment is theirs."""
+        if self._request.history is None:
+            kept = bought(self._asked.customer, self._asked.now)
+            self._remembered = len(kept)
+            self._asked = self._asked._replace(bought=[*kept, *self._asked.bought])
 
     def read(self, form: RowForm) -> Rows:
         """The candidates of one release as rows; raises InvalidInput."""
@@ -92,7 +100,8 @@ class ItemList(Request):
         told = [ranking[place] for place in places]
         held_back = (places[-1] + 1 if len(places) == self._request.n else len(ranking)) - len(places) if ranking else 0
         applied = Applied(self._rules.in_stock, self._most, held_back)
-        self._answer(RecommendAnswer(release, told, applied, self._unknown(form.retriever), mixed_with))
+        unknown = self._unknown(form.retriever)
+        self._answer(RecommendAnswer(release, told, applied, unknown, mixed_with, self._remembered))
         return told
 
     @property
@@ -114,5 +123,5 @@ class ItemList(Request):
         return [*rules.never, *sold_out, *request.exclude, *request.basket, *bought]
 
     def _unknown(self, retriever: Retriever) -> list[str]:
-        sent = dict.fromkeys([*(one.item for one in self._request.history), *self._request.basket])
+        sent = dict.fromkeys([*(one.item for one in self._request.history or ()), *self._request.basket])
         return [item for item in sent if item not in retriever.places][:5]

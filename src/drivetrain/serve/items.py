@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from drivetrain.core.errors import InvalidInput
+from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.core.model import Signature
 from drivetrain.ops.history import History, history_of
 from drivetrain.ops.retriever import COLUMNS, CatalogueItem, Retriever
 from drivetrain.ops.why import Because, reasons
+from drivetrain.serve.contender import Contender
 from drivetrain.serve.rows import RowForm, Rows, entity_bytes
 from drivetrain.store.segments import ENTITY_BYTES
 
@@ -68,6 +69,16 @@ class ItemForm(RowForm):
         known = [(self.retriever.places[item], at) for item, at in asked.bought if item in self.retriever.places]
         pairs: NDArray[np.int64] = np.array(known, dtype=np.int64).reshape(-1, 2)
         return history_of(pairs[:, 0].astype(np.intp), pairs[:, 1], asked.now)
+
+
+def item_form(contender: Contender) -> ItemForm:
+    """How a release that recommends reads rows. Raises NotFound for one that does not."""
+    if not isinstance(contender.form, ItemForm):
+        raise NotFound(
+            "no_items", f"{contender.name} recommends nothing", where="items",
+            hint="set `features.items` in the project file",
+        )  # fmt: skip
+    return contender.form
 
 
 def _name(customer: str, item: str) -> bytes:

@@ -7,15 +7,16 @@ from contextlib import suppress
 import msgspec
 
 from drivetrain.connect.http.messages import Answer, Exchange
-from drivetrain.core.errors import DrivetrainError, NotFound
+from drivetrain.core.errors import DrivetrainError
 from drivetrain.serve.complaints import parsed
 from drivetrain.serve.door import caller_of
 from drivetrain.serve.interleaving import Interleaving
 from drivetrain.serve.item_list import ItemList, Told
-from drivetrain.serve.items import ItemForm
+from drivetrain.serve.items import item_form
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.predict import failure, headers_of
+from drivetrain.serve.purchases import Shelf
 from drivetrain.serve.recommend_messages import RecommendRequest, asked_of
 from drivetrain.serve.search import Beside
 from drivetrain.serve.service import Service
@@ -24,8 +25,9 @@ from drivetrain.serve.service import Service
 class Recommend:
     """The endpoint of one service. Candidates are found beside the loop, and ranked in it like all rows."""
 
-    def __init__(self, service: Service, beside: Beside) -> None:
+    def __init__(self, service: Service, shelf: Shelf, beside: Beside) -> None:
         self._service = service
+        self._shelf = shelf
         self._beside = beside
         self._decoder = msgspec.json.Decoder(RecommendRequest)
 
@@ -34,37 +36,33 @@ class Recommend:
         check_nesting(exchange.body, self._service.settings.max_nesting)
         request = parsed(self._decoder.decode, exchange.body, RecommendRequest.__struct_fields__)
         lineup = self._service.standing()
-        champion = lineup.champion.contender
-        if not isinstance(champion.form, ItemForm):
-            raise NotFound(
-                "no_items", f"{champion.name} recommends nothing", where="items",
-                hint="set `features.items` in the project file",
-            )  # fmt: skip
+        item_form(lineup.champion.contender)
 
         def answer(told: Told) -> None:
             exchange.answer(failure(told) if isinstance(told, Exception) else _answer(told))
 
         wanted = ItemList(request, asked_of(request), self._service.settings.recommend, answer)
-        exchange.run(self._find(exchange, wanted, lineup, champion.form))
+        exchange.run(self._find(exchange, wanted, lineup))
 
-    async def _find(self, exchange: Exchange, wanted: ItemList, lineup: Lineup, form: ItemForm) -> None:
+    async def _find(self, exchange: Exchange, wanted: ItemList, lineup: Lineup) -> None:
         try:
-            await self._beside.do(lambda: _find_all(wanted, lineup))
-            if wanted.find(form).items:
+            await self._beside.do(lambda: self._find_all(wanted, lineup))
+            champion = lineup.champion.contender
+            if wanted.find(champion.form).items:
                 self._service.submit(exchange, wanted)
             else:
                 caller_of(exchange).charge(1)
-                wanted.show(form, lineup.champion.contender.name, [])
+                wanted.show(item_form(champion), champion.name, [])
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
             exchange.answer(failure(error))
 
-
-def _find_all(wanted: ItemList, lineup: Lineup) -> None:
-    """The candidates of the champion, and those of a challenger whose list will be mixed with it."""
-    rows, trial = wanted.read(lineup.champion.contender.form), lineup.trial
-    if isinstance(trial, Interleaving) and rows.entities and trial.takes(rows):
-        with suppress(DrivetrainError):  # it is told when the lists are mixed
-            wanted.find(trial.challenger.form)
+    def _find_all(self, wanted: ItemList, lineup: Lineup) -> None:
+        """The candidates of the champion, and those of a challenger whose list will be mixed with it."""
+        wanted.remember(self._shelf.remembered)
+        rows, trial = wanted.read(lineup.champion.contender.form), lineup.trial
+        if isinstance(trial, Interleaving) and rows.entities and trial.takes(rows):
+            with suppress(DrivetrainError):  # it is told when the lists are mixed
+                wanted.find(trial.challenger.form)
 
 
 def _answer(told: msgspec.Struct) -> Answer:

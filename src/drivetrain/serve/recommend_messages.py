@@ -32,11 +32,12 @@ class BoughtItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RecommendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who asks, what they bought before, and what lies in their basket or was looked at in this session.
 
-    What is in the basket is not recommended. All of it may be left out: then what is popular is.
+    What is in the basket is not recommended. All of it may be left out: then what is popular is. Without a ``history``
+    what the server was told at ``/v1/purchases`` of the customer is theirs.
     """
 
     customer: Annotated[str, msgspec.Meta(max_length=ENTITY_BYTES, pattern="^[^\\u0000]*$")] = ""
-    history: Annotated[list[BoughtItem], msgspec.Meta(max_length=MOST)] = []
+    history: Annotated[list[BoughtItem], msgspec.Meta(max_length=MOST)] | None = None
     basket: Items = []
     n: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     exclude: Items = []
@@ -68,7 +69,7 @@ class RecommendAnswer(msgspec.Struct, frozen=True):
     """Items, the best first; ``unknown`` are items that were sent and that this release does not know, at most five.
 
     ``mixed_with`` is the challenger whose items are among them; what is told of their ids says which of the two serves
-    better.
+    better. ``remembered`` counts the purchases of the customer that the server knew of.
     """
 
     release: str
@@ -76,12 +77,13 @@ class RecommendAnswer(msgspec.Struct, frozen=True):
     rules: Applied
     unknown: list[str]
     mixed_with: str = ""
+    remembered: int = 0
 
 
 def asked_of(request: RecommendRequest) -> Asked:
     """Whose next item is looked for. Raises InvalidInput for what was bought at that moment or later."""
     now = micros(request.at, "at") if request.at else time.time_ns() // 1000
-    bought = [Bought(one.item, micros(one.at, f"history[{at}].at")) for at, one in enumerate(request.history)]
+    bought = [Bought(one.item, micros(one.at, f"history[{at}].at")) for at, one in enumerate(request.history or ())]
     _refuse_later(bought, now)
     return Asked(request.customer, [*bought, *(Bought(item, now) for item in request.basket)], now)
 

@@ -29,6 +29,7 @@ from drivetrain.serve.openapi import openapi
 from drivetrain.serve.papers import endpoints
 from drivetrain.serve.predict import Predict
 from drivetrain.serve.protocol import Ready, ServerMetadata
+from drivetrain.serve.purchases import ForgetCustomer, Shelf, TellPurchases
 from drivetrain.serve.recommend import Recommend
 from drivetrain.serve.review_queue import ONE as OF_CASE
 from drivetrain.serve.review_queue import queue_routes, waiting_of
@@ -100,11 +101,17 @@ def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[s
         JSON_TYPE: Predict(service), NDJSON: LineStream(service), ARROW: ArrowStream(service, most),
     }  # fmt: skip
     streams, beside = frozenset({NDJSON, ARROW}), Beside(service.settings.max_waiting_requests)
-    desk = Desk(service, beside)
+    desk, shelf = Desk(service, beside), Shelf(service, beside)
     found = {
         "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, streams, service.is_full, service.crowd),
         "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),
-        "/v1/recommend": Route("/v1/recommend", "POST", {JSON_TYPE: Recommend(service, beside)}, counts, callers),
+        "/v1/recommend": Route(
+            "/v1/recommend", "POST", {JSON_TYPE: Recommend(service, shelf, beside)}, counts, callers
+        ),
+        "/v1/purchases": Route("/v1/purchases", "POST", {JSON_TYPE: TellPurchases(shelf)}, counts, callers),
+        "/v1/purchases/forget": Route(
+            "/v1/purchases/forget", "POST", {JSON_TYPE: ForgetCustomer(shelf)}, counts, callers
+        ),
         "/v1/search": Route("/v1/search", "POST", {JSON_TYPE: Search(service, beside)}, counts, callers),
         "/v1/chat": Route(
             "/v1/chat", "POST", {JSON_TYPE: Chat(desk)}, counts, callers, full=service.is_full, crowd=service.crowd

@@ -38,6 +38,7 @@ class ServiceSettings:
     canary: CanaryRule = field(default_factory=CanaryRule)
     recommend: ShownRules = field(default_factory=ShownRules)
     review: ReviewRule = field(default_factory=ReviewRule)
+    remember_days: int = 730
     documents: PaperReading | None = None
     tagger: str = ""
     """Path of the tagger for ``documents`` in the project; its bytes are those of the release."""

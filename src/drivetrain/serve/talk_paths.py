@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import msgspec
 
 from drivetrain.serve.chat_messages import (
@@ -14,6 +16,12 @@ from drivetrain.serve.chat_messages import (
 )
 from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.operations import JSON_TYPE, REFUSED, Json, post, refusals, schema
+from drivetrain.serve.purchases import (
+    ForgetCustomerAnswer,
+    ForgetCustomerRequest,
+    PurchasesAnswer,
+    PurchasesRequest,
+)
 from drivetrain.serve.recommend_messages import RecommendAnswer, RecommendRequest
 from drivetrain.serve.search import SearchAnswer, SearchRequest
 
@@ -23,6 +31,25 @@ _CHAT = (
     ("/v1/feedback", "feedback", "Tell whether a message was understood, or what it was about", "Feedback"),
 )
 _CHAT_TYPES = (ChatRequest, ChatAnswer, ForgetRequest, ForgetAnswer, FeedbackRequest, FeedbackAnswer)
+
+_RECOMMEND = (
+    ("/v1/recommend", "recommend", "Items that somebody may buy next", "Recommend"),
+    (
+        "/v1/purchases",
+        "purchases",
+        "Tell what customers bought: it counts from the next recommendation on",
+        "Purchases",
+    ),
+    ("/v1/purchases/forget", "forget_customer", "Delete what a customer bought", "ForgetCustomer"),
+)
+_EXAMPLES: Mapping[str, Callable[[str], Json]] = {
+    "Recommend": lambda item: {"basket": [item], "n": 5},
+    "Purchases": lambda item: {"purchases": [{"customer": "17850", "item": item, "at": "2026-01-05T10:00:00Z"}]},
+    "ForgetCustomer": lambda item: {"customer": "17850"},
+}
+_RECOMMEND_TYPES = (
+    RecommendRequest, RecommendAnswer, PurchasesRequest, PurchasesAnswer, ForgetCustomerRequest, ForgetCustomerAnswer,
+)  # fmt: skip
 
 
 def talk_paths(release: LoadedRelease) -> dict[str, Json]:
@@ -34,7 +61,7 @@ def talk_types(release: LoadedRelease) -> tuple[type[msgspec.Struct], ...]:
     """The types of their bodies."""
     search = () if release.knowledge is None else (SearchRequest, SearchAnswer)
     talk = () if release.chat is None else _CHAT_TYPES
-    recommend = () if release.retriever is None else (RecommendRequest, RecommendAnswer)
+    recommend = () if release.retriever is None else _RECOMMEND_TYPES
     return (*search, *talk, *recommend)
 
 
@@ -58,7 +85,9 @@ def _talked(release: LoadedRelease) -> dict[str, Json]:
 def _recommended(release: LoadedRelease) -> dict[str, Json]:
     if release.retriever is None:
         return {}
-    example = {"basket": [each.item for each in release.retriever.catalogue[:1]], "n": 5}
-    asked = {JSON_TYPE: {"schema": schema("RecommendRequest"), "example": example}}
-    found = {JSON_TYPE: schema("RecommendAnswer")}
-    return {"/v1/recommend": {"post": post("recommend", "Items that somebody may buy next", asked, found)}}
+    item = release.retriever.catalogue[0].item if release.retriever.catalogue else "17"
+    found: dict[str, Json] = {}
+    for path, name, summary, kind in _RECOMMEND:
+        asked = {JSON_TYPE: {"schema": schema(f"{kind}Request"), "example": _EXAMPLES[kind](item)}}
+        found[path] = {"post": post(name, summary, asked, {JSON_TYPE: schema(f"{kind}Answer")})}
+    return found
