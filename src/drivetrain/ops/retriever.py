@@ -6,7 +6,7 @@ same code runs over it in training, row by row, and in the server.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,10 +27,16 @@ COLUMNS = (
 )  # fmt: skip
 """What is said of a candidate, in this order. NaN: not bought before, no price, no basket."""
 _SPEC = "retriever.json"
+_BLOCK = 256
 _LATELY = 0.7
 """What a basket counts in ``goes_with_lately``, compared with the one after it."""
 _OWN, _POPULAR, _ALIKE = 0.5, 0.15, 0.05
 """Of the candidates: the share of what was bought before at most, and of popular and similar things at least."""
+
+
+def blocks(many: int) -> Iterator[slice]:
+    """So many items of a history in parts: a long one at once is slower, and keeps other threads waiting."""
+    return (slice(start, start + _BLOCK) for start in range(0, many, _BLOCK))
 
 
 @dataclass(frozen=True)
@@ -55,13 +61,17 @@ class Neighbours:
 
     def sums(self, items: Places, weights: Numbers) -> Numbers:
         """What ``items`` [h], weighed [h], say of every item together, [I]."""
-        said = self.weights[items] * weights[:, None]
-        return np.bincount(self.places[items].ravel(), said.ravel(), len(self.places)).astype(np.float64)
+        found = np.zeros(len(self.places))
+        for part in blocks(len(items)):
+            said = self.weights[items[part]] * weights[part, None]
+            found += np.bincount(self.places[items[part]].ravel(), said.ravel(), len(self.places))
+        return found
 
     def most(self, items: Places) -> Numbers:
         """The strongest that any of ``items`` [h] says of every item, [I]."""
         found = np.zeros(len(self.places))
-        np.maximum.at(found, self.places[items].ravel(), self.weights[items].ravel())
+        for part in blocks(len(items)):
+            np.maximum.at(found, self.places[items[part]].ravel(), self.weights[items[part]].ravel())
         return found
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 import numpy as np
 
 from drivetrain.ops.history import History, Places
-from drivetrain.ops.retriever import Neighbours, Retriever
+from drivetrain.ops.retriever import Neighbours, Retriever, blocks
 
 Reason = Literal["bought before", "often bought with", "named like", "popular"]
 
@@ -35,14 +35,20 @@ def reasons(retriever: Retriever, history: History, places: Places) -> list[Beca
     return [found[place] for place in places.tolist()]
 
 
-def _strongest(neighbours: Neighbours, history: History, places: Places) -> Iterator[tuple[int, int]]:
+def _strongest(neighbours: Neighbours, history: History, places: Places) -> Iterable[tuple[int, int]]:
     """Of each of these items that something in the history leads to: its place, and that of the strongest such thing.
 
     All at once: a look at each item for itself takes as long as to find them all.
     """
     wanted = np.zeros(len(neighbours.places), dtype=np.bool_)
     wanted[places] = True
-    others, weights = neighbours.places[history.items], neighbours.weights[history.items]
-    rows, at = np.nonzero(wanted[others] & (weights > 0))
-    order = np.lexsort((-rows, weights[rows, at]))  # the strongest last; of equal ones the first of the history
-    yield from zip(others[rows, at][order].tolist(), history.items[rows[order]].tolist(), strict=True)
+    found: dict[int, tuple[float, int]] = {}
+    for part in blocks(len(history)):
+        items = history.items[part]
+        others, weights = neighbours.places[items], neighbours.weights[items]
+        rows, at = np.nonzero(wanted[others] & (weights > 0))
+        leads = zip(others[rows, at].tolist(), weights[rows, at].tolist(), items[rows].tolist(), strict=True)
+        for place, weight, led in leads:
+            if weight > found.get(place, (0.0, 0))[0]:  # of equal ones the first of the history
+                found[place] = weight, led
+    return {place: led for place, (_, led) in found.items()}.items()
