@@ -89,6 +89,18 @@ def test_a_pack_of_somebody_else_is_found_by_name_started_from_and_scored(instal
     assert "pass" in again
 
 
+def test_a_variant_is_listed_and_scored_by_its_name(install, tmp_path):
+    data = "the same loans again"
+    variant = {"name": "again", "data": data, "benchmark": ABOUT["benchmark"]}
+    install({**ABOUT, "variants": [variant]}, **{"again.yaml": PROJECT.replace("small-risk", "{{ name }}")})
+    assert "small/again" in run("list")
+    (score,) = json.loads(run("score", "small/again", "--json", "--folder", tmp_path))
+    assert (score["pack"], score["is_reached"]) == ("small/again", True)
+    assert (tmp_path / "small-again/drivetrain.yaml").read_bytes() == (tmp_path / "small-again/again.yaml").read_bytes()
+    assert "left out, they take longer than 1 s: small, small/again" in run("score", "small", "--within", 1)
+    assert "of this pack: small, small/again" in run("score", "small/never", code=4)
+
+
 def test_a_pack_below_its_floor_fails(install):
     install({**ABOUT, "benchmark": {**ABOUT["benchmark"], "floor": 0.999}})
     assert "fail" in run("score", "small", code=OUT_OF_BOUNDS)

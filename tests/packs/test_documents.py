@@ -72,5 +72,6 @@ def test_own_documents_run_through_the_gates(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_newsgroups_reach_their_floor(tmp_path):
-    assert score_pack("documents", tmp_path / "news", Settings()).is_reached
+@pytest.mark.parametrize("name", ["documents", "documents/r8", "documents/r52"])
+def test_newsgroups_and_messages_reach_their_floors(name, tmp_path):
+    assert score_pack(name, tmp_path / "run", Settings()).is_reached

@@ -123,6 +123,8 @@ model:
   tracking: "off"
 """
 LINEAR = {"words": {"shortest": 1, "longest": 2}, "characters": {"shortest": 2, "longest": 5}}
+SECOND = {"learner": "logistic", "params": {"knots": 0, "C": 0.01}}
+"""Over the margins; C was found on the training part."""
 MEANING = {**LINEAR, "embedding": "minilm", "embedding_weight": 2.0, "strength": 0.5}
 
 
@@ -131,12 +133,13 @@ def questions(part):
         return [(row["text"], row["category"]) for row in csv.DictReader(file)]
 
 
-def bank(folder, way, left_out=()):
-    """What a project of Banking77 learned: its catalog, features and model; nobody told it of the intents left out."""
+def bank(folder, way, left_out=(), others=()):
+    """The test part and what a project of Banking77 learned; nobody told it of the intents left out."""
     (folder / "features").mkdir(parents=True)
     (folder / "data").mkdir()
     told = yaml.safe_load(PROJECT)
     told["model"]["texts"] = [way]
+    told["model"]["candidates"] += others
     (folder / "drivetrain.yaml").write_text(yaml.safe_dump(told))
     (folder / "features/cases.sql").write_text("SELECT number AS question, category AS intent, later FROM questions\n")
     (folder / "features/message.sql").write_text("SELECT number AS question, text AS message FROM questions\n")
@@ -155,10 +158,11 @@ def bank(folder, way, left_out=()):
 @needs_bank
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("way", "least"), [(LINEAR, 0.91), (MEANING, 0.94)], ids=["linear", "meaning"])
-def test_intents_of_a_bank_are_told(tmp_path, way, least):
-    # 0.915 is asked of the linear way, and not reached: 0.9117
-    cases, content = bank(tmp_path / "bank", way)
+@pytest.mark.parametrize(
+    ("way", "others", "least"), [(LINEAR, [SECOND], 0.915), (MEANING, [], 0.94)], ids=["linear", "meaning"]
+)
+def test_intents_of_a_bank_are_told(tmp_path, way, others, least):
+    cases, content = bank(tmp_path / "bank", way, others=others)
     assert len(cases) == 3_080
     assert measure("accuracy", cases.label, content.expected) >= least
 

@@ -26,7 +26,7 @@ def packs() -> None:
 @command("drivetrain packs list\ndrivetrain packs list --json")
 def list_packs(door: Door) -> None:
     """List the packs with the score that was measured, its 95 % interval, and the floor below which it fails."""
-    from drivetrain.engine.packs import list_packs
+    from drivetrain.engine.packs import list_packs, promises
 
     found = list_packs()
     if door.json:
@@ -34,10 +34,10 @@ def list_packs(door: Door) -> None:
         return
     header = ("pack", "use case", "metric", "measured", "floor", "seconds", "data")
     print_table(header, [
-        (pack.name, pack.says.title, (held := pack.says.benchmark).metric,
+        (one.name, pack.says.title, (held := one.benchmark).metric,
          f"{(seen := held.measured).value:g} \\[{seen.low:g}, {seen.high:g}]", f"{held.floor:g}", f"{seen.seconds:g}",
-         pack.says.data)
-        for pack in found
+         one.data)
+        for pack in found for one in promises(pack)
     ])  # fmt: skip
     out.print("[bold]next:[/] drivetrain init NAME --pack PACK")
 
@@ -50,15 +50,15 @@ def list_packs(door: Door) -> None:
 )
 @command("drivetrain packs score risk\ndrivetrain packs score --within 120 --json")
 def score(door: Door, names: tuple[str, ...], folder: Path | None, within: float | None) -> None:
-    """Run packs (all, when none is named) on their real data and measure their models again.
+    """Run packs (all, when none is named) and their variants on their real data and measure their models again.
 
     The exit code is 12 when one is below its floor. With --folder a second run does only what changed.
     """
-    from drivetrain.engine.packs import list_packs, score_pack
+    from drivetrain.engine.packs import find_promises, list_packs, score_pack
 
-    found = [pack for pack in list_packs() if pack.name in names or not names]
-    slow = [pack.name for pack in found if within is not None and pack.says.benchmark.measured.seconds > within]
-    chosen = [name for name in (names or [pack.name for pack in found]) if name not in slow]
+    found = [one for name in names or [pack.name for pack in list_packs()] for one in find_promises(name)]
+    slow = [one.name for one in found if within is not None and one.benchmark.measured.seconds > within]
+    chosen = [one.name for one in found if one.name not in slow]
     if slow:
         err.print(f"left out, they take longer than {within:g} s: {', '.join(slow)}")
     scores = []
@@ -66,7 +66,7 @@ def score(door: Door, names: tuple[str, ...], folder: Path | None, within: float
         for name in chosen:
             with RunProgress(out) if not door.json else nullcontext() as progress:
                 told = [progress] if progress is not None else []
-                scores.append(score_pack(name, Path(str(place)) / name, door.settings, told))
+                scores.append(score_pack(name, Path(str(place)) / name.replace("/", "-"), door.settings, told))
     if door.json:
         print_json([{**vars(one), "is_reached": one.is_reached} for one in scores])
     else:

@@ -36,6 +36,14 @@ class Benchmark(Spec):
     measured: Measured
 
 
+class Variant(Spec):
+    """Another project of a pack, on other data, that begins with ``cp NAME.yaml drivetrain.yaml``."""
+
+    name: Annotated[str, Field(pattern="[a-z][a-z0-9_]*")]
+    data: str = Field(description="The real data that it runs on.")
+    benchmark: Benchmark
+
+
 class PackSpec(Spec):
     """``pack.yaml``."""
 
@@ -43,3 +51,4 @@ class PackSpec(Spec):
     use_case: str
     data: str = Field(description="The real data that a new project runs on: what, how many rows, from where.")
     benchmark: Benchmark
+    variants: tuple[Variant, ...] = Field((), description="Other projects of the pack, each with a floor of its own.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from drivetrain.core.artifacts import Estimate, Report
-from drivetrain.core.errors import NotFound
+from drivetrain.core.errors import NotFound, examples
 from drivetrain.core.events import Subscriber
 from drivetrain.core.pack import Benchmark, PackSpec
 from drivetrain.core.settings import Settings
@@ -29,8 +29,23 @@ class Pack:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """What one project of a pack must reach, and on which data; ``variant`` is empty for ``drivetrain.yaml``."""
+
+    pack: str
+    variant: str
+    data: str
+    benchmark: Benchmark
+
+    @property
+    def name(self) -> str:
+        """``PACK``, or ``PACK/VARIANT``."""
+        return f"{self.pack}/{self.variant}" if self.variant else self.pack
+
+
+@dataclass(frozen=True)
 class PackScore:
-    """What a pack reached when it was run, beside its floor; ``seconds`` is how long the run took."""
+    """What a pack, or a variant of one, reached when it was run, beside its floor; ``seconds`` says how long it ran."""
 
     pack: str
     estimate: Estimate
@@ -49,20 +64,47 @@ def list_packs() -> tuple[Pack, ...]:
     return tuple(Pack(name, read_pack(name)) for name in packs())
 
 
+def promises(pack: Pack) -> tuple[Promise, ...]:
+    """Those of a pack: its own first, then those of its variants."""
+    says = pack.says
+    others = (Promise(pack.name, variant.name, variant.data, variant.benchmark) for variant in says.variants)
+    return Promise(pack.name, "", says.data, says.benchmark), *others
+
+
+def find_promises(name: str) -> tuple[Promise, ...]:
+    """All of a pack, or that of ``PACK/VARIANT``. Raises NotFound for a name that there is not."""
+    pack, _, variant = name.partition("/")
+    found = promises(Pack(pack, read_pack(pack)))
+    chosen = tuple(promise for promise in found if promise.name == name) if variant else found
+    if not chosen:
+        names = examples(promise.name for promise in found)
+        raise NotFound("pack_unknown", f"there is no {name!r}", hint=f"of this pack: {names}")
+    return chosen
+
+
 def score_pack(name: str, folder: Path, settings: Settings, subscribers: Sequence[Subscriber] = ()) -> PackScore:
-    """Run the project of a pack in a folder up to its report; a project that is there already goes on.
+    """Run the project of a pack, or ``PACK/VARIANT``, in a folder up to its report; one that is there already goes on.
 
     Raises NotFound for an unknown pack, and whatever a stage raises.
     """
-    says = read_pack(name)
+    promise = find_promises(name)[0]
     there = (folder / FILE).exists()
-    project = Project(folder, settings) if there else create_project(folder, name, settings, name=f"{name}-score")
+    project = Project(folder, settings) if there else _created(promise, folder, settings)
     began = time.monotonic()
     run = project.run("validate", subscribers=subscribers)
     ref = run.steps[-1].ref
     assert ref is not None, "a stage that was brought up to date has a result"
     report = project.get(Report, ref)
-    return PackScore(name, _reached(says.benchmark, report), says.benchmark.floor, time.monotonic() - began)
+    return PackScore(name, _reached(promise.benchmark, report), promise.benchmark.floor, time.monotonic() - began)
+
+
+def _created(promise: Promise, folder: Path, settings: Settings) -> Project:
+    project = create_project(folder, promise.pack, settings, name=f"{promise.name.replace('/', '-')}-score")
+    if not promise.variant:
+        return project
+    project.catalog.close()
+    (folder / FILE).write_bytes((folder / f"{promise.variant}.yaml").read_bytes())
+    return Project(folder, settings)
 
 
 def _reached(benchmark: Benchmark, report: Report) -> Estimate:
