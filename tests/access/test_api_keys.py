@@ -18,6 +18,7 @@ from drivetrain.access.api_keys import (
     revoke_key,
     set_limits,
 )
+from drivetrain.access.scopes import EVERYTHING
 from drivetrain.core.errors import InvalidInput, NotFound
 
 
@@ -101,6 +102,25 @@ def test_keys_made_before_there_were_limits_are_read(tmp_path: Path):
         f'[{{"name": "shop", "sha256": "{"ab" * 32}", "made_at": "2026-01-01T00:00:00+00:00"}}]'
     )
     assert list_keys(tmp_path) == (ApiKey("shop", "ab" * 32, "2026-01-01T00:00:00+00:00", None, None),)
+    assert list_keys(tmp_path)[0].scopes == EVERYTHING
+
+
+def test_a_key_is_good_for_everything_or_for_what_it_was_made_for(tmp_path: Path):
+    create_key(tmp_path, "shop")
+    create_key(tmp_path, "widget", only=("search", "chat", "chat"))
+    shop, widget = list_keys(tmp_path)
+    assert (shop.only, shop.scopes) == (None, EVERYTHING)
+    assert (widget.only, widget.scopes) == (("search", "chat"), {"search", "chat"})
+    set_limits(tmp_path, "widget", requests_per_second=1, rows_per_day=None)
+    assert list_keys(tmp_path)[1].only == ("search", "chat")
+
+
+def test_a_key_is_good_for_what_there_is(tmp_path: Path):
+    with pytest.raises(InvalidInput, match="no question is called 'talk'") as error:
+        create_key(tmp_path, "widget", only=("chat", "talk"))  # type: ignore[arg-type]  # what a caller of Python may write
+    assert error.value.code == "api_key_scope_unknown"
+    assert "chat" in error.value.hint
+    assert list_keys(tmp_path) == ()
 
 
 def test_there_are_only_so_many_keys(tmp_path: Path):
@@ -138,6 +158,8 @@ def test_no_file_holds_no_keys(tmp_path: Path):
         b"\xff",
         b'[{"name":"a","sha256":"zz","made_at":""}]',
         b'[{"name":"a","sha256":"","made_at":"","rows_per_day":0}]',
+        b'[{"name":"a","sha256":"","made_at":"","only":[]}]',
+        b'[{"name":"a","sha256":"","made_at":"","only":["all"]}]',
         b"[" * 100_000,
     ],
 )

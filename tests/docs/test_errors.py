@@ -7,17 +7,17 @@ from collections import Counter
 from tests.house.conftest import ROOT
 
 from drivetrain.core import errors
-from drivetrain.serve import door
+from drivetrain.serve import door, sections
 
 FAMILIES = {
     name
     for name, value in vars(errors).items()
     if isinstance(value, type) and issubclass(value, errors.DrivetrainError) and name != "MissingExtra"
 }
-# Made from parts: the findings of prepare/leaks.py, the names of tensors in serve/inference.py, and what never became
-# a request.
+# Made from parts: the findings of prepare/leaks.py, the names of tensors in serve/inference.py, what never became a
+# request, and the sections that a path needs.
 LEAK = re.compile(r"leak_[a-z_]+")
-COMPOSED = {"input_unknown", "output_unknown", *door._CODES.values()}
+COMPOSED = {"input_unknown", "output_unknown", *door._CODES.values(), *(lack.code for lack in sections._LACKS.values())}
 
 
 def codes():

@@ -6,6 +6,7 @@ import pytest
 from tests.house.conftest import ROOT
 
 from drivetrain.access.policy import RULES
+from drivetrain.access.scopes import SCOPES
 from drivetrain.cli import exits
 from drivetrain.core.roles import Role
 
@@ -30,6 +31,11 @@ def test_who_may_do_what_is_the_policy(column, role):
         action.strip().replace(" ", "_") for row in table[1:] if row[column] == "yes" for action in row[0].split(",")
     }
     assert shown == {action for action, rule in RULES.items() if role in rule.roles}
+
+
+def test_what_a_key_may_be_good_for_is_what_there_is():
+    page = (ROOT / "docs/rooms/access.md").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^- `(\w+)`: (.+)$", page, re.MULTILINE)) == SCOPES
 
 
 def test_the_gates_on_the_page_are_the_gates_there_are():

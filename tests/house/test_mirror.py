@@ -178,6 +178,7 @@ THROUGH = {
     "serve/test_recommend.py": ("ops/shown", "ops/why", "serve/item_list", "serve/items", "serve/recommend_messages"),
     "serve/test_scoring.py": ("serve/contender",),
     "serve/test_settings.py": ("serve/order",),
+    "serve/test_worker.py": ("serve/surroundings",),
     "serve/test_grpc_server.py": ("serve/grpc_tensors",),
     "serve/test_predict.py": ("serve/complaints",),
     "serve/test_openapi.py": ("serve/docs", "serve/operations"),

@@ -9,6 +9,7 @@ import pytest
 
 from drivetrain.access.api_keys import FILE, ApiKey, create_key, load_keys, revoke_key, set_limits
 from drivetrain.access.caller import REAL_TIME, Clock, QuotaExceeded, RateLimited
+from drivetrain.access.scopes import OutOfScope
 from drivetrain.access.usage import FILE as TABLE
 from drivetrain.access.usage import UsageTable
 from drivetrain.core.errors import Forbidden
@@ -58,6 +59,19 @@ def test_others_are_refused(
             callers.find(authorization, api_key)
         assert caught.value.code == code
         assert caught.value.hint
+
+
+def test_a_key_opens_what_it_is_good_for_and_nothing_else(tmp_path: Path, meet: Callable[..., Callers]) -> None:
+    everything, talk = create_key(tmp_path, "shop"), create_key(tmp_path, "widget", only=("chat",), rows_per_day=1)
+    callers = meet(rate=1)
+    chat, predict = callers.only("chat"), callers.only("predict")
+    assert chat.admit(None, talk).name == "widget"
+    for _ in range(3):  # who is refused spends nothing
+        with pytest.raises(OutOfScope, match="not good for predict"):
+            predict.admit(None, talk)
+    assert predict.admit(None, everything).name == "shop"
+    with pytest.raises(RateLimited):
+        chat.admit(None, everything)
 
 
 def test_a_new_key_works_at_once_and_a_revoked_one_after_the_next_look(

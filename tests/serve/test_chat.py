@@ -116,6 +116,21 @@ def test_personal_data_is_kept_nowhere_but_in_what_was_asked_for(desk, project):
     assert not any(secret in kept for secret in ("0532", "bob@"))
 
 
+def test_the_key_of_a_page_talks_and_does_nothing_else(desk):
+    key = desk.project.add_key("page", only=("chat",))
+    with httpx.Client(base_url=desk.url, headers={"X-API-Key": key}, timeout=20) as page:
+        told = desk.say("refund money back please help", client=page)
+        heard = {"prediction_id": told["prediction_id"]}
+        assert page.post("/v1/feedback", json={**heard, "helpful": True}).json() == {"recorded": 1}
+        for path, body in (
+            ("/v1/feedback", {**heard, "intent": "card"}), ("/v1/predict", {"rows": [{"message": "refund"}]}),
+            ("/v1/search", {"query": "refund"}), ("/v1/labels", {"labels": [{**heard, "label": "card"}]}),
+        ):  # fmt: skip
+            refused = page.post(path, json=body)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "key_out_of_scope"), path
+        assert page.get("/metrics").status_code == 403
+
+
 def test_what_an_agent_says_becomes_a_label(desk):
     told = [desk.say("refund money back please help") for _ in range(3)]
     ids = [one["prediction_id"] for one in told]

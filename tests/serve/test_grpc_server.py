@@ -283,6 +283,15 @@ def test_callers_need_a_key(caller: GrpcCaller, call: str, said: dict[str, str])
     assert (status, trailing["x-drivetrain-code"]) == ("UNAUTHENTICATED", "key_missing")
 
 
+def test_a_key_of_another_scope_is_refused(server: Running, caller: GrpcCaller) -> None:
+    state = server.home / ".drivetrain"
+    talk, ask = create_key(state, "grpc-talk", only=("chat",)), create_key(state, "grpc-ask", only=("predict",))
+    for call, said in (("ModelInfer", {"model_name": "loans"}), ("ServerMetadata", {})):
+        status, _, trailing = refusal(lambda call=call, said=said: caller.ask(call, key=talk, **said))
+        assert (status, trailing["x-drivetrain-code"]) == ("PERMISSION_DENIED", "key_out_of_scope")
+    assert len(scores(caller.infer(AGE, key=ask))) == 1
+
+
 def test_a_rate_and_a_quota_hold_and_say_when_to_come_back(server: Running, caller: GrpcCaller) -> None:
     few = create_key(server.home / ".drivetrain", "few", rows_per_day=3)
     slow = create_key(server.home / ".drivetrain", "slow", requests_per_second=0.01)

@@ -11,6 +11,8 @@ import httpx
 import numpy as np
 import pytest
 
+from drivetrain.access.api_keys import create_key
+from drivetrain.access.scopes import SCOPES
 from drivetrain.core.refs import Ref
 from drivetrain.testing.graphs import ROW, SIGNATURE, logistic_model
 from drivetrain.testing.releases import ReleaseMaker
@@ -78,6 +80,26 @@ def test_every_path_is_answered_as_it_is_documented(server: Running, document: d
             assert set(told.get("headers", {})) <= set(answer.headers), path
             keyless = httpx.request(method, server.url + path, json={})
             assert (keyless.status_code == 401) == (operation.get("security") != []), path
+
+
+def test_a_key_opens_what_the_document_says_and_nothing_else(server: Running, document: dict[str, Any]) -> None:
+    asked = {
+        (method, path): operation["security"][0]["bearer"]
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if operation["security"]
+    }
+    assert {scope for (scope,) in asked.values()} == {"predict", "labels", "metrics"}
+    state = server.home / ".drivetrain"
+    keys = {scope: create_key(state, f"only-{scope}", only=(scope,)) for scope in SCOPES}
+    for (method, path), (needed,) in asked.items():
+        for scope, key in keys.items():
+            answer = httpx.request(method, server.url + path, headers={"X-API-Key": key}, json={})
+            assert (answer.status_code == 403) == (scope != needed), (path, scope)
+            if scope != needed:
+                told = answer.json()
+                assert (told if "code" in told else told["error"])["code"] == "key_out_of_scope"
+                assert "403" in document["paths"][path][method]["responses"]
 
 
 def test_every_path_and_every_media_type_is_documented(server: Running, document: dict[str, Any]) -> None:

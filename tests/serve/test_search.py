@@ -69,9 +69,3 @@ def test_what_is_no_question_is_refused(desk: Running, body: object, status: int
 def test_it_asks_for_a_key_and_stands_in_the_document(desk: Running) -> None:
     assert desk.anyone.post("/v1/search", json={"query": "x"}).status_code == 401
     assert "/v1/search" in desk.anyone.get("/openapi.json").json()["paths"]
-
-
-def test_a_release_without_knowledge_says_so(server: Running) -> None:
-    answer = server.client.post("/v1/search", json={"query": "x"})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_knowledge")
-    assert "/v1/search" not in server.anyone.get("/openapi.json").json()["paths"]

@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
+from drivetrain.access.scopes import EVERYTHING, SCOPES, Scope
 from drivetrain.core.decoding import read_json
 from drivetrain.core.errors import InvalidInput, NotFound, examples
 from drivetrain.store.folders import write_file
@@ -41,7 +42,7 @@ class Limits(NamedTuple):
 class ApiKey:
     """What is known of a key: who calls with it, its SHA-256 (64 hexadecimal digits), since when, and its own limits.
 
-    A limit that is None is the service's.
+    A limit that is None is the service's. ``only`` is what it is good for; None: everything.
     """
 
     name: str
@@ -49,6 +50,12 @@ class ApiKey:
     made_at: str
     requests_per_second: Annotated[float, msgspec.Meta(gt=0)] | None = None
     rows_per_day: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    only: Annotated[tuple[Scope, ...], msgspec.Meta(min_length=1)] | None = None
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What it is good for."""
+        return EVERYTHING if self.only is None else frozenset(self.only)
 
     def limits(self, service: Limits) -> Limits:
         """The limits that hold for it in a service."""
@@ -59,12 +66,18 @@ class ApiKey:
 
 
 def create_key(
-    state: Path, name: str, *, requests_per_second: float | None = None, rows_per_day: int | None = None
+    state: Path,
+    name: str,
+    *,
+    requests_per_second: float | None = None,
+    rows_per_day: int | None = None,
+    only: Sequence[Scope] = (),
 ) -> str:
     """Make a key for a caller and give it: the only moment it can be seen.
 
-    ``state`` is the folder ``.drivetrain`` of the project. Raises InvalidInput for a bad or taken name, limits that let
-    nothing through, and one key too many.
+    ``state`` is the folder ``.drivetrain`` of the project; ``only`` is what the key is good for, empty for everything.
+    Raises InvalidInput for a bad or taken name, limits that let nothing through, a scope that there is not, and one key
+    too many.
     """
     if _NAME.fullmatch(name) is None:
         raise InvalidInput(
@@ -73,6 +86,7 @@ def create_key(
             hint="use 1 to 64 letters, digits and . _ @ - and begin with a letter or digit",
         )
     _check_limits(requests_per_second, rows_per_day)
+    scopes = _scopes(only)
     with alone(state / LOCK):
         known = list_keys(state)
         if len(known) >= MOST_KEYS:
@@ -81,7 +95,8 @@ def create_key(
             raise InvalidInput("api_key_exists", f"{name} has a key already", hint="revoke it, or use another name")
         secret = PREFIX + secrets.token_urlsafe(32)
         made_at = datetime.now(UTC).isoformat(timespec="seconds")
-        _write(state, (*known, ApiKey(name, hash_key(secret).hex(), made_at, requests_per_second, rows_per_day)))
+        made = ApiKey(name, hash_key(secret).hex(), made_at, requests_per_second, rows_per_day, scopes)
+        _write(state, (*known, made))
     return secret
 
 
@@ -148,6 +163,16 @@ def _check_limits(requests_per_second: float | None, rows_per_day: int | None) -
         raise _limit_invalid("requests a second", requests_per_second, "a number above 0; 0.1 is one in ten seconds")
     if rows_per_day is not None and not rows_per_day >= 1:
         raise _limit_invalid("rows a day", rows_per_day, "a whole number from 1; revoke the key to let nothing through")
+
+
+def _scopes(only: Sequence[Scope]) -> tuple[Scope, ...] | None:
+    """Each once, in the order of all; None for everything."""
+    unknown = [scope for scope in only if scope not in EVERYTHING]
+    if unknown:
+        raise InvalidInput(
+            "api_key_scope_unknown", f"no question is called {unknown[0]!r}", hint=f"use {', '.join(SCOPES)}"
+        )
+    return tuple(scope for scope in SCOPES if scope in only) or None
 
 
 def _limit_invalid(what: str, given: float, hint: str) -> InvalidInput:

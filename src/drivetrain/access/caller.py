@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivetrain.access.api_keys import Limits
+from drivetrain.access.scopes import EVERYTHING, Scope
 from drivetrain.access.usage import DAY, DAY_S, MOST_WORKERS, ROWS, ROWS_ORIGIN, SECONDS, SECONDS_ORIGIN, Record
 from drivetrain.core.errors import Transient
 
@@ -49,15 +50,19 @@ class QuotaExceeded(Transient):
 
 
 class Caller:
-    """Somebody with an API key, as one worker sees them."""
+    """Somebody with an API key, as one worker sees them. ``scopes`` is what the key is good for."""
 
     __slots__ = (
         "_believed", "_burst", "_cells", "_day", "_day_begins", "_day_ends", "_interval", "_my_rows", "_my_seconds",
         "_other_rows", "_other_seconds", "_rows_per_day", "_steady", "_wall", "limits", "name",
+        "scopes",
     )  # fmt: skip
 
-    def __init__(self, name: str, limits: Limits, record: Record, clock: Clock) -> None:
+    def __init__(
+        self, name: str, limits: Limits, record: Record, clock: Clock, scopes: frozenset[Scope] = EVERYTHING
+    ) -> None:
         self.name = name
+        self.scopes = scopes
         self.limits = limits
         self._steady, self._wall = clock.steady, clock.wall
         self._interval = 1.0 / limits.requests_per_second if limits.requests_per_second else 0.0

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drivetrain.access.api_keys import MOST_KEYS, Limits, list_keys
+from drivetrain.access.scopes import Scope
 from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.store.folders import write_file
 from drivetrain.store.locks import alone, held
@@ -136,13 +137,17 @@ class UsageTable:
 
 @dataclass(frozen=True)
 class KeyUse:
-    """An API key: whose it is, since when, the limits that hold for it, and the rows it used of them today (UTC)."""
+    """An API key: whose it is, since when, the limits that hold for it, and the rows it used of them today (UTC).
+
+    ``only`` is what it is good for; None: everything.
+    """
 
     name: str
     made_at: str
     requests_per_second: float | None
     rows_per_day: int | None
     rows_today: int
+    only: tuple[Scope, ...] | None
 
 
 def key_uses(state: Path, service: Limits, now: float | None = None) -> tuple[KeyUse, ...]:
@@ -152,7 +157,7 @@ def key_uses(state: Path, service: Limits, now: float | None = None) -> tuple[Ke
     """
     rows = _rows_used(state / FILE, (time.time() if now is None else now) // DAY_S)
     return tuple(
-        KeyUse(key.name, key.made_at, *key.limits(service), rows.get(_prefix(bytes.fromhex(key.sha256)), 0))
+        KeyUse(key.name, key.made_at, *key.limits(service), rows.get(_prefix(bytes.fromhex(key.sha256)), 0), key.only)
         for key in list_keys(state)
     )
 

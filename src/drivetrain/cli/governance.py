@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from drivetrain.access.scopes import SCOPES, Scope
 from drivetrain.cli.options import REF, Door, command
 from drivetrain.cli.output import out, print_json, print_table
 from drivetrain.core.errors import examples
@@ -113,12 +114,21 @@ def _limits(function: Callable[..., None]) -> Callable[..., None]:
 @keys.command("add")
 @click.argument("name")
 @_limits
-@command("drivetrain keys add web-shop\ndrivetrain keys add partner --rate 100 --rows-per-day 1000000")
-def add_key(door: Door, name: str, rate: float | None, rows_per_day: int | None) -> None:
-    """Make a key for a caller; it is shown once. Limits that are not given are the service's."""
-    secret = door.open().add_key(name, requests_per_second=rate, rows_per_day=rows_per_day)
+@click.option(
+    "--only", type=click.Choice(list(SCOPES)), multiple=True, help="What it is good for, else everything; repeatable."
+)
+@command(
+    "drivetrain keys add web-shop\ndrivetrain keys add partner --rate 100 --rows-per-day 1000000\n"
+    "drivetrain keys add widget --only chat --rate 5"
+)
+def add_key(door: Door, name: str, rate: float | None, rows_per_day: int | None, only: tuple[Scope, ...]) -> None:
+    """Make a key for a caller; it is shown once. Limits that are not given are the service's.
+
+    A key that others can see, such as that of a page's widget, should be good for one kind of question only.
+    """
+    secret = door.open().add_key(name, requests_per_second=rate, rows_per_day=rows_per_day, only=only)
     if door.json:
-        print_json({"name": name, "key": secret})
+        print_json({"name": name, "key": secret, "only": only or None})
     else:
         out.print(secret)
 
@@ -139,16 +149,19 @@ def limit_key(door: Door, name: str, rate: float | None, rows_per_day: int | Non
 @keys.command("list")
 @command("drivetrain keys list")
 def list_keys(door: Door) -> None:
-    """List who holds a key, the limits that hold for it, and the rows it used today (UTC)."""
+    """List who holds a key, what it is good for, its limits, and the rows it used today (UTC)."""
     uses = door.open().key_uses()
     if door.json:
         print_json(uses)
     else:
         rows = [
-            (use.name, _amount(use.requests_per_second), _amount(use.rows_per_day), _amount(use.rows_today))
+            (
+                use.name, ", ".join(use.only or ("everything",)), _amount(use.requests_per_second),
+                _amount(use.rows_per_day), _amount(use.rows_today),
+            )
             for use in uses
-        ]
-        print_table(("name", "requests/s", "rows a day", "rows today"), rows)
+        ]  # fmt: skip
+        print_table(("name", "good for", "requests/s", "rows a day", "rows today"), rows)
 
 
 def _amount(limit: float | None) -> str:

@@ -18,6 +18,7 @@ from drivetrain.access import api_keys
 from drivetrain.access.actors import add_actor, read_actors, remove_actor
 from drivetrain.access.keys import Signer, create_signer
 from drivetrain.access.policy import Action, roles_for
+from drivetrain.access.scopes import Scope
 from drivetrain.access.usage import KeyUse, key_uses
 from drivetrain.access.verification import VerifiedRelease, verify_release
 from drivetrain.core.artifacts import Artifact, Deployment, DriftReport, Model, Release
@@ -340,11 +341,14 @@ class Project:
         releases = (self.get(Release, entry.ref) for entry in self.list(Kind.RELEASE))
         return tuple(made.ref for made in releases if name in made.endorsers)
 
-    def add_key(self, name: str, *, requests_per_second: float | None = None, rows_per_day: int | None = None) -> str:
-        """Make an API key for a caller of the service; it is shown this once. Limits not given are the service's."""
+    def add_key(
+        self, name: str, *, requests_per_second: float | None = None, rows_per_day: int | None = None,
+        only: Sequence[Scope] = (),
+    ) -> str:  # fmt: skip
+        """Make an API key for a caller, good for ``only`` or for everything; it is shown this once. See limit_key."""
         self.signer("manage_keys")
         return api_keys.create_key(
-            self.catalog.state, name, requests_per_second=requests_per_second, rows_per_day=rows_per_day
+            self.catalog.state, name, requests_per_second=requests_per_second, rows_per_day=rows_per_day, only=only
         )
 
     def limit_key(

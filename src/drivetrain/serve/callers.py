@@ -8,6 +8,7 @@ from pathlib import Path
 
 from drivetrain.access.api_keys import FILE, ApiKey, Limits, hash_key, load_keys
 from drivetrain.access.caller import REAL_TIME, Caller, Clock
+from drivetrain.access.scopes import OutOfScope, Scope
 from drivetrain.access.usage import UsageTable
 from drivetrain.core.errors import DrivetrainError, Forbidden
 
@@ -61,10 +62,14 @@ class Callers:
             print(f"drivetrain serve: {error}", file=sys.stderr)  # noqa: T201 - a server's log is its stderr
             return
         self._callers = {
-            digest: Caller(key.name, key.limits(self._limits), records[digest], self._clock)
+            digest: Caller(key.name, key.limits(self._limits), records[digest], self._clock, key.scopes)
             for digest, key in self._keys.items()
         }
         self._seen.clear()
+
+    def only(self, scope: Scope) -> Entry:
+        """The entry to one kind of question."""
+        return Entry(self, scope)
 
     def find(self, authorization: str | None, api_key: str | None) -> Caller:
         """The caller whose key stands in ``Authorization: Bearer`` or ``X-API-Key``; raises Forbidden."""
@@ -90,6 +95,22 @@ class Callers:
         if len(self._seen) >= _REMEMBERED:
             self._seen.clear()
         self._seen[sent] = caller
+        return caller
+
+
+class Entry:
+    """Lets those pass whose key is good for one kind of question, as often as they may ask."""
+
+    def __init__(self, callers: Callers, scope: Scope) -> None:
+        self.scope = scope
+        self._callers = callers
+
+    def admit(self, authorization: str | None, api_key: str | None) -> Caller:
+        """Who asks; see ``Callers.find``. Raises Forbidden, and RateLimited for who asks too often."""
+        caller = self._callers.find(authorization, api_key)
+        if self.scope not in caller.scopes:
+            raise OutOfScope(caller.name, self.scope)
+        caller.admit()
         return caller
 
 

@@ -12,19 +12,21 @@ import numpy as np
 
 from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.conversation import ChatPlan, Memory
-from drivetrain.core.errors import InvalidInput, NotFound
+from drivetrain.core.errors import InvalidInput
 from drivetrain.ops.dialogue import Dialogue, Guess, Move
 from drivetrain.ops.knowledge import Found
 from drivetrain.ops.personal_data import mask
+from drivetrain.serve.beside import answer_later
 from drivetrain.serve.chat_messages import ChatAnswer, ChatRequest, Cited, Over, Spoken
 from drivetrain.serve.complaints import parsed
 from drivetrain.serve.desk import Desk
 from drivetrain.serve.door import caller_of
 from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.nesting import check_nesting
-from drivetrain.serve.predict import failure, headers_of
+from drivetrain.serve.predict import headers_of
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import Request
+from drivetrain.serve.sections import missing
 from drivetrain.serve.wording import Scored
 from drivetrain.store.conversations import HandOver, Turn
 
@@ -51,13 +53,11 @@ class Chat:
 
     def __call__(self, exchange: Exchange) -> None:
         """Reply beside the loop. Raises InvalidInput, NotFound where nobody said how to talk, Transient."""
-        check_nesting(exchange.body, self._service.settings.max_nesting)
-        request = parsed(self._decoder.decode, exchange.body, ("message", "session"))
         release = self._service.standing().champion.contender.release
         if release.chat is None:
-            raise NotFound(
-                "no_chat", f"{release.ref} does not say how to talk", hint="set `chat` in the project file, and release"
-            )
+            raise missing("chat", str(release.ref))
+        check_nesting(exchange.body, self._service.settings.max_nesting)
+        request = parsed(self._decoder.decode, exchange.body, ("message", "session"))
         if len(request.message or "") > release.chat.limits.characters:
             raise InvalidInput(
                 "message_long",
@@ -65,15 +65,11 @@ class Chat:
                 where="message",
                 hint="send less at a time",
             )
-        exchange.run(self._answer(exchange, request, release, release.chat))
+        answer_later(exchange, self._answer, exchange, request, release, release.chat)
 
-    async def _answer(self, exchange: Exchange, request: ChatRequest, release: LoadedRelease, plan: ChatPlan) -> None:
-        try:
-            told = await self._talk(exchange, request, release, plan)
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-            exchange.answer(failure(error))
-            return
-        exchange.answer(Answer(200, headers_of(told.release), msgspec.json.encode(told)))
+    async def _answer(self, exchange: Exchange, request: ChatRequest, release: LoadedRelease, plan: ChatPlan) -> Answer:
+        told = await self._talk(exchange, request, release, plan)
+        return Answer(200, headers_of(told.release), msgspec.json.encode(told))
 
     async def _talk(
         self, exchange: Exchange, request: ChatRequest, release: LoadedRelease, plan: ChatPlan

@@ -6,9 +6,7 @@ somebody asks first. Every answer is JSON, or CSV for who asks for ``text/csv``.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -16,10 +14,11 @@ from string import Template
 from drivetrain.connect.http.messages import Answer, Exchange, Headers
 from drivetrain.core.errors import NotFound
 from drivetrain.serve.answers import JSON
+from drivetrain.serve.beside import Beside, answer_later
 from drivetrain.serve.docs import HEADERS
 from drivetrain.serve.door import JSON_TYPE, Route
-from drivetrain.serve.predict import failure
 from drivetrain.serve.questions import ACCURACY, PAGE, SERIES, Question, What, read_question
+from drivetrain.serve.sections import Missing
 from drivetrain.serve.service import Service
 
 OF_ONE = SERIES + "/"
@@ -29,11 +28,12 @@ _CSV: Headers = (("content-type", "text/csv; charset=utf-8"),)
 
 
 def dashboard_routes(service: Service) -> Iterator[tuple[str, Route]]:
-    """The routes of a service that forecasts."""
-    desk = Desk(service)
-    for path, endpoint in ((SERIES, desk.series), (OF_ONE, desk.one), (ACCURACY, desk.accuracy)):
-        yield path, Route(path, "GET", {JSON_TYPE: endpoint}, service.counts, service.callers)
-    yield PAGE, Route(PAGE, "GET", {JSON_TYPE: desk.page}, service.counts)
+    """The routes; they lead nowhere in a service that does not forecast."""
+    desk, entry = Desk(service), service.callers.only("forecasts")
+    asked = ((SERIES, desk.series, entry), (OF_ONE, desk.one, entry), (ACCURACY, desk.accuracy, entry))
+    for path, endpoint, who in (*asked, (PAGE, desk.page, None)):
+        there = endpoint if service.settings.forecasts else Missing("forecast", service.name)
+        yield path, Route(path, "GET", {JSON_TYPE: there}, service.counts, who)
 
 
 class Desk:
@@ -41,7 +41,7 @@ class Desk:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._thread = ThreadPoolExecutor(1, "dashboard")
+        self._beside = Beside(service.settings.max_waiting_requests)
 
     def series(self, exchange: Exchange) -> None:
         """The series that are forecast. Raises InvalidInput for a query that means nothing, as the others do."""
@@ -67,19 +67,14 @@ class Desk:
         exchange.answer(Answer(200, HEADERS, page.encode()))
 
     def _ask(self, exchange: Exchange, what: What, name: str) -> None:
-        exchange.run(self._tell(exchange, read_question(what, name, exchange.head.query)))
-
-    async def _tell(self, exchange: Exchange, question: Question) -> None:
         wants_csv = "text/csv" in exchange.head.headers.get("accept", "")
-        loop = asyncio.get_running_loop()
-        try:
-            body = await loop.run_in_executor(self._thread, self._read, question, wants_csv)
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-            exchange.answer(failure(error))
-            return
-        exchange.answer(Answer(200, _CSV if wants_csv else JSON, body))
+        answer_later(exchange, self._tell, read_question(what, name, exchange.head.query), wants_csv=wants_csv)
 
-    def _read(self, question: Question, wants_csv: bool) -> bytes:
+    async def _tell(self, question: Question, *, wants_csv: bool) -> Answer:
+        body = await self._beside.do(lambda: self._read(question, wants_csv=wants_csv))
+        return Answer(200, _CSV if wants_csv else JSON, body)
+
+    def _read(self, question: Question, *, wants_csv: bool) -> bytes:
         from drivetrain.serve.forecast_answers import answer  # Arrow: a server that nobody asks does not load it
 
         return answer(self._service.catalog, self._service.name, question, wants_csv=wants_csv)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 from drivetrain.core.conversation import Generation
 from drivetrain.core.errors import Transient
 from drivetrain.core.passages import Passage
-from drivetrain.serve.search import Beside
+from drivetrain.serve.beside import Beside
+from drivetrain.serve.sections import missing
 from drivetrain.serve.service import Service
-from drivetrain.store.conversations import Conversations
+from drivetrain.store.conversations import FILE, Conversations
 
 if TYPE_CHECKING:
     from drivetrain.serve.generation import Writer
@@ -32,6 +33,13 @@ class Desk:
         self._writing = Beside(_WRITING)
         self._writers: dict[Generation, Writer] = {}
         self._sweep_at = 0.0
+
+    def check(self) -> None:
+        """Raise NotFound where nobody talks, and nobody ever did."""
+        if not (self.service.journal / FILE).exists():
+            release = self.service.standing().champion.contender.release
+            if release.chat is None:
+                raise missing("chat", str(release.ref))
 
     async def do(self, work: Callable[[Conversations], T]) -> T:
         """What ``work`` makes of the conversations, beside the loop. Raises Overloaded, and what it raises."""
@@ -68,5 +76,6 @@ class Desk:
         if plan not in self._writers:
             from drivetrain.serve.generation import Writer
 
-            self._writers[plan] = Writer(plan, self.service.environment, self.service.settings.home)
+            environment = self.service.surroundings.environment
+            self._writers[plan] = Writer(plan, environment, self.service.settings.home)
         return self._writers[plan]

@@ -71,10 +71,15 @@ def _column(form: RowForm, described: dict[str, Any]) -> list[str]:
 
 def _paths(described: dict[str, Any]) -> list[str]:
     return [
-        _line(f"{method.upper()} {path}", operation["summary"], "no" if operation.get("security") == [] else "yes")
+        _line(f"{method.upper()} {path}", operation["summary"], _needed(operation))
         for path, operations in described["paths"].items()
         for method, operation in operations.items()
     ]
+
+
+def _needed(operation: dict[str, Any]) -> str:
+    """What a key must be good for."""
+    return ", ".join(scope for entry in operation["security"][:1] for scope in entry["bearer"]) or "none"
 
 
 def _line(first: str, *rest: str) -> str:

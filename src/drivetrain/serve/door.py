@@ -16,7 +16,7 @@ from drivetrain.access.caller import Caller
 from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.errors import DrivetrainError, InvalidInput, Transient
 from drivetrain.serve.answers import MethodUnknown, Overloaded, refusal
-from drivetrain.serve.callers import Callers
+from drivetrain.serve.callers import Entry
 from drivetrain.serve.cors import Cors
 from drivetrain.serve.counts import Counts
 from drivetrain.serve.crowd import Crowd
@@ -39,7 +39,7 @@ class Endpoint(Protocol):
 class Route:
     """Where a path leads: an endpoint for each media type that it takes (one for GET: any).
 
-    ``callers`` says who may come; None: anybody. What ``streams`` is read part by part.
+    ``entry`` says who may come; None: anybody. What ``streams`` is read part by part.
     ``counts`` takes the metrics; ``name`` is the path in them. While ``full`` says so, whoever comes is sent away, for
     next to nothing; ``crowd`` knows when they are told. ``beside`` is the same path with the other method.
     """
@@ -48,7 +48,7 @@ class Route:
     method: Method
     endpoints: Mapping[str, Endpoint]
     counts: Counts
-    callers: Callers | None = None
+    entry: Entry | None = None
     streams: frozenset[str] = frozenset()
     full: Callable[[], bool] | None = None
     crowd: Crowd | None = None
@@ -115,10 +115,8 @@ class Door:
                 route.counts.happened("overloaded")
                 self._send_away(exchange, route)
                 return
-            if route.callers is not None:
-                caller = route.callers.find(plan.authorization, plan.api_key)
-                caller.admit()
-                exchange.caller = caller
+            if route.entry is not None:
+                exchange.caller = route.entry.admit(plan.authorization, plan.api_key)
             exchange.streams = plan.streams
         except DrivetrainError as error:
             exchange.answer(refusal(error, inference=speaks_inference(head.path)))

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from drivetrain.connect.http.messages import Exchange
+from drivetrain.access.scopes import OutOfScope
+from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.serve.answers import json
+from drivetrain.serve.beside import answer_later
 from drivetrain.serve.chat_messages import FeedbackAnswer, FeedbackRequest, ForgetAnswer, ForgetRequest
 from drivetrain.serve.complaints import parsed
 from drivetrain.serve.desk import Desk
 from drivetrain.serve.door import caller_of
 from drivetrain.serve.nesting import check_nesting
-from drivetrain.serve.predict import failure
 from drivetrain.store.segments import LabelRecord
 
 
@@ -25,23 +26,22 @@ class Feedback:
         self._decoder = msgspec.json.Decoder(FeedbackRequest)
 
     def __call__(self, exchange: Exchange) -> None:
-        """Record what was told. Raises InvalidInput."""
+        """Record what was told. Raises InvalidInput; Forbidden for an intent of whoever may not tell outcomes."""
+        self._desk.check()
         check_nesting(exchange.body, self._desk.service.settings.max_nesting)
         request = parsed(self._decoder.decode, exchange.body, ("prediction_id", "helpful", "intent"))
-        exchange.run(self._answer(exchange, request))
+        caller = caller_of(exchange)
+        if request.intent and "labels" not in caller.scopes:
+            raise OutOfScope(caller.name, "labels")
+        answer_later(exchange, self._answer, request, caller.name)
 
-    async def _answer(self, exchange: Exchange, request: FeedbackRequest) -> None:
-        try:
-            said = await self._desk.do(lambda kept: kept.intent(request.prediction_id))
-            truth = request.intent or (said if request.helpful else "")
-            if truth:
-                record = LabelRecord(request.prediction_id, truth, datetime.now(UTC), caller_of(exchange).name)
-                self._desk.service.labels.append([record])
-                self._desk.service.counts.happened("labels")
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-            exchange.answer(failure(error))
-            return
-        exchange.answer(json(FeedbackAnswer(1 if truth else 0)))
+    async def _answer(self, request: FeedbackRequest, caller: str) -> Answer:
+        said = await self._desk.do(lambda kept: kept.intent(request.prediction_id))
+        truth = request.intent or (said if request.helpful else "")
+        if truth:
+            self._desk.service.labels.append([LabelRecord(request.prediction_id, truth, datetime.now(UTC), caller)])
+            self._desk.service.counts.happened("labels")
+        return json(FeedbackAnswer(1 if truth else 0))
 
 
 class Forget:
@@ -53,13 +53,9 @@ class Forget:
 
     def __call__(self, exchange: Exchange) -> None:
         """Delete. Raises InvalidInput."""
+        self._desk.check()
         request = parsed(self._decoder.decode, exchange.body, ("session",))
-        exchange.run(self._answer(exchange, request))
+        answer_later(exchange, self._answer, request)
 
-    async def _answer(self, exchange: Exchange, request: ForgetRequest) -> None:
-        try:
-            forgotten = await self._desk.do(lambda kept: kept.forget(request.session))
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-            exchange.answer(failure(error))
-            return
-        exchange.answer(json(ForgetAnswer(forgotten)))
+    async def _answer(self, request: ForgetRequest) -> Answer:
+        return json(ForgetAnswer(await self._desk.do(lambda kept: kept.forget(request.session))))

@@ -178,9 +178,7 @@ async def _infer(service: Service, asked: Message, context: Context, began: floa
 
 def _caller(service: Service, context: Context) -> Caller:
     sent = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-    caller = service.callers.find(sent.get("authorization"), sent.get("x-api-key"))
-    caller.admit()
-    return caller
+    return service.callers.only("predict").admit(sent.get("authorization"), sent.get("x-api-key"))
 
 
 def _method(name: str, handle: Handle) -> Any:

@@ -19,12 +19,13 @@ from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.model import Signature
 from drivetrain.core.schema import ColumnType
+from drivetrain.serve.beside import failure
 from drivetrain.serve.binary_tensors import binary_outputs, filled, json_bytes, packed
 from drivetrain.serve.complaints import parsed
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.packed_tensors import Value as PackedValue
-from drivetrain.serve.predict import failure, headers_of
+from drivetrain.serve.predict import headers_of
 from drivetrain.serve.protocol import (
     AnswerParameters,
     InferenceAnswer,

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from drivetrain.core.errors import InvalidInput, NotFound
+from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import Signature
 from drivetrain.ops.history import History, history_of
 from drivetrain.ops.retriever import COLUMNS, CatalogueItem, Retriever
 from drivetrain.ops.why import Because, reasons
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.rows import RowForm, Rows, entity_bytes
+from drivetrain.serve.sections import missing
 from drivetrain.store.segments import ENTITY_BYTES
 
 
@@ -74,10 +75,7 @@ class ItemForm(RowForm):
 def item_form(contender: Contender) -> ItemForm:
     """How a release that recommends reads rows. Raises NotFound for one that does not."""
     if not isinstance(contender.form, ItemForm):
-        raise NotFound(
-            "no_items", f"{contender.name} recommends nothing", where="items",
-            hint="set `features.items` in the project file",
-        )  # fmt: skip
+        raise missing("features.items", contender.name)
     return contender.form
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from types import GenericAlias
 from typing import Any
 
 import msgspec
 
+from drivetrain.access.scopes import Scope
 from drivetrain.core.model import InputField, Signature
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
@@ -66,18 +67,30 @@ def openapi(
     service: str,
     prefix: str,
     champion: Contender,
+    scope: Callable[[str], Scope | None],
     *,
     reads_documents: bool = False,
     forecasts: bool = False,
     has_queue: bool = False,
 ) -> bytes:
-    """The document of a service whose own paths begin with ``prefix``, as JSON, for the release that answers."""
+    """The document of a service whose own paths begin with ``prefix``, as JSON, for the release that answers.
+
+    ``scope`` tells what a key must be good for at a path; None: none is asked for there.
+    """
     more = (paper_paths() if reads_documents else {}) | (dashboard_paths() if forecasts else {})
     types = [*(paper_types(champion) if reads_documents else ()), *(DASHBOARD if forecasts else ())]
     release = champion.release
     if has_queue:
         more |= queue_paths(example_label(release.signature))
         types += queue_types(release.signature.task)
+    paths = {
+        **{prefix + path: operations for path, operations in {**_of_service(champion), **more}.items()},
+        **_of_model(f"/v2/models/{service}"),
+        **_of_model(
+            f"/v2/models/{service}/versions/{release.ref.version}", "_of_version", refusals([404], INFERENCE_REFUSED)
+        ),
+        **_of_server(),
+    }
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -85,16 +98,7 @@ def openapi(
             "version": champion.name,
             "description": f"{_said(release.saying)} Served by Drivetrain {version('drivetrain')}.",
         },
-        "paths": {
-            **{prefix + path: operations for path, operations in {**_of_service(champion), **more}.items()},
-            **_of_model(f"/v2/models/{service}"),
-            **_of_model(
-                f"/v2/models/{service}/versions/{release.ref.version}",
-                "_of_version",
-                refusals([404], INFERENCE_REFUSED),
-            ),
-            **_of_server(),
-        },
+        "paths": {path: _guarded(operations, scope(path)) for path, operations in paths.items()},
         "components": {
             "schemas": _schemas(champion, types),
             "headers": headers(),
@@ -137,6 +141,14 @@ def example_label(signature: Signature) -> str | float | bool:
     if signature.task is Task.CLASSES:
         return signature.classes[0]
     return 42.0 if signature.task is Task.NUMBER else True
+
+
+def _guarded(operations: Mapping[str, Any], scope: Scope | None) -> Json:
+    """The operations of a path with what a key must be good for."""
+    if scope is None:
+        return operations
+    security = [{"bearer": [scope]}, {"key": [scope]}]
+    return {method: {**operation, "security": security} for method, operation in operations.items()}
 
 
 def _of_service(champion: Contender) -> dict[str, Json]:

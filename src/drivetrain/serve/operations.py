@@ -14,6 +14,7 @@ NOTHING: Json = MappingProxyType({})
 _WHY = {
     400: "The request is not as it should be; the body says where.",
     401: "No API key, or one that is not known.",
+    403: "The API key is not good for this; the error says for what it has to be.",
     404: "Another version of the model answers now.",
     405: "This path is not answered to this method.",
     408: "The request did not arrive in time.",
@@ -26,7 +27,7 @@ _WHY = {
     503: "Overloaded, quarantined or draining, or the journal cannot be written.",
 }
 _ANYWHERE = (400, 405, 408, 413, 431, 500, 503)
-_WITH_KEY = (*_ANYWHERE, 401, 429)
+_WITH_KEY = (*_ANYWHERE, 401, 403, 429)
 _WITH_BODY = (*_WITH_KEY, 415)
 _HEADERS = {
     "Release": ("The release that answered.", "string"),

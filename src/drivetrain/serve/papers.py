@@ -16,12 +16,13 @@ from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.connect.papers.desk import PaperDesk
 from drivetrain.core.papers import PaperRow
 from drivetrain.core.reading import PaperReading
+from drivetrain.serve.beside import Beside, answer_later, failure
 from drivetrain.serve.door import Endpoint, caller_of
 from drivetrain.serve.loading import LoadedRelease
-from drivetrain.serve.predict import failure, headers_of
+from drivetrain.serve.predict import headers_of
 from drivetrain.serve.rows import RowForm, Rows
 from drivetrain.serve.scoring import Request
-from drivetrain.serve.search import Beside
+from drivetrain.serve.sections import Missing
 from drivetrain.serve.service import Service
 from drivetrain.serve.wording import Scored, predictions
 from drivetrain.store.papers.media import MEDIA_TYPES
@@ -47,26 +48,22 @@ class Papers:
         self._beside = Beside(min(_MOST_WAITING, service.settings.max_waiting_requests))
         self._desk = PaperDesk(reading)
         self._tagger = b""
-        service.closing.callback(self._close)
+        service.surroundings.closing.callback(self._close)
 
     def __call__(self, exchange: Exchange) -> None:
         """Read the document beside the loop, then score its row. Raises Transient."""
         release = self._service.standing().champion.contender.release
-        exchange.run(self._answer(exchange, release))
+        answer_later(exchange, self._answer, exchange, release)
 
-    async def _answer(self, exchange: Exchange, release: LoadedRelease) -> None:
-        try:
-            row = await self._beside.do(partial(self._describe, exchange.body, release))
-            form = self._service.standing().champion.contender.form
-            if not values_of(row, form):
-                caller_of(exchange).charge(1)
-                exchange.answer(_told(str(release.ref), None, row))
-                return
-            request = _Described(exchange, row)
-            late = time.perf_counter() + self._service.patience(exchange)
-            self._service.queue(request, caller_of(exchange), late)
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-            exchange.answer(failure(error))
+    async def _answer(self, exchange: Exchange, release: LoadedRelease) -> Answer | None:
+        row = await self._beside.do(partial(self._describe, exchange.body, release))
+        form = self._service.standing().champion.contender.form
+        if not values_of(row, form):
+            caller_of(exchange).charge(1)
+            return _told(str(release.ref), None, row)
+        late = time.perf_counter() + self._service.patience(exchange)
+        self._service.queue(_Described(exchange, row), caller_of(exchange), late)
+        return None
 
     def _describe(self, content: bytes, release: LoadedRelease) -> PaperRow:
         """Only one thread comes here at a time."""
@@ -115,6 +112,8 @@ def _told(release: str, said: msgspec.Struct | None, row: PaperRow) -> Answer:
 
 
 def endpoints(service: Service) -> dict[str, Endpoint]:
-    """The endpoint by media type; none when the service reads no documents."""
+    """The endpoint by media type."""
     reading = service.settings.documents
-    return {} if reading is None else dict.fromkeys(TAKEN, Papers(service, reading))
+    return dict.fromkeys(
+        TAKEN, Missing("service.documents", service.name) if reading is None else Papers(service, reading)
+    )

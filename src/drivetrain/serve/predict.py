@@ -13,15 +13,15 @@ import msgspec
 import numpy as np
 
 from drivetrain.connect.http.messages import Answer, Exchange, Headers
-from drivetrain.core.errors import DrivetrainError, InvalidInput
+from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import UNKNOWN, InputField
 from drivetrain.core.schema import ColumnType
 from drivetrain.core.task import Task
 from drivetrain.ops.calibration import log_odds
 from drivetrain.ops.explain import identity, shapley
-from drivetrain.serve.answers import JSON, refusal
+from drivetrain.serve.answers import JSON
+from drivetrain.serve.beside import answer_later, failure
 from drivetrain.serve.contender import Contender
-from drivetrain.serve.door import defect
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.nesting import check_nesting
 from drivetrain.serve.rows import RowForm, Rows
@@ -76,20 +76,16 @@ class _Named(Request):
         if not isinstance(result, Scored):
             self.exchange.answer(failure(result))
         elif self.rows.explain:
-            self.exchange.run(self._explain(result))
+            answer_later(self.exchange, self._explain, result)
         else:
             self.exchange.answer(predicted(result, predictions(result)))
 
-    async def _explain(self, scored: Scored) -> None:
-        """Find the reasons in a thread of their own, then answer."""
+    async def _explain(self, scored: Scored) -> Answer:
+        """Find the reasons in a thread of their own."""
         loop = asyncio.get_running_loop()
-        try:
-            contender, rows = self._scored_rows(scored)
-            reasons = await loop.run_in_executor(self.endpoint.explainer, _reasons, contender, rows, scored)
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-            self.exchange.answer(failure(error))
-            return
-        self.exchange.answer(predicted(scored, predictions(scored, reasons)))
+        contender, rows = self._scored_rows(scored)
+        reasons = await loop.run_in_executor(self.endpoint.explainer, _reasons, contender, rows, scored)
+        return predicted(scored, predictions(scored, reasons))
 
     def _scored_rows(self, scored: Scored) -> tuple[Contender, Matrix]:
         """Who answered, and the rows [n, F] as it reads them."""
@@ -108,13 +104,6 @@ def predicted(scored: Scored, said: Iterable[msgspec.Struct]) -> Answer:
 def headers_of(release: str) -> Headers:
     """The headers of an answer that a release gave."""
     return (*JSON, ("x-drivetrain-release", release))
-
-
-def failure(error: Exception, *, inference: bool = False) -> Answer:
-    """The answer to a request whose rows could not be scored."""
-    if isinstance(error, DrivetrainError):
-        return refusal(error, inference=inference)
-    return defect(error, inference=inference)
 
 
 _ENCODE = msgspec.json.Encoder().encode

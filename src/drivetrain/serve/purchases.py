@@ -9,17 +9,16 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from drivetrain.connect.http.messages import Exchange
+from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.errors import InvalidInput
 from drivetrain.serve.answers import json
+from drivetrain.serve.beside import Beside, answer_later
 from drivetrain.serve.complaints import parsed
 from drivetrain.serve.door import caller_of
 from drivetrain.serve.items import Bought, item_form
 from drivetrain.serve.labels import PredictionId
 from drivetrain.serve.nesting import check_nesting
-from drivetrain.serve.predict import failure
 from drivetrain.serve.recommend_messages import Item, Moment, micros
-from drivetrain.serve.search import Beside
 from drivetrain.serve.service import Service
 from drivetrain.store.purchases import FILE, Purchase, Purchases
 from drivetrain.store.segments import ENTITY_BYTES, LabelRecord
@@ -87,7 +86,7 @@ class Shelf:
     def _open(self) -> Purchases:
         if self._kept is None:
             self._kept = Purchases(self.service.journal)
-            self.service.closing.callback(self._kept.close)
+            self.service.surroundings.closing.callback(self._kept.close)
         if time.monotonic() >= self._sweep_at:
             self._sweep_at = time.monotonic() + _SWEEP_SECONDS
             self._kept.forget_old(time.time_ns() // 1000 - self.service.settings.remember_days * _DAY)
@@ -104,26 +103,22 @@ class TellPurchases:
     def __call__(self, exchange: Exchange) -> None:
         """Keep what was bought. Raises InvalidInput, NotFound."""
         service = self._shelf.service
+        item_form(service.standing().champion.contender)
         check_nesting(exchange.body, service.settings.max_nesting)
         request = parsed(self._decoder.decode, exchange.body, ("purchases", *BoughtBy.__struct_fields__))
         service.check(len(request.purchases))
-        item_form(service.standing().champion.contender)
         now = time.time_ns() // 1000
         bought = [Purchase(one.customer, one.item, _moment(one, now, at)) for at, one in enumerate(request.purchases)]
         labels = [one.prediction_id for one in request.purchases if one.prediction_id]
-        exchange.run(self._answer(exchange, bought, labels))
+        answer_later(exchange, self._answer, bought, labels, caller_of(exchange).name)
 
-    async def _answer(self, exchange: Exchange, bought: list[Purchase], labels: list[str]) -> None:
-        service, at, caller = self._shelf.service, datetime.now(UTC), caller_of(exchange).name
-        try:
-            await self._shelf.do(lambda kept: kept.add(bought))
-            if labels:
-                service.labels.append([LabelRecord(name, True, at, caller) for name in labels])
-                service.counts.happened("labels", len(labels))
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-            exchange.answer(failure(error))
-            return
-        exchange.answer(json(PurchasesAnswer(len(bought), len(labels))))
+    async def _answer(self, bought: list[Purchase], labels: list[str], caller: str) -> Answer:
+        service, at = self._shelf.service, datetime.now(UTC)
+        await self._shelf.do(lambda kept: kept.add(bought))
+        if labels:
+            service.labels.append([LabelRecord(name, True, at, caller) for name in labels])
+            service.counts.happened("labels", len(labels))
+        return json(PurchasesAnswer(len(bought), len(labels)))
 
 
 class ForgetCustomer:
@@ -137,15 +132,10 @@ class ForgetCustomer:
         """Delete. Raises InvalidInput."""
         check_nesting(exchange.body, self._shelf.service.settings.max_nesting)
         request = parsed(self._decoder.decode, exchange.body, ("customer",))
-        exchange.run(self._answer(exchange, request.customer))
+        answer_later(exchange, self._answer, request.customer)
 
-    async def _answer(self, exchange: Exchange, customer: str) -> None:
-        try:
-            forgotten = await self._shelf.do(lambda kept: kept.forget(customer))
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-            exchange.answer(failure(error))
-            return
-        exchange.answer(json(ForgetCustomerAnswer(forgotten)))
+    async def _answer(self, customer: str) -> Answer:
+        return json(ForgetCustomerAnswer(await self._shelf.do(lambda kept: kept.forget(customer))))
 
 
 def _moment(bought: BoughtBy, now: int, number: int) -> int:

@@ -8,6 +8,7 @@ import msgspec
 
 from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.errors import DrivetrainError
+from drivetrain.serve.beside import Beside, answer_later, failure
 from drivetrain.serve.complaints import parsed
 from drivetrain.serve.door import caller_of
 from drivetrain.serve.interleaving import Interleaving
@@ -15,10 +16,9 @@ from drivetrain.serve.item_list import ItemList, Told
 from drivetrain.serve.items import item_form
 from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.nesting import check_nesting
-from drivetrain.serve.predict import failure, headers_of
+from drivetrain.serve.predict import headers_of
 from drivetrain.serve.purchases import Shelf
 from drivetrain.serve.recommend_messages import RecommendRequest, asked_of
-from drivetrain.serve.search import Beside
 from drivetrain.serve.service import Service
 
 
@@ -33,28 +33,26 @@ class Recommend:
 
     def __call__(self, exchange: Exchange) -> None:
         """Find and rank candidates; all are recorded before the answer goes out. Raises what refuses the request."""
-        check_nesting(exchange.body, self._service.settings.max_nesting)
-        request = parsed(self._decoder.decode, exchange.body, RecommendRequest.__struct_fields__)
         lineup = self._service.standing()
         item_form(lineup.champion.contender)
+        check_nesting(exchange.body, self._service.settings.max_nesting)
+        request = parsed(self._decoder.decode, exchange.body, RecommendRequest.__struct_fields__)
 
         def answer(told: Told) -> None:
             exchange.answer(failure(told) if isinstance(told, Exception) else _answer(told))
 
         wanted = ItemList(request, asked_of(request), self._service.settings.recommend, answer)
-        exchange.run(self._find(exchange, wanted, lineup))
+        answer_later(exchange, self._find, exchange, wanted, lineup)
 
     async def _find(self, exchange: Exchange, wanted: ItemList, lineup: Lineup) -> None:
-        try:
-            await self._beside.do(lambda: self._find_all(wanted, lineup))
-            champion = lineup.champion.contender
-            if wanted.find(champion.form).items:
-                self._service.submit(exchange, wanted)
-            else:
-                caller_of(exchange).charge(1)
-                wanted.show(item_form(champion), champion.name, [])
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-            exchange.answer(failure(error))
+        """The list itself will answer."""
+        await self._beside.do(lambda: self._find_all(wanted, lineup))
+        champion = lineup.champion.contender
+        if wanted.find(champion.form).items:
+            self._service.submit(exchange, wanted)
+        else:
+            caller_of(exchange).charge(1)
+            wanted.show(item_form(champion), champion.name, [])
 
     def _find_all(self, wanted: ItemList, lineup: Lineup) -> None:
         """The candidates of the champion, and those of a challenger whose list will be mixed with it."""

@@ -18,16 +18,15 @@ from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.errors import InvalidInput, NotFound
 from drivetrain.core.review_queue import Label, Waiting
 from drivetrain.serve.answers import json
+from drivetrain.serve.beside import Beside, answer_later
 from drivetrain.serve.complaints import parsed
 from drivetrain.serve.docs import HEADERS
 from drivetrain.serve.door import JSON_TYPE, Route, caller_of
 from drivetrain.serve.labels import HINTS, check_label, count_labels
 from drivetrain.serve.loading import LoadedRelease
 from drivetrain.serve.nesting import check_nesting
-from drivetrain.serve.predict import failure
 from drivetrain.serve.questions import read_query
 from drivetrain.serve.queue_messages import PAGE, PARAMETERS, QUEUE, REQUESTS, AnswerRequest, AnswerTold
-from drivetrain.serve.search import Beside
 from drivetrain.serve.service import Service
 from drivetrain.serve.settings import ServiceSettings
 
@@ -46,10 +45,10 @@ def waiting_of(settings: ServiceSettings, release: LoadedRelease) -> Waiting | N
 
 def queue_routes(service: Service) -> Iterator[tuple[str, Route]]:
     """The routes of the queue."""
-    desk, counts, callers = QueueDesk(service), service.counts, service.callers
-    yield QUEUE, Route(QUEUE, "GET", {JSON_TYPE: desk.page}, counts, callers)
-    answer = Route(ONE, "POST", {JSON_TYPE: desk.answer}, counts, callers)
-    yield ONE, Route(ONE, "GET", {JSON_TYPE: desk.case}, counts, callers, beside=answer)
+    desk, counts, entry = QueueDesk(service), service.counts, service.callers.only("review")
+    yield QUEUE, Route(QUEUE, "GET", {JSON_TYPE: desk.page}, counts, entry)
+    answer = Route(ONE, "POST", {JSON_TYPE: desk.answer}, counts, entry)
+    yield ONE, Route(ONE, "GET", {JSON_TYPE: desk.case}, counts, entry, beside=answer)
     yield PAGE, Route(PAGE, "GET", {JSON_TYPE: desk.html}, counts)
 
 
@@ -64,7 +63,7 @@ class QueueDesk:
             task: cast("msgspec.json.Decoder[AnswerRequest]", msgspec.json.Decoder(request))
             for task, request in REQUESTS.items()
         }
-        service.closing.callback(self._close)
+        service.surroundings.closing.callback(self._close)
 
     def page(self, exchange: Exchange) -> None:
         """Some of what waits. Raises InvalidInput for a query that means nothing; NotFound, as the others do."""
@@ -127,16 +126,12 @@ class QueueDesk:
     def _do(self, exchange: Exchange, work: Callable[[QueueReader], T], after: Callable[[T], object] = id) -> None:
         """Answer with what ``work`` gives beside the loop; ``after`` gets it too, in the loop."""
 
-        async def tell() -> None:
-            try:
-                told = await self._beside.do(lambda: work(self._open()))
-            except Exception as error:  # noqa: BLE001 - whatever goes wrong, nobody may wait for ever; the door tells it
-                exchange.answer(failure(error))
-                return
+        async def tell() -> Answer:
+            told = await self._beside.do(lambda: work(self._open()))
             after(told)
-            exchange.answer(json(told))
+            return json(told)
 
-        exchange.run(tell())
+        answer_later(exchange, tell)
 
     def _open(self) -> QueueReader:
         """In the one thread beside the loop."""

@@ -8,11 +8,13 @@ from importlib.metadata import version
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from drivetrain.access.scopes import Scope
 from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.connect.http.settings import ConnectionLimits
 from drivetrain.core.errors import NotFound
 from drivetrain.serve.answers import json
 from drivetrain.serve.arrow_stream import ARROW, ArrowStream
+from drivetrain.serve.beside import Beside
 from drivetrain.serve.binary_tensors import BINARY, EXTENSION
 from drivetrain.serve.chat import Chat
 from drivetrain.serve.counts import Counts
@@ -33,7 +35,7 @@ from drivetrain.serve.purchases import ForgetCustomer, Shelf, TellPurchases
 from drivetrain.serve.recommend import Recommend
 from drivetrain.serve.review_queue import ONE as OF_CASE
 from drivetrain.serve.review_queue import queue_routes, waiting_of
-from drivetrain.serve.search import Beside, Search
+from drivetrain.serve.search import Search
 from drivetrain.serve.service import Service
 from drivetrain.serve.widget import Widget
 
@@ -57,12 +59,13 @@ class Routes:
         self.exact: dict[str, Route] = {}
         self._services = {service.name: service for service in services}
         for number, service in enumerate(services):
-            self.exact.update(_of_service(service, f"/services/{service.name}", url, most))
-            if number == 0:
-                self.exact.update(_of_service(service, "", url, most))
-        keyed = services[0].callers
-        self.exact["/v2"] = Route("/v2", "GET", {_ANY: _Server()}, counts, keyed)
-        self.exact["/metrics"] = Route("/metrics", "GET", {_ANY: _Metrics(metrics)}, counts, keyed)
+            for prefix in (f"/services/{service.name}", "")[: 1 if number else 2]:
+                documents = _Documents(service, prefix, url + prefix, self._scope)
+                self.exact.update({prefix + path: route for path, route in _of_service(service, documents, most)})
+            self.exact.update(_of_model(service))
+        callers = services[0].callers
+        self.exact["/v2"] = Route("/v2", "GET", {_ANY: _Server()}, counts, callers.only("predict"))
+        self.exact["/metrics"] = Route("/metrics", "GET", {_ANY: _Metrics(metrics)}, counts, callers.only("metrics"))
         live, ready = HealthPage(services, asks_ready=False), HealthPage(services, asks_ready=True)
         for paths, page in ((LIVE_PATHS, live), (READY_PATHS, ready)):
             self.exact.update({path: Route(path, "GET", {_ANY: page}, counts) for path in paths})
@@ -75,6 +78,11 @@ class Routes:
             hint = f"did you mean {near[0]}?" if near else "GET /docs lists what there is"
             raise NotFound("path_unknown", "there is nothing at this path", where=path[:80], hint=hint)
         return found
+
+    def _scope(self, path: str) -> Scope | None:
+        """What a key must be good for at a path; None: none is asked for."""
+        entry = self.find(path).entry
+        return entry.scope if entry else None
 
     def _of_name(self, path: str) -> Route | None:
         """The name of a series, or the id of a case, is the rest of its path."""
@@ -94,48 +102,44 @@ class Routes:
         return self.exact.get("/".join([*parts[:4], *parts[6:]]))
 
 
-def _of_service(service: Service, prefix: str, url: str, most: int) -> Mapping[str, Route]:
-    counts, callers = service.counts, service.callers
-    documents = _Documents(service, prefix, url + prefix)
+def _of_service(service: Service, documents: _Documents, most: int) -> Iterator[tuple[str, Route]]:
+    """The paths of a service, and what a key must be good for at each; a few lead nowhere without their section."""
+    counts, only, full, crowd = service.counts, service.callers.only, service.is_full, service.crowd
     predict: Mapping[str, Endpoint] = {
         JSON_TYPE: Predict(service), NDJSON: LineStream(service), ARROW: ArrowStream(service, most),
     }  # fmt: skip
     streams, beside = frozenset({NDJSON, ARROW}), Beside(service.settings.max_waiting_requests)
     desk, shelf = Desk(service, beside), Shelf(service, beside)
-    found = {
-        "/v1/predict": Route("/v1/predict", "POST", predict, counts, callers, streams, service.is_full, service.crowd),
-        "/v1/labels": Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, callers),
-        "/v1/recommend": Route(
-            "/v1/recommend", "POST", {JSON_TYPE: Recommend(service, shelf, beside)}, counts, callers
-        ),
-        "/v1/purchases": Route("/v1/purchases", "POST", {JSON_TYPE: TellPurchases(shelf)}, counts, callers),
-        "/v1/purchases/forget": Route(
-            "/v1/purchases/forget", "POST", {JSON_TYPE: ForgetCustomer(shelf)}, counts, callers
-        ),
-        "/v1/search": Route("/v1/search", "POST", {JSON_TYPE: Search(service, beside)}, counts, callers),
-        "/v1/chat": Route(
-            "/v1/chat", "POST", {JSON_TYPE: Chat(desk)}, counts, callers, full=service.is_full, crowd=service.crowd
-        ),
-        "/v1/chat/forget": Route("/v1/chat/forget", "POST", {JSON_TYPE: Forget(desk)}, counts, callers),
-        "/v1/feedback": Route("/v1/feedback", "POST", {JSON_TYPE: Feedback(desk)}, counts, callers),
-        "/widget.js": Route("/widget.js", "GET", {_ANY: Widget()}, counts),
-        "/v1/deployment": Route("/v1/deployment", "GET", {_ANY: Deployed(service)}, counts, callers),
-        "/openapi.json": Route("/openapi.json", "GET", {_ANY: documents.openapi}, counts),
-        "/docs": Route("/docs", "GET", {_ANY: documents.page}, counts),
-    }
-    if papers := endpoints(service):
-        found["/v1/documents"] = Route("/v1/documents", "POST", papers, counts, callers, full=service.is_full)
-    found |= dict(queue_routes(service)) | (dict(dashboard_routes(service)) if service.settings.forecasts else {})
-    return {**{prefix + path: route for path, route in found.items()}, **dict(_of_model(service))}
+    yield from (
+        (route.name, route)
+        for route in (
+            Route("/v1/predict", "POST", predict, counts, only("predict"), streams, full, crowd),
+            Route("/v1/labels", "POST", {JSON_TYPE: Labels(service)}, counts, only("labels")),
+            Route("/v1/recommend", "POST", {JSON_TYPE: Recommend(service, shelf, beside)}, counts, only("recommend")),
+            Route("/v1/purchases", "POST", {JSON_TYPE: TellPurchases(shelf)}, counts, only("purchases")),
+            Route("/v1/purchases/forget", "POST", {JSON_TYPE: ForgetCustomer(shelf)}, counts, only("purchases")),
+            Route("/v1/search", "POST", {JSON_TYPE: Search(service, beside)}, counts, only("search")),
+            Route("/v1/chat", "POST", {JSON_TYPE: Chat(desk)}, counts, only("chat"), full=full, crowd=crowd),
+            Route("/v1/chat/forget", "POST", {JSON_TYPE: Forget(desk)}, counts, only("chat")),
+            Route("/v1/feedback", "POST", {JSON_TYPE: Feedback(desk)}, counts, only("chat")),
+            Route("/v1/documents", "POST", endpoints(service), counts, only("documents"), full=full),
+            Route("/v1/deployment", "GET", {_ANY: Deployed(service)}, counts, only("metrics")),
+            Route("/widget.js", "GET", {_ANY: Widget(service)}, counts),
+            Route("/openapi.json", "GET", {_ANY: documents.openapi}, counts),
+            Route("/docs", "GET", {_ANY: documents.page}, counts),
+        )
+    )
+    yield from queue_routes(service)
+    yield from dashboard_routes(service)
 
 
 def _of_model(service: Service) -> Iterator[tuple[str, Route]]:
-    counts, callers = service.counts, service.callers
+    counts, predict = service.counts, service.callers.only("predict")
     model = f"/v2/models/{service.name}"
-    described = Route("/v2/models", "GET", {_ANY: _Metadata(service)}, counts, callers)
+    described = Route("/v2/models", "GET", {_ANY: _Metadata(service)}, counts, predict)
     ready = Route("/v2/models/ready", "GET", {_ANY: _Ready(service)}, counts)
     inference: Mapping[str, Endpoint] = dict.fromkeys((JSON_TYPE, BINARY), Inference(service))
-    infer = Route("/v2/models/infer", "POST", inference, counts, callers, full=service.is_full, crowd=service.crowd)
+    infer = Route("/v2/models/infer", "POST", inference, counts, predict, full=service.is_full, crowd=service.crowd)
     yield from ((model, described), (f"{model}/ready", ready), (f"{model}/infer", infer))
 
 
@@ -174,10 +178,11 @@ class _Ready:
 class _Documents:
     """The OpenAPI document and the page made from it, written anew when another release answers."""
 
-    def __init__(self, service: Service, prefix: str, url: str) -> None:
+    def __init__(self, service: Service, prefix: str, url: str, scope: Callable[[str], Scope | None]) -> None:
         self._service = service
         self._prefix = prefix
         self._url = url
+        self._scope = scope
         self._release = ""
         self._document = b""
         self._html = b""
@@ -197,7 +202,7 @@ class _Documents:
         if self._release != champion.name:
             settings = self._service.settings
             self._document = openapi(
-                self._service.name, self._prefix, champion,
+                self._service.name, self._prefix, champion, self._scope,
                 reads_documents=settings.documents is not None, forecasts=settings.forecasts,
                 has_queue=waiting_of(settings, champion.release) is not None,
             )  # fmt: skip

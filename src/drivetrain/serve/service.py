@@ -12,8 +12,7 @@ import math
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable
 from functools import partial
 
 from drivetrain.access.caller import Caller
@@ -41,13 +40,12 @@ from drivetrain.serve.lineup import Lineup
 from drivetrain.serve.loading import LoadedRelease, load
 from drivetrain.serve.mishaps import MISHAPS
 from drivetrain.serve.outcomes import Outcomes
-from drivetrain.serve.pulse import Pulse
 from drivetrain.serve.rows import RowForm
 from drivetrain.serve.scoring import Request, Scoring, too_late
 from drivetrain.serve.settings import ServiceSettings
 from drivetrain.serve.shadow import Shadow
 from drivetrain.serve.shares import Slice
-from drivetrain.serve.slots import Slots
+from drivetrain.serve.surroundings import Surroundings
 from drivetrain.serve.trial import Trial
 from drivetrain.serve.windows import Forms
 from drivetrain.store.catalog import Catalog, now
@@ -62,10 +60,10 @@ JUDGE = "canary"
 
 
 class Service:
-    """A service of this worker. ``blamed`` are releases that brought a worker down: they are not loaded."""
+    """A service of this worker."""
 
     def __init__(
-        self, settings: ServiceSettings, catalog: Catalog, usage: UsageTable, pulse: Pulse, slots: Slots
+        self, settings: ServiceSettings, catalog: Catalog, usage: UsageTable, surroundings: Surroundings
     ) -> None:
         self.settings = settings
         self.name = settings.name
@@ -82,13 +80,7 @@ class Service:
         self.lineup: Lineup | None = None
         self._resting: Lineup | None = None  # what would answer, were its model not broken
         self.reason = ""
-        self.environment: Mapping[str, str] = {}
-        """Where credentials lie by their names."""
-        self.workers = 1
-        self.closing = ExitStack()
-        """What is to be done when the service is let go of."""
-        self._pulse = pulse
-        self._slots = slots
+        self.surroundings = surroundings
         self._ids = PredictionIds()
         self._forms = Forms(catalog, self.journal)
         self._contenders: dict[Ref, Contender] = {}
@@ -211,7 +203,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for ref in deployment.releases:
             if ref not in self._contenders:
-                self._slots.check(ref)
+                self.surroundings.slots.check(ref)
                 release = await loop.run_in_executor(None, load, self.catalog, ref)
                 made_of = release.signature, release.encoders, release.retriever
                 form = await loop.run_in_executor(None, self._forms.form, *made_of)
@@ -323,7 +315,6 @@ class Service:
 
     def close(self) -> None:
         """Let go of everything; what was answered is on disk after this."""
-        self.closing.close()
         if self.lineup is not None:
             self.lineup.close()
         for contender in self._contenders.values():
@@ -335,7 +326,8 @@ class Service:
         log = PredictionLog(self.journal, release.ref, release.signature, durability=self.settings.durability)
         for name in self.callers.names:  # a caller that is known from the start needs no segment of its own
             log.caller(name)
-        contender = Contender(release, log, self._ids, self._pulse, self._slots.number(release.ref), form)
+        around = self.surroundings
+        contender = Contender(release, log, self._ids, around.pulse, around.slots.number(release.ref), form)
         self._contenders[release.ref] = contender
         queue = Calls if contender.processes else Scoring
         self._scorings[release.ref] = queue(contender, self.settings, self.counts, self.crowd)
@@ -355,7 +347,7 @@ class Service:
             return None
         rule = deployment.canary or self.settings.canary
         # Every worker judges what it sees; together they may raise a false alarm no more often than the rule says.
-        alpha = rule.false_alarm_rate / self.workers
+        alpha = rule.false_alarm_rate / self.surroundings.workers
         contender, other = champion.contender, self._contenders[deployment.challenger]
         part = Slice(deployment.challenger, deployment.shares[1].share)
         if isinstance(contender.form, ItemForm) and isinstance(other.form, ItemForm):

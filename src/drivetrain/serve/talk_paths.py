@@ -15,7 +15,7 @@ from drivetrain.serve.chat_messages import (
     ForgetRequest,
 )
 from drivetrain.serve.loading import LoadedRelease
-from drivetrain.serve.operations import JSON_TYPE, REFUSED, Json, post, refusals, schema
+from drivetrain.serve.operations import JSON_TYPE, REFUSED, Json, get, post, refusals, schema
 from drivetrain.serve.purchases import (
     ForgetCustomerAnswer,
     ForgetCustomerRequest,
@@ -79,6 +79,9 @@ def _talked(release: LoadedRelease) -> dict[str, Json]:
     for path, name, summary, kind in _CHAT if release.chat is not None else ():
         asked, answer = {JSON_TYPE: {"schema": schema(f"{kind}Request")}}, {JSON_TYPE: schema(f"{kind}Answer")}
         found[path] = {"post": post(name, summary, asked, answer, more=refusals([404], REFUSED))}
+    if release.chat is not None:
+        script = {"text/javascript": {"type": "string"}}
+        found["/widget.js"] = {"get": get("widget", "The conversation for a web page", script, is_open=True)}
     return found
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 
 from drivetrain.connect.http.messages import Answer, Exchange, Headers
+from drivetrain.serve.sections import missing
+from drivetrain.serve.service import Service
 
 _HEADERS: Headers = (
     ("content-type", "text/javascript; charset=utf-8"),
@@ -15,11 +17,15 @@ _HEADERS: Headers = (
 
 
 class Widget:
-    """The endpoint; it is open, for the page that shows the widget brings the key."""
+    """The endpoint of one service; it is open, for the page that shows the widget brings the key."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._script = files("drivetrain.serve").joinpath("widget.js").read_bytes()
 
     def __call__(self, exchange: Exchange) -> None:
-        """Give the script."""
+        """Give the script. Raises NotFound where nobody said how to talk."""
+        release = self._service.standing().champion.contender.release
+        if release.chat is None:
+            raise missing("chat", str(release.ref))
         exchange.answer(Answer(200, _HEADERS, self._script))

@@ -37,6 +37,7 @@ from drivetrain.serve.routes import Routes
 from drivetrain.serve.service import Service
 from drivetrain.serve.settings import ServiceSettings, from_json
 from drivetrain.serve.slots import Slots
+from drivetrain.serve.surroundings import Surroundings
 from drivetrain.store.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -64,8 +65,9 @@ class Worker:
         self._order = order
         self._opened = opened
         self._board = Board(order.folder)
-        self._pulse = Pulse(order.pulse)
-        self._slots = Slots(order.blamed)
+        self._surroundings = Surroundings(
+            Pulse(order.pulse), Slots(order.blamed), settings.workers, os.environ, closing=opened
+        )
         self._counts = Counts()
         self._catalogs: dict[Path, Catalog] = {}
         self._usages: dict[Path, UsageTable] = {}
@@ -110,10 +112,7 @@ class Worker:
             self._catalogs[home] = self._opened.enter_context(Catalog(home))
             self._usages[home] = UsageTable(self._catalogs[home].state / USAGE)
             self._opened.callback(self._usages[home].close)
-        service = Service(settings, self._catalogs[home], self._usages[home], self._pulse, self._slots)
-        service.workers = self._order.settings.workers
-        service.environment = os.environ
-        return service
+        return Service(settings, self._catalogs[home], self._usages[home], self._surroundings)
 
     async def _load(self) -> None:
         """Take up what is deployed. The only service of a new server must come up; others are quarantined alone."""
@@ -161,7 +160,7 @@ class Worker:
             self._ended.set()
 
     async def _beat(self) -> float:
-        self._pulse.beat()
+        self._surroundings.pulse.beat()
         return _LOOK_SECONDS
 
     async def _follow(self, service: Service) -> float:
@@ -203,7 +202,7 @@ class Worker:
 
     def _note(self, *, serving: bool) -> None:
         notes = {service.name: service.note() for service in self.services}
-        note = Note(os.getpid(), serving, notes, self._slots.releases, self._listener.connections)
+        note = Note(os.getpid(), serving, notes, self._surroundings.slots.releases, self._listener.connections)
         self._board.write(self._order.number, note)
 
 
