@@ -18,7 +18,7 @@ def test_every_action_has_a_rule_with_a_reason():
 
 MIA_MAY = "ingest prepare train validate release override roll_back replay score forecast answer monitor read"
 ADA_MAY = """review validate approve deploy roll_back replay score forecast answer deliver serve monitor read
-manage_actors manage_keys"""
+forget manage_actors manage_keys"""
 
 
 @pytest.mark.parametrize(("actor", "may"), [(MIA, MIA_MAY), (ADA, ADA_MAY), (EVE, "read")])

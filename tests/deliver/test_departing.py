@@ -12,6 +12,7 @@ from drivetrain.core.errors import InvalidInput
 from drivetrain.core.outlets.crm import CrmOutlet
 from drivetrain.core.outlets.files import FilesOutlet
 from drivetrain.deliver.deliver import Delivery, Origin
+from drivetrain.deliver.outbox import Outbox
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.conversations import Conversations, HandOver, Turn
 
@@ -69,6 +70,9 @@ def test_a_hand_over_becomes_one_ticket(catalog, kept):
         hand_over(kept, "s4")
         assert deliver(catalog, spec).taken == 1
         assert [record.fields["external_id"] for record in crm.records] == ["s1", "s2", "s4"]
+        outbox = Outbox(catalog, "tickets")
+        assert len(outbox.told(["s1", "s4", "nobody"])) == 2
+        assert outbox.told(["s3"]) == Outbox(catalog, "others").told(["s1"]) == ()
 
 
 def test_all_columns_leave_where_none_are_named_and_expressions_may_name_them(catalog, kept, tmp_path):

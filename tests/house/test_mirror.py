@@ -142,7 +142,8 @@ THROUGH = {
     "ops/test_rows.py": ("ops/packing",),
     "ops/test_knowledge.py": ("core/passages",),
     "serve/test_chat.py": (
-        "core/chat", "core/conversation", "serve/chat_messages", "serve/desk", "serve/feedback", "train/chat",
+        "core/chat", "core/conversation", "engine/forgetting", "serve/chat_messages", "serve/desk", "serve/feedback",
+        "train/chat",
     ),
     "serve/test_search.py": ("serve/talk_paths",),
     "ops/test_retriever.py": ("ops/names_alike", "ops/purchases", "ops/together"),

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from tests.serve.chat_desk import released_desk
 
+from drivetrain.core.errors import NotFound
+from drivetrain.engine.forgetting import forget
 from drivetrain.engine.serving import Server
 from drivetrain.store.journal import roll
 from drivetrain.store.tables import Table
@@ -150,6 +152,24 @@ def test_a_conversation_is_one_callers_and_can_be_forgotten(desk):
     assert desk.post("/v1/chat/forget", {"session": told["session"]}) == {"forgotten": True}
     assert desk.post("/v1/chat/forget", {"session": told["session"]}) == {"forgotten": False}
     assert desk.say("hello", told["session"], 404)["error"]["code"] == "session_unknown"
+
+
+def test_a_person_is_forgotten_wherever_their_words_and_their_session_lie(desk, project):
+    session = desk.say("help my card was stolen again")["session"]
+    desk.say("it is Zoe@Example.com", session)
+    over = desk.say("since 2026-11-20", session)
+    assert over["state"] == "handed_over"
+    (before,) = [row for row in desk.lake("predictions") if row["entity"] == session]
+    told = forget(project, "zoe@example.com")
+    assert (told.conversations, told.predictions, told.elsewhere) == (1, 1, ())
+    assert desk.say("hello", session, 404)["error"]["code"] == "session_unknown"
+    (after,) = [row for row in desk.lake("predictions") if row["prediction_id"] == before["prediction_id"]]
+    assert after == {**before, "entity": None}
+    files = project.catalog.journal_path("desk").glob("chat.db*")
+    assert not any(word in file.read_bytes() for file in files for word in (b"Zoe@Example", session.encode()))
+    for who in ("zoe@example.com", session, "' OR 1=1 --"):
+        with pytest.raises(NotFound, match="nothing is kept"):
+            forget(project, who)
 
 
 @pytest.mark.parametrize(

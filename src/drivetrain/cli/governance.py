@@ -1,4 +1,4 @@
-"""``approve``, ``verify``, ``actors`` and ``keys``: who stands for what."""
+"""``approve``, ``verify``, ``actors``, ``keys`` and ``forget``: who stands for what."""
 
 from __future__ import annotations
 
@@ -178,3 +178,24 @@ def revoke_key(door: Door, name: str) -> None:
         print_json({"revoked": name})
     else:
         out.print(f"[green]✓[/] the key of {name} no longer works")
+
+
+@click.command()
+@click.argument("who")
+@command("drivetrain forget ann@example.com\ndrivetrain forget kq3V0mM7b2Jc9nXw1RzT4g --json")
+def forget(door: Door, who: str) -> None:
+    """Delete the conversations of a person, with what was handed over of them; their predictions lose the session.
+
+    WHO is a session, or what the person answered when they were asked for it. Tells what outlets have delivered.
+    """
+    from drivetrain.engine.forgetting import forget as forget_person
+
+    told = forget_person(door.open(), who)
+    if door.json:
+        print_json(told)
+        return
+    out.print(f"[green]✓[/] {told.conversations} conversations deleted, {told.predictions} predictions detached")
+    for left in told.elsewhere:
+        out.print(f"[yellow]![/] delivered by the outlet {left.outlet}: {left.said or 'nothing was said of it'}")
+    if told.elsewhere:
+        out.print("[bold]next:[/] delete it there too")

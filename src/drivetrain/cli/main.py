@@ -51,6 +51,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Access": {
         "actors": ("governance:actors", "Who may sign and approve."),
         "keys": ("governance:keys", "API keys of the service."),
+        "forget": ("governance:forget", "Delete what a person wrote to the service."),
     },
 }
 _COMMANDS = {name: target for section in _SECTIONS.values() for name, target in section.items()}

@@ -122,6 +122,14 @@ class Outbox:
                     Compaction([self._table]).wait()
         self._since = monotonic()
 
+    def told(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """What the other side said of those it took, such as the number of a ticket."""
+        if not self._table.exists():
+            return ()
+        wanted = ds.field("taken") & ds.field(KEY).isin(list(keys))
+        said: list[str] = self._table.dataset().to_table(columns=["said"], filter=wanted)["said"].to_pylist()
+        return tuple(said)
+
     def dead(self) -> Iterator[tuple[DeadLetter, ...]]:
         """All dead letters as they are now, some thousands at a time."""
         if not self._table.exists():

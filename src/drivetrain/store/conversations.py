@@ -128,14 +128,22 @@ class Conversations:
             for number, session, at, body in self._data.read("get_hand_overs")
         )
 
+    def sessions_of(self, who: str) -> tuple[str, ...]:
+        """The conversations of a person, who is named by a session or by what they answered when they were asked."""
+        return tuple(session for (session,) in self._data.read("find_sessions", who=who))
+
     def forget(self, session: str) -> bool:
         """Delete a conversation with all that was handed over of it; whether there was one."""
-        return bool(self._data.change("forget", session=session))
+        found = bool(self._data.change("forget", session=session))
+        self._data.settle()
+        return found
 
     def forget_old(self, days: int) -> int:
         """Delete the conversations whose last message is older; how many."""
         before = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="microseconds")
-        return self._data.change("forget_old", before=before)
+        gone = self._data.change("forget_old", before=before)
+        self._data.settle()
+        return gone
 
     def close(self) -> None:
         """Let go of the file."""

@@ -7,6 +7,7 @@ deletes what is closed and done. One roll runs at a time; who comes second waits
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,7 @@ UNKNOWN_TEXT = "(unknown)"
 
 NUMBER = "number"
 _INPUTS = "inputs"
+_ROLLING = "roll.lock"
 _LABEL = "label"
 _TIME = pa.timestamp("us", tz="UTC")
 _OWN = (NUMBER, "prediction_id", "at", "release", "caller", "entity", "event", "score", "decision", _INPUTS)
@@ -69,11 +71,21 @@ class Roller:
         if not self._folder.is_dir():
             return 0
         damaged: list[Tampered] = []
-        with alone(self._folder / "roll.lock"):
+        with alone(self._folder / _ROLLING):
             moved = sum(_roll(self._folder, kind, table, damaged) for kind, table in self.tables.items())
         if damaged:
             raise damaged[0]
         return moved
+
+
+def detach(catalog: Catalog, service: str, names: Sequence[str]) -> int:
+    """Take the names of entities off the predictions of a service; gives of how many. Raises Tampered as ``roll``."""
+    roll(catalog, service)
+    table, folder = Table(catalog.table_path("predictions", service)), catalog.journal_path(service)
+    if not names or not table.exists():
+        return 0
+    with alone(folder / _ROLLING):
+        return table.blank("entity", names)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class Metadata:
                 self._connection.execute(self._sql[other], its_values)
             return True
 
+    def settle(self) -> None:
+        """Empty the log beside the file, in which what was deleted stands for a while; it stays while others read."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()

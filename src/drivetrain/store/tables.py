@@ -154,6 +154,15 @@ class Table:
         """Arrow's own way to files. deltalake's is Python; a thread in it at the end of the process aborts that."""
         return pa_fs.SubTreeFileSystem(str(self.path), pa_fs.LocalFileSystem())
 
+    def blank(self, column: str, values: Sequence[str]) -> int:
+        """Take texts out of a column: null stands in their place; gives how many rows had one of them.
+
+        Older versions hold them until ``compact`` deletes files that were replaced a day ago.
+        """
+        listed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+        done = self._newest().update(updates={column: "NULL"}, predicate=f"{column} IN ({listed})")
+        return int(done["num_updated_rows"])
+
     def compact(self) -> None:
         """Merge small files into large ones; small ones that were merged a day ago are deleted.
 

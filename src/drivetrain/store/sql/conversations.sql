@@ -15,6 +15,15 @@ SELECT at, message, reply FROM turns WHERE session = :session ORDER BY number;
 SELECT intent FROM turns WHERE prediction_id = :prediction_id AND prediction_id <> '';
 -- name: get_hand_overs
 SELECT CAST(number AS TEXT), session, at, body FROM hand_overs ORDER BY number;
+-- name: find_sessions
+SELECT session FROM sessions
+WHERE session = :who
+OR EXISTS (SELECT 1 FROM json_each(sessions.memory, '$.slots') WHERE lower(value) = lower(:who))
+OR EXISTS (
+    SELECT 1 FROM hand_overs, json_each(hand_overs.body, '$.slots')
+    WHERE hand_overs.session = sessions.session AND lower(value) = lower(:who)
+)
+ORDER BY session;
 -- name: forget
 DELETE FROM sessions WHERE session = :session;
 -- name: forget_old
