@@ -42,6 +42,13 @@ def test_at_most_so_many_are_cited():
     assert sum(one.is_cited for one in known(score=0.0, most=1).search("permit roof", 3)) == 1
 
 
+def test_passages_of_another_language_are_left_out_but_not_those_that_say_none():
+    both = known((*FAQ, Passage("dauer", "Wie lange dauert ein permit?", "Zehn Wochen.", language="de")))
+    assert {one.passage.id for one in both.search("permit", 9)} == {"permit", "time", "dauer"}
+    assert {one.passage.id for one in both.search("permit", 9, "de")} == {"permit", "dauer"}
+    assert [one.passage.id for one in both.search("permit", 1, "fr")] == ["permit"]
+
+
 @given(question=words, k=st.integers(1, 5))
 def test_scores_are_shares_and_files_change_nothing(question, k):
     knowledge = known()

@@ -61,6 +61,7 @@ FAQ = [
     ("f2", "Who pays to return a parcel?", "You pay to return a parcel, unless it was broken.", "javascript:alert(1)"),
     ("f3", "Do you sell vouchers?", "Vouchers are sold in every shop.", ""),
     ("f4", "Where is my order?", "Orders are followed by the number in the mail.", ""),
+    ("f5", "Wie lange dauert ein Refund?", "Ein Refund dauert 14 Tage.", ""),
 ]
 
 
@@ -72,7 +73,7 @@ def write_desk(folder, more=""):
     sql = {
         "cases": "SELECT id AS message_id, desk AS intent FROM messages",
         "messages": "SELECT id AS message_id, text AS message FROM messages",
-        "passages": "SELECT id, q AS question, a AS answer, url FROM faq",
+        "passages": "SELECT id, q AS question, a AS answer, url, if(id = 'f5', 'de', 'en') AS language FROM faq",
     }
     for name, text in sql.items():
         (folder / "features" / f"{name}.sql").write_text(text)

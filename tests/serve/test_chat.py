@@ -11,6 +11,7 @@ from tests.serve.chat_desk import released_desk
 from drivetrain.core.errors import NotFound
 from drivetrain.engine.forgetting import forget
 from drivetrain.engine.serving import Server
+from drivetrain.store.conversations import Conversations
 from drivetrain.store.journal import roll
 from drivetrain.store.tables import Table
 
@@ -108,6 +109,18 @@ def test_a_person_is_there_for_whoever_asks_and_after_too_many_messages(desk):
     for _ in range(6):
         assert desk.say("how long does a refund take", session)["hand_over"] is None
     assert desk.say("how long does a refund take", session)["state"] == "handed_over"
+
+
+def test_who_writes_in_another_language_is_answered_in_it_or_gets_a_person(desk, project):
+    assert desk.say("Wie lange dauert denn der refund bei Ihnen, bitte?")["reply"] == "Ein Refund dauert 14 Tage."
+    over = desk.say("Combien de temps dure un refund pour nous, est-ce que vous avez une idée?")
+    if over["state"] == "choosing":  # nothing is cited in French, so one question may be asked
+        over = desk.say("je ne sais pas ce que vous voulez dire avec cette question", over["session"])
+    assert (over["state"], over["citations"]) == ("handed_over", [])
+    kept = Conversations(project.catalog.journal_path("desk"))
+    (language,) = [one.hand_over.language for one in kept.handed_over() if one.session == over["session"]]
+    kept.close()
+    assert language == "fr"
 
 
 def test_personal_data_is_kept_nowhere_but_in_what_was_asked_for(desk, project):

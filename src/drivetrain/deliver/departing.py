@@ -22,7 +22,8 @@ _OF_PREDICTIONS = {
 }  # fmt: skip
 """What an expression may name beside the outputs, and what it is in the lake: ``at`` is a word of DuckDB's own."""
 _TEXTS = (
-    "prediction_id", "session", "queue", "priority", "intent", "message", "slots", "transcript", "caller", "release",
+    "prediction_id", "session", "queue", "priority", "intent", "message", "slots", "transcript", "language", "caller",
+    "release",
 )  # fmt: skip
 _HAND_OVERS = pa.schema(
     [(NUMBER, pa.int64()), ("handed_over_at", pa.timestamp("us", tz="UTC")), *((name, pa.string()) for name in _TEXTS)]
@@ -142,6 +143,7 @@ def _row(one: HandedOver) -> dict[str, object]:
         "intent": over.intent,
         "message": over.message,
         "slots": msgspec.json.encode(over.slots).decode(),
+        "language": over.language,
         "caller": over.caller,
         "release": over.release,
         "transcript": "\n".join(f"{line.who}: {line.text}" for line in one.transcript),

@@ -73,10 +73,14 @@ class Knowledge:
     views: Mapping[str, View]
     embedding: Embedding | None = None
 
-    def search(self, question: str, k: int) -> tuple[Found, ...]:
-        """At most ``k`` passages, the best first; of the first ones those are cited that are good enough."""
+    def search(self, question: str, k: int, language: str | None = None) -> tuple[Found, ...]:
+        """At most ``k`` passages, the best first; of the first ones those are cited that are good enough.
+
+        With a ``language`` those of others are left out, but not those that say none.
+        """
         ranked = self.rank(question)
-        found = ranked.fused[:k]
+        spoken = (None, "", language)
+        found = [item for item in ranked.fused if language is None or self.passages[item].language in spoken][:k]
         cited = [item for item in found if ranked.scores[item] >= self.citation.score][: self.citation.most]
         return tuple(Found(self.passages[item], float(ranked.scores[item]), item in cited) for item in found)
 

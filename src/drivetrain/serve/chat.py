@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from drivetrain.core.conversation import ChatPlan, Memory
 from drivetrain.core.errors import InvalidInput
 from drivetrain.ops.dialogue import Dialogue, Guess, Move
 from drivetrain.ops.knowledge import Found
+from drivetrain.ops.language import language_of
 from drivetrain.ops.personal_data import mask
 from drivetrain.serve.beside import answer_later
 from drivetrain.serve.chat_messages import ChatAnswer, ChatRequest, Cited, Over, Spoken
@@ -92,6 +93,8 @@ class Chat:
             answer = await self._word(plan, memory.query, cited)
             memory, move = dialogue.found(memory, answer, guess)
         handed = _hand_over(move, memory, caller, release, understood)
+        if handed is not None:
+            handed = replace(handed, language=language_of(f"{memory.query} {text}") or "")
         told = Turn(
             mask(text), mask(move.reply) if move.step != "answer" else move.reply,
             understood.prediction_id if understood else "", understood.intent if understood else "",
@@ -141,7 +144,7 @@ class Chat:
         knowledge = release.knowledge
         if knowledge is None:
             return ()
-        found = await self._desk.beside.do(lambda: knowledge.search(query, _CITED))
+        found = await self._desk.beside.do(lambda: knowledge.search(query, _CITED, language_of(query)))
         return [one for one in found if one.is_cited]
 
     async def _word(self, plan: ChatPlan, message: str, cited: Sequence[Found]) -> str:

@@ -42,7 +42,10 @@ class Line:
 
 @dataclass(frozen=True)
 class HandOver:
-    """What a person needs who takes over. ``release`` answered last; ``slots`` are what was told when asked."""
+    """What a person needs who takes over. ``release`` answered last; ``slots`` are what was told when asked.
+
+    ``language`` is a code of ISO 639-1, empty when nobody can tell.
+    """
 
     queue: str
     priority: Priority
@@ -52,6 +55,7 @@ class HandOver:
     caller: str
     release: str
     prediction_id: str
+    language: str = ""
 
 
 @dataclass(frozen=True)
