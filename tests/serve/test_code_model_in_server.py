@@ -283,6 +283,22 @@ def test_a_shadow_that_is_code_is_compared_and_holds_up_nobody(line, template, t
     hangs.unlink()
 
 
+def test_a_shadow_that_is_let_go_while_its_call_hangs_ends_without_a_word(line, template, tmp_path):
+    server, maker = line
+    server.deployed(maker.deploy(template.good).version)
+    (worker,) = server.workers()
+    before = offspring(worker)
+    hangs = tmp_path / "hangs"
+    shadow = maker.release(while_there(hangs, "import time; time.sleep(60)"))
+    server.deployed(maker.deploy(template.good, shadows=[shadow]).version)
+    hangs.touch()
+    assert server.predict(ROW).status_code == 200
+    server.deployed(maker.deploy(template.good).version)
+    until(lambda: offspring(worker) == before)
+    assert server.predict(ROW).status_code == 200
+    assert "never retrieved" not in server.log.read_text()
+
+
 def count(server: Running, event: str) -> float:
     return sum(value for name, value in server.metrics().items() if event in name[0] + "".join(name[1:]))
 
@@ -291,31 +307,30 @@ def test_from_a_graph_to_code_and_back_under_load_without_a_failed_request(line,
     server, maker = line
     server.deployed(maker.deploy(template.good).version)
     code = maker.release(code_model(GOOD, processes=2))
-    over = Event()
+    over, heard = Event(), set[str]()
     with ThreadPoolExecutor(8) as pool:
-        asking = [pool.submit(keep_asking, server, over) for _ in range(8)]
+        asking = [pool.submit(keep_asking, server, over, heard) for _ in range(8)]
         try:
             for release in (code, template.good, code, template.same, code):
                 server.deployed(maker.deploy(release).version)
-                until(lambda name=str(release.ref): server.predict(ROW).json()["release"] == name)
+                heard.clear()
+                until(lambda name=str(release.ref): name in heard)
         finally:
             over.set()
-        releases = set().union(*(asked.result() for asked in asking))
-    assert releases == {str(code.ref), str(template.good.ref), str(template.same.ref)}
+        for asked in asking:
+            asked.result()
 
 
-def keep_asking(server: Running, over: Event) -> set[str]:
-    """Ask until it is over; the releases that answered, each with its own score."""
+def keep_asking(server: Running, over: Event, heard: set[str]) -> None:
+    """Ask until it is over, and note the releases that answered, each with its own score."""
     ours = expected_score([25.0, 1200.5, 0.0, 2.0, 946598400.0, 1769860800.0])
-    releases = set()
     with httpx.Client(base_url=server.url, headers=server.client.headers, timeout=20) as client:
         while not over.is_set():
             answer = client.post("/v1/predict", json={"rows": [ROW]})
             assert answer.status_code == 200, answer.text
             score = answer.json()["predictions"][0]["score"]
             assert score in (GOOD_SCORE, pytest.approx(ours, abs=1e-9))
-            releases.add(answer.json()["release"])
-    return releases
+            heard.add(answer.json()["release"])
 
 
 def test_code_that_does_not_answer_as_its_report_says_is_refused_and_leaves_no_process(line, template):

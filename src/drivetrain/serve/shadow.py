@@ -108,9 +108,11 @@ class Shadow:
 
     def _told(self, batch: _Batch, began: float, asked: asyncio.Future[Matrix]) -> None:
         """The same of a model in processes of its own: the loop went on, and its time counts all the same."""
-        if not self._closed:
-            self._compare(batch, asked.result)
-            self._pay(began)
+        if self._closed:
+            asked.exception()  # taken, or the loop complains of a failure that nobody asked for
+            return
+        self._compare(batch, asked.result)
+        self._pay(began)
 
     def _pay(self, began: float) -> None:
         self._credit -= time.perf_counter() - began
