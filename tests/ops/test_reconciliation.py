@@ -12,6 +12,7 @@ from drivetrain.ops.reconciliation import (
     least_squares,
     minimum_trace,
     not_negative,
+    shares,
     shrunk_covariance,
 )
 
@@ -120,3 +121,9 @@ def test_what_cannot_be_a_hierarchy_is_said():
         hierarchy(("a", "a"), {})
     with pytest.raises(InvalidInput, match="two steps"):
         shrunk_covariance(np.ones((3, 1)))
+
+
+def test_parts_have_the_shares_they_had_and_those_of_all_where_there_were_none():
+    found = shares(np.array([[1.0, 3.0], [0.0, 0.0], [3.0, 1.0]]))
+    assert found.tolist() == [[0.25, 0.75], [0.5, 0.5], [0.75, 0.25]]
+    assert shares(np.zeros((2, 4))).tolist() == [[0.25] * 4] * 2

@@ -107,6 +107,7 @@ def errors_of(cases, said, life):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # the four runs of `backtest` count for whichever test comes first
 def test_demand_reaches_its_floors_on_the_newest_origin(backtest):
     errors, naive, revenue = errors_of(*backtest[0], life="established")
     assert len(errors) == 300
@@ -116,6 +117,7 @@ def test_demand_reaches_its_floors_on_the_newest_origin(backtest):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # the four runs of `backtest` count for whichever test comes first
 def test_new_items_are_forecast_better_than_by_what_they_sold_so_far(backtest):
     found = [errors_of(*one, life="under 28 days") for one in backtest]
     assert min(len(errors) for errors, _, _ in found) >= 20
@@ -124,6 +126,7 @@ def test_new_items_are_forecast_better_than_by_what_they_sold_so_far(backtest):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # the four runs of `backtest` count for whichever test comes first
 def test_intervals_hold_what_they_promise_over_rolling_origins(backtest):
     held = []
     for cases, said in backtest:

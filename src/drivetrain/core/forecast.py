@@ -59,9 +59,15 @@ class ForecastSpec(Spec):
         None, description="The column under `features.keep` that a score is multiplied by to be in units; 1 without it."
     )
     actuals: str = Field(
-        description="SQL file: what happened. The entity, `day`, `value`, and a column for each of `levels`."
+        description="SQL file: what happened. The entity, `day`, `value`, and a column for each of `levels` and for "
+        "`across`."
     )
     levels: tuple[Name, ...] = Field((), description="Columns of `actuals` that put entities together; `total` is all.")
+    across: Name | None = Field(
+        None,
+        description="A column of `actuals` that parts every entity, such as `country`: each part has a forecast, and "
+        "they add up to their entity, and over all entities.",
+    )
     reconcile: Reconciliation = Field(
         "bottom_up",
         description="How items and what they add up to are made to agree: by the items alone, by the nearest forecasts "

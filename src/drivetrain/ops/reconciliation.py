@@ -57,6 +57,16 @@ def bottom_up(tree: Hierarchy, forecasts: Numbers) -> Numbers:
     return tree.add_up(forecasts[-tree.bottom :])
 
 
+def shares(sums: Numbers) -> Numbers:
+    """What share each part has in its whole, [w, p] -> the same shape: top-down proportions (Gross & Sohl 1990).
+
+    ``sums`` is what the parts of each whole came to before. A whole that came to nothing has the shares of all.
+    """
+    wholes, together = sums.sum(axis=1, keepdims=True), sums.sum(axis=0)
+    usual = together / together.sum() if together.sum() > 0 else np.full(sums.shape[1], 1.0 / sums.shape[1])
+    return np.where(wholes > 0, sums / np.where(wholes > 0, wholes, 1.0), usual)
+
+
 def least_squares(tree: Hierarchy, forecasts: Numbers) -> Numbers:
     """The forecasts that add up and lie nearest to those given (Hyndman, Ahmed, Athanasopoulos & Shang 2011)."""
     return _projected(tree, forecasts, np.eye(len(tree.names)))

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from drivetrain.core.digest import digest_of
+from drivetrain.core.digest import digest_bytes
 from drivetrain.core.errors import NotFound
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.tables import Commit, Table
@@ -73,7 +73,7 @@ class Forecasts:
     def happened(self, rows: pa.Table) -> None:
         """What happened (as ACTUALS) takes the place of what was known before, if it is not the same."""
         rows, state = rows.cast(ACTUALS).sort_by([("series", "ascending"), ("day", "ascending")]), self._actuals.state()
-        commit = _commit(digest_of([column.to_pylist() for column in rows.columns]), rows)
+        commit = _commit(digest_bytes(_encoded(rows)), rows)
         if state is None or state.commit != commit:
             self._actuals.overwrite(rows, commit)
 
@@ -87,10 +87,12 @@ class Forecasts:
         return last.sort_by([("series", "ascending"), ("day", "ascending")])
 
     def series(self) -> pa.Table:
-        """Every series of the newest run: level, series, and the sum over its days with the sums of the ends."""
+        """Every series of the newest run, smallest level first: level, series, the sums of forecast and ends."""
         found = self.newest().group_by(["level", "series"], use_threads=False)
-        sums = found.aggregate([(name, "sum") for name in _ENDS])
-        return sums.rename_columns(["level", "series", *_ENDS])
+        sums = found.aggregate([(name, "sum") for name in _ENDS]).rename_columns(["level", "series", *_ENDS])
+        sizes = sums.group_by("level", use_threads=False).aggregate([([], "count_all")])
+        order = [("count_all", "ascending"), ("level", "ascending"), ("series", "ascending")]
+        return sums.join(sizes, "level", use_threads=False).sort_by(order).select(sums.column_names)
 
     def seen(self, series: str, days: int) -> pa.Table:
         """The last ``days`` days of what happened, then the newest forecast: day, actual, forecast, low, high."""
@@ -166,6 +168,13 @@ def _told(means: pa.Table, by: Sequence[By]) -> pa.Table:
         "coverage": means["covered_mean"],
     }
     return pa.table(columns).sort_by([(name, "ascending") for name in by])
+
+
+def _encoded(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows.combine_chunks())
+    return sink.getvalue().to_pybytes()
 
 
 def _count(table: Table, run: str) -> int:

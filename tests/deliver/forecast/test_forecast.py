@@ -27,6 +27,7 @@ from drivetrain.train.train import train
 
 ITEMS = ("bag", "cup", "lamp", "mug")
 GROUPS = {"bag": "out", "cup": "home", "lamp": "home", "mug": "home"}
+SHARES = {"France": 0.25, "Ireland": 0.75}
 SWING = dict(zip(ITEMS, (1.0, 2.0, 5.0, 10.0), strict=True))
 ORIGINS, STEPS = 16, 7
 START = date(2026, 1, 1)
@@ -75,8 +76,13 @@ def world(tmp_path_factory):
 
 def actuals():
     days = [START + timedelta(days=at) for at in range(STEPS * ORIGINS)]
-    rows = [(item, day, demand(item, day), GROUPS[item]) for item in ITEMS for day in days]
-    return pa.table(dict(zip(("item", "day", "value", "kind"), map(list, zip(*rows, strict=True)), strict=True)))
+    rows = [
+        (item, day, demand(item, day) * share, GROUPS[item], country)
+        for item in ITEMS for day in days for country, share in SHARES.items()
+    ]  # fmt: skip
+    return pa.table(
+        dict(zip(("item", "day", "value", "kind", "country"), map(list, zip(*rows, strict=True)), strict=True))
+    )
 
 
 def spec(**changes):
@@ -110,6 +116,41 @@ def test_what_is_forecast_adds_up_and_is_near_the_truth(world, way):
         assert found[f"item/{item}"] == pytest.approx(truth, abs=2.5 * SWING[item])
     assert told.total == pytest.approx(found["total/all"].sum())
     assert rows["day"].unique().to_pylist() == days
+
+
+@pytest.mark.parametrize("way", ["bottom_up", "least_squares", "minimum_trace"])
+def test_countries_cross_the_items_and_both_add_up(world, way):
+    told, rows = run(world, f"abroad-{way}", reconcile=way, across="country")
+    found = by_series(rows)
+    assert told.series == len(found) == 3 + 2 + 4 + 8
+    for country, share in SHARES.items():
+        cells = [found[f"item*country/{item}*{country}"] for item in ITEMS]
+        assert found[f"country/{country}"] == pytest.approx(sum(cells))
+        assert found[f"country/{country}"] == pytest.approx(share * found["total/all"], rel=0.05)
+    for item in ITEMS:
+        cells = [found[f"item*country/{item}*{country}"] for country in SHARES]
+        assert found[f"item/{item}"] == pytest.approx(sum(cells))
+    for level in ("kind", "country", "item", "item*country"):
+        parts = [values for name, values in found.items() if name.partition("/")[0] == level]
+        assert found["total/all"] == pytest.approx(sum(parts))
+    if way == "bottom_up":
+        alone = by_series(run(world, "home")[1])
+        assert all(found[name] == pytest.approx(values) for name, values in alone.items()), "what the model says stands"
+
+
+def test_intervals_of_countries_hold_the_truth(world):
+    told, rows = run(world, "abroad", across="country")
+    low, high = by_series(rows, "low"), by_series(rows, "high")
+    days = [told.origin + timedelta(days=step) for step in range(1, STEPS + 1)]
+    for country, share in SHARES.items():
+        held = []
+        for name, items in (
+            (f"country/{country}", ITEMS),
+            *((f"item*country/{one}*{country}", (one,)) for one in ITEMS),
+        ):
+            truth = share * np.array([sum(demand(one, day) for one in items) for day in days])
+            held.append((low[name] <= truth) & (truth <= high[name]))
+        assert 0.7 <= np.mean(held) <= 1.0
 
 
 def test_intervals_hold_the_truth_at_every_level(world):
@@ -207,7 +248,8 @@ def test_what_is_no_change_is_refused(text):
     ("change", "code"),
     [
         ({"scale": "revenue"}, "forecast_unfit"),
-        ({"levels": ["country"]}, "column_missing"),
+        ({"levels": ["brand"]}, "column_missing"),
+        ({"across": "brand"}, "column_missing"),
         ({"stock": {"lead": 9, "service_level": 0.9}}, "stock_unfounded"),
     ],
 )

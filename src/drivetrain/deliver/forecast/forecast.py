@@ -107,9 +107,9 @@ def _ahead(
     """The forecast of every node, in units."""
     scale = panel.scale[:, None]
     ends = np.maximum(said.ends, 0.0)
-    bottom = Ahead(*(panel.spread(values) * scale for values in (said.score, *ends)))
+    own = Ahead(*(panel.spread(values) * scale for values in (said.score, *ends)))
     coverage = content.interval.coverage if content.interval else 0.9
-    return reconciled(history, bottom, rolled, asked.spec, coverage)
+    return reconciled(history, own, rolled, asked.spec, coverage)
 
 
 def _orders(asked: Asked, panel: Panel, rolled: Rolled | None, said: Said) -> pa.Table:
