@@ -57,8 +57,12 @@ def test_what_if_and_exports(shop, commands, tmp_path):
     assert len(rows) == told["rows"]
     whole = [row for row in rows if row["series"] == "total/all"]
     assert sum(float(row["what_if"]) for row in whole) == pytest.approx(told["what_if"])
+    orders = list(csv.DictReader((tmp_path / "cheap-orders.csv").read_text().splitlines()))
+    assert {row["series"] for row in orders} == {f"item/{item}" for item in ITEMS}
+    assert all(float(row["reorder_point"]) > float(row["demand"]) for row in orders)
     book = tmp_path / "forecast.xlsx"
     commands("forecast", "--export", book, "--as", "alex", cwd=shop.home)
+    assert CalamineWorkbook.from_path(book).sheet_names == ["forecast", "orders"]
     sheet = CalamineWorkbook.from_path(book).get_sheet_by_name("forecast").to_python()
     assert sheet[0][:3] == ["run", "release", "features"]
     assert {row[6] for row in sheet[1:]} == {"total/all", "kind/home", "kind/out", *(f"item/{item}" for item in ITEMS)}

@@ -1,7 +1,10 @@
-"""Hand-overs leave as tickets, once each, with the transcript; what was forgotten stays."""
+"""Hand-overs leave as tickets, forecasts and orders as rows, once each; what was forgotten stays."""
 
+import csv
 import json
+from datetime import UTC, date, datetime
 
+import pyarrow as pa
 import pytest
 from tests.servers.crm_writes import CrmWriter
 from tests.servers.taking import running
@@ -15,6 +18,7 @@ from drivetrain.deliver.deliver import Delivery, Origin
 from drivetrain.deliver.outbox import Outbox
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.conversations import Conversations, HandOver, Turn
+from drivetrain.store.forecasts import ORDERS, Forecasts, Run
 
 ZENDESK = {
     "kind": "crm", "system": "zendesk", "object": "tickets", "of": "hand_overs", "history": True,
@@ -87,3 +91,49 @@ def test_all_columns_leave_where_none_are_named_and_expressions_may_name_them(ca
     with pytest.raises(InvalidInput, match="score") as error:
         deliver(catalog, wrong)
     assert "transcript" in error.value.hint
+
+
+def forecast(catalog, name, day, orders=True):
+    """Two days of one item, from a day of January on, and what to order."""
+    origin, series = date(2026, 1, day), "item/=bag"
+    rows = [
+        {
+            "run": name, "release": "release/desk@1", "features": "features/desk@1",
+            "made_at": datetime(2026, 1, day, tzinfo=UTC), "origin": origin, "level": "item", "series": series,
+            "day": date(2026, 1, day + step), "step": step, "forecast": 5.0, "low": 4.0, "high": 6.0,
+        }
+        for step in (1, 2)
+    ]  # fmt: skip
+    order = {"run": name, "origin": origin, "series": series, "demand": 9.0, "safety_stock": 3.0, "reorder_point": 12.0}
+    kept = pa.Table.from_pylist([order] if orders else [], ORDERS)
+    Forecasts(catalog, "desk").add(Run(name, pa.Table.from_pylist(rows), kept))
+
+
+def dropped(folder):
+    return [row for file in sorted(folder.iterdir()) for row in csv.DictReader(file.read_text().splitlines())]
+
+
+@pytest.mark.parametrize(("of", "each"), [("forecasts", 2), ("orders", 1)])
+def test_every_run_of_a_forecast_leaves_once(catalog, tmp_path, of, each):
+    (tmp_path / "out").mkdir()
+    spec = FilesOutlet.model_validate({"kind": "files", "path": "out", "format": "csv", "of": of, "history": True})
+    assert deliver(catalog, spec).taken == 0
+    forecast(catalog, "b", 1)
+    assert deliver(catalog, spec).taken == each
+    forecast(catalog, "a", 5)
+    assert [deliver(catalog, spec).taken for _ in range(2)] == [each, 0]
+    rows = dropped(tmp_path / "out")
+    assert [row["run"] for row in rows] == ["b"] * each + ["a"] * each
+    assert {row["series"] for row in rows} == {"item/=bag"}
+
+
+def test_a_forecast_without_orders_sends_none(catalog, tmp_path):
+    (tmp_path / "out").mkdir()
+    told = {"kind": "files", "path": "out", "format": "csv", "of": "orders", "history": True}
+    forecast(catalog, "a", 1, orders=False)
+    assert deliver(catalog, FilesOutlet.model_validate(told)).taken == 0
+    forecast(catalog, "b", 2)
+    chosen = {**told, "columns": {"item": "substr(series, 6)", "pieces": "ceil(reorder_point)"}, "where": "demand > 1"}
+    assert deliver(catalog, FilesOutlet.model_validate(chosen)).taken == 1
+    (row,) = dropped(tmp_path / "out")
+    assert float(row["pieces"]) == 12

@@ -18,7 +18,9 @@ from drivetrain.core.refs import Ref
     "--what-if", multiple=True, metavar="INPUT=CHANGE",
     help="Forecast changed rows beside the others: price=-10%, price=+5, price=4.99, is_closed=1@2011-12-23.",
 )  # fmt: skip
-@click.option("--export", type=click.Path(path_type=Path), default=None, help="Write the rows to a .csv or .xlsx.")
+@click.option(
+    "--export", type=click.Path(path_type=Path), default=None, help="Write rows and orders to a .csv or .xlsx."
+)
 @command(
     "drivetrain forecast\ndrivetrain forecast --what-if price_lately=0.8 --export cut.xlsx\ndrivetrain forecast --json"
 )

@@ -1,4 +1,4 @@
-"""What can leave through an outlet, numbered in its order: the predictions of a service, or its hand-overs."""
+"""What can leave through an outlet, numbered in its order: predictions of a service, hand-overs, forecasts, orders."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from drivetrain.core.outlets.outgoing import What
 from drivetrain.store.casting import quoted
 from drivetrain.store.catalog import Catalog
 from drivetrain.store.conversations import FILE, Conversations, HandedOver
+from drivetrain.store.forecasts import Forecasts
 from drivetrain.store.journal import NUMBER, output_columns, roll
 from drivetrain.store.tables import Table
 
@@ -126,8 +128,42 @@ class HandOvers:
             kept.close()
 
 
-def departing(of: str, catalog: Catalog, service: str) -> Departing:
+class FromForecasts:
+    """Forecasts of a service, or its orders: run by run, in the order in which they were made."""
+
+    def __init__(self, catalog: Catalog, service: str, of: What) -> None:
+        self._kept, self._of = Forecasts(catalog, service), of
+        self._read: tuple[tuple[str, int], pa.Table] | None = None
+
+    def end(self) -> tuple[int, str]:
+        """See Departing."""
+        return (self.rows().num_rows, self._kept.state()[0]) if self.exists() else (0, "")
+
+    def exists(self) -> bool:
+        """See Departing."""
+        return self._kept.exists()
+
+    def rows(self) -> pa.Table:
+        """See Departing. Read again when there is another run."""
+        state = self._kept.state()
+        if self._read is None or self._read[0] != state:
+            found = self._kept.made() if self._of == "forecasts" else self._kept.ordered()
+            self._read = state, found.add_column(0, NUMBER, pa.array(range(1, found.num_rows + 1), pa.int64()))
+        return self._read[1]
+
+    def view(self, entity: str) -> Mapping[str, str]:
+        """See Departing."""
+        return {name: quoted(name) for name in self.rows().column_names}
+
+    def as_it_is(self, entity: str) -> Sequence[str]:
+        """See Departing."""
+        return [name for name in self.rows().column_names if name not in (NUMBER, "prediction_id")]
+
+
+def departing(of: What, catalog: Catalog, service: str) -> Departing:
     """What an outlet is of."""
+    if of in ("forecasts", "orders"):
+        return FromForecasts(catalog, service, of)
     return HandOvers(catalog, service) if of == "hand_overs" else Predictions(catalog, service)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,10 +53,19 @@ def make_forecast(
         on_hand=_answer(project, spec.stock.on_hand) if spec.stock and spec.stock.on_hand else None,
         changes=tuple(map(read_change, what_if)),
     )
-    told, rows = forecast(asked, verified, project.catalog)
+    told, tables = forecast(asked, verified, project.catalog)
     if export is not None:
-        write_file(export.absolute(), to_csv(rows) if export.suffix == ".csv" else to_xlsx(rows, "forecast"))
+        _export(export.absolute(), {name: table for name, table in tables.items() if table.num_rows})
     return told
+
+
+def _export(file: Path, tables: Mapping[str, pa.Table]) -> None:
+    """A workbook with a sheet for each table; as CSV the first is the file, and another has its name at the end."""
+    if file.suffix == ".xlsx":
+        write_file(file, to_xlsx(tables))
+        return
+    for at, (name, table) in enumerate(tables.items()):
+        write_file(file.with_stem(f"{file.stem}-{name}") if at else file, to_csv(table))
 
 
 def _spec(project: Project) -> ForecastSpec:

@@ -79,6 +79,30 @@ class Forecasts:
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
+    def exists(self) -> bool:
+        """Whether anything was ever forecast."""
+        return self._forecasts.exists()
+
+    def state(self) -> tuple[str, int]:
+        """Which table forecasts are kept in, and its version: another one after every run. Raises NotFound."""
+        return self._forecasts.identity(), self._forecasts.version()
+
+    def made(self) -> pa.Table:
+        """Every forecast, run by run as they were made (FORECASTS), with a ``prediction_id`` of its own."""
+        order = [(name, "ascending") for name in ("made_at", "run", "level", "series", "day")]
+        rows = self._forecasts.read().sort_by(order)
+        return _named(rows, [rows["run"], rows["series"], rows["day"].cast(pa.string())])
+
+    def ordered(self) -> pa.Table:
+        """Every order of a run that is there, run by run (ORDERS, ``made_at``), with a ``prediction_id`` of its own."""
+        if not self._orders.exists():
+            return _named(ORDERS.append(FORECASTS.field("made_at")).empty_table(), [])
+        runs = self._forecasts.read(columns=["run", "made_at"]).group_by("run", use_threads=False)
+        made = runs.aggregate([("made_at", "min")]).rename_columns(["run", "made_at"])
+        rows = self._orders.read().join(made, "run", join_type="inner", use_threads=False)
+        rows = rows.sort_by([(name, "ascending") for name in ("made_at", "run", "series")])
+        return _named(rows, [rows["run"], rows["series"]])
+
     def newest(self, series: str | None = None) -> pa.Table:
         """The newest run of the newest origin, of one series or all; see FORECASTS. Raises NotFound."""
         found = self._of(series)
@@ -168,6 +192,12 @@ def _told(means: pa.Table, by: Sequence[By]) -> pa.Table:
         "coverage": means["covered_mean"],
     }
     return pa.table(columns).sort_by([(name, "ascending") for name in by])
+
+
+def _named(rows: pa.Table, parts: list[pa.ChunkedArray]) -> pa.Table:
+    """With a key: the parts, with a bar between."""
+    key = pc.binary_join_element_wise(*parts, "|") if parts else pa.array([], pa.string())
+    return rows.append_column("prediction_id", key)
 
 
 def _encoded(rows: pa.Table) -> bytes:

@@ -93,7 +93,8 @@ def spec(**changes):
 def run(world, name="shop", changes=(), on_hand=None, **told):
     catalog, features, release = world
     asked = Asked(spec(**told), name, features, features, actuals(), on_hand, tuple(changes))
-    return forecast(asked, release, catalog)
+    told, tables = forecast(asked, release, catalog)
+    return told, tables["forecast"]
 
 
 def by_series(rows, column="forecast"):

@@ -49,7 +49,11 @@ def test_no_text_begins_a_formula(text):
 
 
 def test_a_workbook_holds_texts_as_texts_and_numbers_as_numbers():
-    sheet = CalamineWorkbook.from_filelike(io.BytesIO(to_xlsx(ROWS, "demand"))).get_sheet_by_name("demand").to_python()
+    sheet = (
+        CalamineWorkbook.from_filelike(io.BytesIO(to_xlsx({"demand": ROWS, "again": ROWS})))
+        .get_sheet_by_name("demand")
+        .to_python()
+    )
     assert sheet[1][0] == "=1+1"
     assert sheet[1][1] == date(2026, 1, 2)
     assert [row[3] for row in sheet[1:]] == [-1.5, 2.0, "", 4.0]
@@ -57,4 +61,4 @@ def test_a_workbook_holds_texts_as_texts_and_numbers_as_numbers():
 
 def test_more_rows_than_a_sheet_takes_are_refused():
     with pytest.raises(InvalidInput, match="a sheet takes 1,048,575 rows"):
-        to_xlsx(pa.table({"n": range(1_048_576)}), "too long")
+        to_xlsx({"too long": pa.table({"n": range(1_048_576)})})

@@ -9,13 +9,17 @@ from pydantic import Field
 from drivetrain.core.alarms import AlarmWatch
 from drivetrain.core.spec import Spec
 
+What = Literal["predictions", "hand_overs", "forecasts", "orders"]
+
 
 class Outgoing(Spec):
     """Predictions of the project's service that leave for another system."""
 
     kind: str
-    of: Literal["predictions", "hand_overs"] = Field(
-        "predictions", description="What leaves: predictions, or the conversations that people take over."
+    of: What = Field(
+        "predictions",
+        description="What leaves: predictions, the conversations that people take over, or what `drivetrain forecast` "
+        "kept: its rows, or what to order.",
     )
     where: str | None = Field(
         None, description="A SQL condition over a prediction: only those leave, such as `decision AND score > 0.9`."
@@ -24,7 +28,8 @@ class Outgoing(Spec):
         default_factory=dict,
         description="Name over there: SQL expression over a prediction. By default `prediction_id`, the entity, "
         "`score`, `decision`, the outputs (`class`; `low`, `high`), `release` and `predicted_at`; of hand-overs all of "
-        "`queue`, `priority`, `intent`, `message`, `transcript`, `slots` (JSON), `session` and the like.",
+        "`queue`, `priority`, `intent`, `message`, `transcript`, `slots` (JSON), `session` and the like; of "
+        "forecasts and orders all of their columns.",
     )
     alarm: AlarmWatch | None = Field(
         None, description="Only what raises or clears an alarm leaves; `alarm` says which (`raised`, `cleared`)."

@@ -32,10 +32,11 @@ from drivetrain.store.tables import Table
 _ENDS = ("forecast", "low", "high")
 
 
-def forecast(asked: Asked, release: VerifiedRelease, catalog: Catalog) -> tuple[Forecasted, pa.Table]:
-    """Forecast the open rows, and keep that if it is new. Gives what it came to, and a row for each series and day.
+def forecast(asked: Asked, release: VerifiedRelease, catalog: Catalog) -> tuple[Forecasted, dict[str, pa.Table]]:
+    """Forecast the open rows, and keep that if it is new. Gives what it came to, and two tables: ``forecast``, a row
+    for each series and day, and ``orders``, which is empty where no stock is declared.
 
-    With changes the rows have a column ``what_if`` beside ``forecast``; it is not kept. Raises InvalidInput for rows
+    With changes the first has a column ``what_if`` beside ``forecast``; it is not kept. Raises InvalidInput for rows
     that make no forecast, Refused when the model does not answer as it was validated, Transient when another process
     forecasts for this service.
     """
@@ -65,7 +66,7 @@ def forecast(asked: Asked, release: VerifiedRelease, catalog: Catalog) -> tuple[
         name, release.ref, asked.features.ref, panel.origin, len(history.levels), rows.num_rows, orders.num_rows,
         is_new, float(ahead.forecast[0].sum()), None if what_if is None else float(what_if[0].sum()),
     )  # fmt: skip
-    return told, rows
+    return told, {"forecast": rows, "orders": orders}
 
 
 def _table(name: str, catalog: Catalog) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from datetime import date, datetime
 
 import pyarrow as pa
@@ -28,8 +29,8 @@ def to_csv(rows: pa.Table) -> bytes:
     return file.getvalue().encode()
 
 
-def to_xlsx(rows: pa.Table, sheet: str) -> bytes:
-    """The rows as a workbook with one sheet: texts as texts, whatever they begin with, numbers and days as those.
+def to_xlsx(sheets: Mapping[str, pa.Table]) -> bytes:
+    """A workbook with these sheets: texts as texts, whatever they begin with, numbers and days as those.
 
     Raises MissingExtra, and InvalidInput for more rows than a sheet takes.
     """
@@ -37,23 +38,26 @@ def to_xlsx(rows: pa.Table, sheet: str) -> bytes:
         import xlsxwriter
     except ImportError as error:
         raise MissingExtra("xlsxwriter", "formats") from error
-    if rows.num_rows >= _MOST_ROWS:
+    rows = max(table.num_rows for table in sheets.values())
+    if rows >= _MOST_ROWS:
         raise InvalidInput(
-            "sheet_too_long", f"a sheet takes {_MOST_ROWS - 1:,} rows, not {rows.num_rows:,}", hint="export as .csv"
+            "sheet_too_long", f"a sheet takes {_MOST_ROWS - 1:,} rows, not {rows:,}", hint="export as .csv"
         )
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, {"in_memory": True, "remove_timezone": True}) as book:
-        page, day = book.add_worksheet(sheet), book.add_format({"num_format": "yyyy-mm-dd"})
-        for at, (name, column) in enumerate(zip(rows.column_names, rows.columns, strict=True)):
-            page.write_string(0, at, name)
-            for row, cell in enumerate(column.to_pylist(), start=1):
-                if isinstance(cell, str):
-                    page.write_string(row, at, cell)
-                elif isinstance(cell, date):
-                    page.write_datetime(row, at, cell, day)
-                elif cell is not None:
-                    page.write_number(row, at, cell)
-        page.freeze_panes(1, 0)
+        day = book.add_format({"num_format": "yyyy-mm-dd"})
+        for sheet, table in sheets.items():
+            page = book.add_worksheet(sheet)
+            for at, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+                page.write_string(0, at, name)
+                for row, cell in enumerate(column.to_pylist(), start=1):
+                    if isinstance(cell, str):
+                        page.write_string(row, at, cell)
+                    elif isinstance(cell, date):
+                        page.write_datetime(row, at, cell, day)
+                    elif cell is not None:
+                        page.write_number(row, at, cell)
+            page.freeze_panes(1, 0)
     return file.getvalue()
 
 
