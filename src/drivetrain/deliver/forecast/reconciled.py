@@ -38,7 +38,7 @@ def reconciled(history: History, own: Ahead, rolled: Rolled | None, spec: Foreca
 
     Parts of a series have the shares that they had of late. What stands above is forecast by itself as the mean of the
     same weekdays of four weeks, where the way to reconcile asks. Intervals of sums and parts are those that held the
-    errors of earlier origins, apart by level, and without such origins those of independent errors. Raises InvalidInput
+    errors of earlier origins, and without such origins those of independent errors. Raises InvalidInput
     for least variance without a back-test.
     """
     earlier = None if rolled is None else _earlier(history, rolled)
@@ -108,12 +108,12 @@ def _loose(history: History, forecast: Numbers, own: Ahead) -> tuple[Numbers, Nu
 
 
 def _held(history: History, forecast: Numbers, earlier: list[Ended], coverage: float) -> tuple[Numbers, Numbers]:
-    """Low and high of all nodes [n, h] but the series, by the errors of their level.
+    """Low and high of all nodes [n, h] but the series, by earlier errors.
 
-    Sums are held against others of their level in units of their mean; parts, of which many are mostly 0, in pieces.
+    A sum is held against itself, in units of its mean; parts, of which many are mostly 0, against each other in pieces.
     """
-    low, high, levels = np.zeros_like(forecast), np.zeros_like(forecast), np.array(history.levels)
-    for nodes in _but_the_series(levels, history):
+    low, high = np.zeros_like(forecast), np.zeros_like(forecast)
+    for nodes in _but_the_series(history):
         truth = np.stack([_of(history, came, nodes) for _, came, _ in earlier])
         answer = np.stack([_of(history, said, nodes) for _, _, said in earlier])
         is_sum = nodes[0] < history.series.start
@@ -125,16 +125,16 @@ def _held(history: History, forecast: Numbers, earlier: list[Ended], coverage: f
     return low, high
 
 
-def _but_the_series(levels: NDArray[np.str_], history: History) -> Iterator[NDArray[np.intp]]:
-    """The nodes of every level but that of the series, whose intervals are the model's own."""
-    for level in dict.fromkeys(levels.tolist()):
-        nodes = np.flatnonzero(levels == level)
-        if nodes[0] != history.series.start:
-            yield nodes
+def _but_the_series(history: History) -> Iterator[NDArray[np.intp]]:
+    """The nodes whose intervals are found together: each sum alone, and all parts; those of series are the model's."""
+    for node in range(history.series.start):
+        yield np.array([node], dtype=np.intp)
+    if history.parts > 1:
+        yield np.arange(history.series.stop, len(history.levels), dtype=np.intp)
 
 
 def _of(history: History, bottom: Numbers, nodes: NDArray[np.intp]) -> Numbers:
-    """Values of some nodes of one level, from those of the bottom."""
+    """Values of such nodes, from those of the bottom."""
     above = len(history.tree.upper)
     return np.asarray(history.tree.upper[nodes] @ bottom if nodes[0] < above else bottom[nodes - above])
 
