@@ -73,9 +73,9 @@ def _earlier(history: History, rolled: Rolled) -> list[Ended]:
 def _agreed(
     history: History, own: Numbers, rolled: Rolled | None, earlier: list[Ended] | None, spec: ForecastSpec
 ) -> Numbers:
-    base = _base(history, own)
+    own_way = _unreconciled(history, own)
     if spec.reconcile == "least_squares":
-        return not_negative(history.tree, least_squares(history.tree, base))
+        return not_negative(history.tree, least_squares(history.tree, own_way))
     if rolled is None or earlier is None:
         raise InvalidInput(
             "no_backtest",
@@ -85,12 +85,13 @@ def _agreed(
         )
     said = rolled.units()[1]
     off = [
-        history.tree.add_up(truth) - _base(history.until(day), said[at]) for at, (day, truth, _) in enumerate(earlier)
+        history.tree.add_up(truth) - _unreconciled(history.until(day), said[at])
+        for at, (day, truth, _) in enumerate(earlier)
     ]
-    return not_negative(history.tree, minimum_trace(history.tree, base, np.hstack(off)))
+    return not_negative(history.tree, minimum_trace(history.tree, own_way, np.hstack(off)))
 
 
-def _base(history: History, own: Numbers) -> Numbers:
+def _unreconciled(history: History, own: Numbers) -> Numbers:
     """What is said of every node by itself: of the series by the model, of what stands above by its own past."""
     above = seasonal_average(history.values[: history.series.start], own.shape[1], _WEEK, _WEEKS)
     return np.vstack([above, own] if history.parts == 1 else [above, own, history.parted(own)])
