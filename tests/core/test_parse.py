@@ -153,3 +153,14 @@ def test_other_tasks_take_what_is_theirs():
     )
     assert spec.model.decision.when == "below"
     assert parse_project(numbers + "model: {code: 'a.py:b'}\n").model.code == "a.py:b"
+
+
+def test_strangers_are_a_matter_of_classes_and_of_the_learner_of_texts():
+    way = "texts: [{embedding: small, out_of_scope: true}]"
+    classes = GOOD.replace("  label: late", "  label: late\n  task: classes")
+    texts = classes + f"model: {{{way}, candidates: [{{learner: text}}]}}\n"
+    assert parse_project(texts).model.texts[0].out_of_scope
+    assert "is about classes" in refusal(texts.replace("  task: classes\n", ""))
+    alone = "only the learner `text` understands"
+    assert alone in refusal(texts.replace("{learner: text}", "{learner: text}, {learner: logistic}"))
+    assert alone in refusal(classes + f"model: {{{way}}}\n")

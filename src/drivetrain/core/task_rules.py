@@ -80,8 +80,14 @@ def _check_blind(project: ProjectSpec) -> None:
 
 def _check_texts(project: ProjectSpec) -> None:
     task = project.features.task
-    if task is not Task.CLASSES and any(way.out_of_scope for way in project.model.texts):
-        raise ValueError(f"`model.texts.out_of_scope` is about classes; this project's task is `{task}`")
+    if any(way.out_of_scope for way in project.model.texts):
+        if task is not Task.CLASSES:
+            raise ValueError(f"`model.texts.out_of_scope` is about classes; this project's task is `{task}`")
+        if {one.learner for one in project.model.candidates or ()} != {"text"}:
+            raise ValueError(
+                "`model.texts.out_of_scope` gives a sign that only the learner `text` understands: write "
+                "`candidates: [{learner: text}]`"
+            )
     if project.model.code is not None and project.features.texts:
         raise ValueError("`model.code` reads no `features.texts`: leave one of them out")
 
