@@ -137,7 +137,7 @@ class Failing:
         self.error, self.later = error, later
         self.settings = ServiceSettings(Path(), SERVICE)
         self.counts = Counts()
-        self.callers = SimpleNamespace(find=lambda *sent: SimpleNamespace(admit=lambda: None))
+        self.callers = SimpleNamespace(only=lambda scope: SimpleNamespace(admit=lambda *sent: SimpleNamespace()))
 
     def queue(self, call: Any, caller: object, late: float) -> None:
         if not self.later:
