@@ -8,6 +8,7 @@ from tests.deliver.test_mqtt import listening, spec
 from tests.servers.mosquitto import mosquitto
 
 from drivetrain.core.credentials import NoSecrets
+from drivetrain.core.entities import EntityPages
 from drivetrain.core.errors import InvalidInput
 from drivetrain.core.model import InputField, Signature
 from drivetrain.core.outlets.files import FilesOutlet
@@ -49,11 +50,11 @@ class Plant:
         log.close()
         roll(self.catalog, "plant")
 
-    def leaving(self, **options):
+    def leaving(self, pages=None, **options):
         outlet = FilesOutlet.model_validate(
             {"kind": "files", "path": "out", "alarm": WATCH, "columns": COLUMNS} | options
         )
-        return Leaving("inspections", outlet, "reading", Predictions(self.catalog, "plant"))
+        return Leaving("inspections", outlet, "reading", Predictions(self.catalog, "plant"), pages)
 
     def told(self, after=0, **options):
         until = Table(self.catalog.table_path("predictions", "plant")).state().commit.rows
@@ -95,6 +96,20 @@ def test_an_alarm_of_long_ago_is_neither_told_again_nor_forgotten(plant, monkeyp
     done = plant.told()[1]
     plant.read(pump=later)
     assert plant.told(done)[0] == told
+
+
+@pytest.mark.parametrize(
+    ("pages", "told"),
+    [
+        (EntityPages(until="/"), [("pump/3", "raised")]),
+        (EntityPages(), []),
+        (EntityPages(by="heat"), [("pump/2", "raised")]),
+        (None, []),
+    ],
+)
+def test_without_by_it_is_the_alarm_of_the_entity_as_its_page_has_it(plant, pages, told):
+    plant.read(pump="xxx", fan="x..")
+    assert plant.told(alarm={"flags": 3, "of": 3}, pages=pages)[0] == told
 
 
 def test_only_what_where_lets_through_leaves(plant):

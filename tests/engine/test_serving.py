@@ -6,8 +6,12 @@ from dataclasses import fields
 import pytest
 
 from drivetrain.connect.http.settings import Tls
+from drivetrain.core.alarms import AlarmWatch
+from drivetrain.core.entities import EntityPages
+from drivetrain.core.entity_view import EntityView, FlagRule
 from drivetrain.core.errors import InvalidInput, Transient
 from drivetrain.core.items import RecommendSpec
+from drivetrain.core.outlets.files import FilesOutlet
 from drivetrain.core.reading import PaperReading
 from drivetrain.core.review_queue import ReviewRule
 from drivetrain.core.rollout import CanaryRule
@@ -34,6 +38,7 @@ UNLIKE = ServiceSpec(
     drain_seconds=0.8, hang_seconds=0.9, shadow_load=0.01, canary=CanarySpec(rows=11),
     documents="mail", recommend=RecommendSpec(in_stock=False, remember_days=8),
     review=ReviewSpec(keys=("desk",), score=(0.4, 0.6)),
+    entities=EntityPages(until="/", hide=("age",)),
 )  # fmt: skip
 
 
@@ -55,7 +60,11 @@ def test_every_setting_of_the_project_file_reaches_the_server(project):
     told = {name: getattr(UNLIKE, name) for name in ServiceSpec.model_fields}
     assert [name for name, field in ServiceSpec.model_fields.items() if told[name] == field.default] == []
     sources = {**project.spec.sources, "mail": DocumentsSource(kind="documents", path="mail/*")}
-    spec = project.spec.model_copy(update={"service": UNLIKE, "sources": sources})
+    outlets = {
+        name: FilesOutlet(kind="files", path="out", alarm=AlarmWatch(flags=2, of=3, by=by))
+        for name, by in (("inspections", ""), ("others", "caller"))
+    }
+    spec = project.spec.model_copy(update={"service": UNLIKE, "sources": sources, "outlets": outlets})
     settings = flat(server_settings([(project.home, spec)], host=None, port=None))
     assert settings.pop("tls") == Tls(project.home / "pem" / "a.pem", project.home / "pem" / "a.key")
     assert settings.pop("canary") == CanaryRule(rows=11)
@@ -65,7 +74,8 @@ def test_every_setting_of_the_project_file_reaches_the_server(project):
     assert settings.pop("remember_days") == 8
     assert (settings.pop("documents"), settings.pop("tagger")) == (PaperReading(), "")
     assert settings.pop("forecasts") is False
-    apart = ("tls", "canary", "recommend", "review", "documents")
+    assert settings.pop("entities") == EntityView(until="/", hide=("age",), alarms={"inspections": FlagRule(2, 3)})
+    apart = ("tls", "canary", "recommend", "review", "documents", "entities")
     assert settings == {name: value for name, value in told.items() if name not in apart}
 
 

@@ -21,6 +21,7 @@ LAZY_PARTS = {
     "drivetrain.serve.grpc_server": "it stands on the extra grpc",
     "drivetrain.serve.arrow_rows": "Arrow takes longer to load than the whole server, and most callers send JSON",
     "drivetrain.serve.forecast_answers": "it reads the lake by Arrow, and most services forecast nothing",
+    "drivetrain.serve.entity_answers": "it reads the lake by Arrow, and a page is asked for now and then",
     "drivetrain.serve.queue_answers": "it reads the lake by Arrow, and a queue is asked now and then",
     "drivetrain.serve.generation": "it needs urllib3 and pydantic, and few services have answers worded",
     "drivetrain.store.arrow_alone": "it is Arrow",

@@ -16,7 +16,7 @@ THROUGH = {
     "client/test_wire.py": ("client/address",),
     "core/test_parse.py": (
         "core/alarms", "core/card", "core/code_limits", "core/connections", "core/contract", "core/database",
-        "core/decision", "core/project", "core/service", "core/sources/files",
+        "core/decision", "core/entities", "core/entity_view", "core/project", "core/service", "core/sources/files",
         "core/sources/written", "core/spec", "core/task_rules",
     ),
     "access/test_secrets.py": ("core/credentials",),
@@ -24,6 +24,9 @@ THROUGH = {
     "engine/test_sending.py": ("cli/traffic",),
     "cli/test_sources.py": ("engine/sources",),
     "cli/test_outlets.py": ("engine/outlets",),
+    "cli/test_entities.py": ("engine/entities",),
+    "serve/test_entities.py": ("serve/entity_answers", "serve/entity_messages", "serve/entity_paths"),
+    "serve/test_entity_lake.py": ("store/entity_names",),
     "core/sources/test_databases.py": ("core/sources/queried",),
     "core/test_transitions.py": ("core/rollout",),
     "engine/test_project.py": ("engine/identity", "engine/project_file"),

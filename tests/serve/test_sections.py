@@ -15,6 +15,10 @@ PATHS = {
     "/v1/series/total/all": ("forecasts_nothing", "forecast"),
     "/v1/accuracy": ("forecasts_nothing", "forecast"),
     "/forecasts": ("forecasts_nothing", "forecast"),
+    "/v1/entities": ("no_entities", "service.entities"),
+    "/v1/entities/pump": ("no_entities", "service.entities"),
+    "/entities": ("no_entities", "service.entities"),
+    "/entities/pump": ("no_entities", "service.entities"),
     "/widget.js": ("no_chat", "chat"),
 }
 
@@ -23,7 +27,7 @@ PATHS = {
 def test_a_path_without_its_section_says_which_one_is_missing(server: Running, path: str) -> None:
     code, section = PATHS[path]
     kind = {"content-type": "application/pdf"} if path == "/v1/documents" else {}
-    asks = path in ("/v1/series", "/v1/series/total/all", "/v1/accuracy", "/forecasts", "/widget.js")
+    asks = PATHS[path][1] in ("forecast", "service.entities") or path == "/widget.js"
     answer = server.client.request(
         "GET" if asks else "POST", path, **({} if asks else {"content": b"{}", "headers": kind})
     )

@@ -12,7 +12,17 @@ from typing import Literal
 from drivetrain.core.errors import Forbidden
 
 Scope = Literal[
-    "predict", "labels", "documents", "search", "chat", "recommend", "purchases", "review", "forecasts", "metrics"
+    "predict",
+    "labels",
+    "documents",
+    "search",
+    "chat",
+    "recommend",
+    "purchases",
+    "review",
+    "entities",
+    "forecasts",
+    "metrics",
 ]
 
 SCOPES: Mapping[Scope, str] = {
@@ -24,6 +34,7 @@ SCOPES: Mapping[Scope, str] = {
     "recommend": "get items for a customer",
     "purchases": "tell what customers bought, and have it forgotten",
     "review": "see what waits for a person, and say what was true",
+    "entities": "read what was predicted of each machine or customer",
     "forecasts": "read series, forecasts and their accuracy",
     "metrics": "read metrics, and what is deployed",
 }

@@ -43,6 +43,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "documents": ("documents:documents", "What is read of a document; learn to find its fields."),
         "contracts": ("contracts:contracts", "Changed sources that wait for a second person."),
         "outlets": ("outlets:outlets", "List and test the outlets; dead letters."),
+        "entities": ("entities:entities", "Each machine or customer: predictions, alarms, sensors."),
         "ls": ("look:ls", "List artefacts."),
         "show": ("look:show", "Show one artefact."),
         "trace": ("look:trace", "From a prediction (or an artefact) back to its data."),

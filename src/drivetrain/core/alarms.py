@@ -39,7 +39,11 @@ class AlarmWatch(Persistence):
     It is raised when ``flags`` of the last ``of`` predictions of a machine are decided true, cleared when none is.
     """
 
-    by: str = Field(description="Whose predictions follow each other: a SQL expression over a prediction.")
+    by: str = Field(
+        "",
+        description="Whose predictions follow each other: a SQL expression over a prediction; by default the entity, "
+        "as `service.entities` names it, whose page then shows the alarm.",
+    )
 
 
 class AlarmPrices(Spec):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from drivetrain.core.entities import EntityPages
 from drivetrain.core.items import RecommendSpec
 from drivetrain.core.spec import Name, Share, Spec
 
@@ -123,3 +124,6 @@ class ServiceSpec(Spec):
     canary: CanarySpec = CanarySpec()
     recommend: RecommendSpec = RecommendSpec()
     review: ReviewSpec = ReviewSpec()
+    entities: EntityPages | None = Field(
+        None, description="Pages of entities, for whoever has a key; none when not given, `{}` is enough."
+    )

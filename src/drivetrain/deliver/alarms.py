@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pyarrow as pa
 
 from drivetrain.core.alarms import AlarmWatch
+from drivetrain.core.entities import EntityPages
 from drivetrain.ops.alarms import changed, standing
+from drivetrain.store.casting import literal, quoted
 from drivetrain.store.journal import NUMBER
 
 TOLD = "told"
 """The table that ``told`` makes: NUMBER and what the prediction with that number tells."""
 LOOKED_AT = 100_000
 """Predictions before a delivery that nearly always tell how things stood; where they do not, all are looked at."""
+
+
+def whose_sql(pages: EntityPages | None, inputs: Collection[str]) -> str:
+    """SQL of the entity of a prediction with these ``inputs``, as the pages of entities have it."""
+    whose = "entity"
+    if pages is None:
+        return whose
+    if pages.by:
+        path = '$."' + pages.by.replace('"', '\\"') + '"'
+        inside = pages.by in inputs
+        whose = f"inputs.{quoted(pages.by)}" if inside else f"json_extract_string(event, {literal(path)})"
+    return f"split_part(CAST({whose} AS VARCHAR), {literal(pages.until)}, 1)" if pages.until else whose
 
 
 def seen_sql(watch: AlarmWatch, start: int, low: int, high: int) -> str:

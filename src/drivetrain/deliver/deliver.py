@@ -15,6 +15,7 @@ import pyarrow as pa
 from drivetrain.connect.place import place_of
 from drivetrain.connect.retrying import retrying
 from drivetrain.core.credentials import Secrets
+from drivetrain.core.entities import EntityPages
 from drivetrain.core.errors import DrivetrainError
 from drivetrain.core.events import Progress, silent
 from drivetrain.core.outlets import OutletSpec
@@ -31,10 +32,11 @@ _NOWHERE = Cursor("", "", 0)
 
 @dataclass(frozen=True)
 class Origin:
-    """Whose predictions leave: the service, and what the project calls the entity that it predicts for."""
+    """Whose predictions leave: the service, what the project calls the entity of a case, and the pages of entities."""
 
     service: str
     entity: str
+    pages: EntityPages | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class Delivery:
         """The predictions as they leave; None before the first one."""
         if not self._departing.exists():
             return None
-        return Leaving(self.name, self._spec, self._origin.entity, self._departing)
+        return Leaving(self.name, self._spec, self._origin.entity, self._departing, self._origin.pages)
 
     def _alone(self) -> AbstractContextManager[None]:
         return held(self._catalog.work_path("deliver", self.name) / "lock", f"the outlet {self.name}")

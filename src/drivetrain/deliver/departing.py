@@ -79,7 +79,9 @@ class Predictions:
 
     def view(self, entity: str) -> Mapping[str, str]:
         """See Departing."""
-        names = {**_OF_PREDICTIONS, **{name: quoted(name) for name in output_columns(self._table.schema())}}
+        schema = self._table.schema()
+        said = [*output_columns(schema), *(["event"] if "event" in schema.names else [])]
+        names = {**_OF_PREDICTIONS, **{name: quoted(name) for name in said}}
         return names if entity in names else {**names, entity: f"entity AS {quoted(entity)}"}
 
     def as_it_is(self, entity: str) -> Sequence[str]:

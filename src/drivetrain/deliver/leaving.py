@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from drivetrain.core.alarms import AlarmWatch
 from drivetrain.core.decoding import read_json
+from drivetrain.core.entities import EntityPages
 from drivetrain.core.errors import InvalidInput, examples
 from drivetrain.core.outlets.outgoing import Outgoing
-from drivetrain.deliver.alarms import LOOKED_AT, TOLD, seen_sql, told
+from drivetrain.deliver.alarms import LOOKED_AT, TOLD, seen_sql, told, whose_sql
 from drivetrain.deliver.departing import Departing
 from drivetrain.deliver.outlet import Parcel
 from drivetrain.store.casting import quoted
@@ -29,9 +30,14 @@ _TIME = pa.timestamp("us", tz="UTC")
 
 
 class Leaving:
-    """The predictions of a service as they leave through one outlet; ``entity`` is what the project calls theirs."""
+    """The predictions of a service as they leave through one outlet; ``entity`` is what the project calls theirs.
 
-    def __init__(self, name: str, spec: Outgoing, entity: str, departing: Departing) -> None:
+    ``pages`` say whose alarms are told where the outlet does not.
+    """
+
+    def __init__(
+        self, name: str, spec: Outgoing, entity: str, departing: Departing, pages: EntityPages | None = None
+    ) -> None:
         """Raises InvalidInput when an expression is not one, or not one over a prediction."""
         self._section, self._size, self._departing = f"outlets.{name}", spec.parcel_rows, departing
         self._connection = duckdb.connect(":memory:", config=_CONFIG)
@@ -42,7 +48,9 @@ class Leaving:
             self._connection.execute(setting)
         self._watch, self._from = spec.alarm, "prediction"
         if spec.alarm:
-            self._check(spec.alarm.by, "alarm.by")
+            by = spec.alarm.by or whose_sql(pages, self._inputs())
+            self._watch = spec.alarm.model_copy(update={"by": by})
+            self._check(by, "alarm.by")
             self._tell(0, 0)
             self._from = f"prediction JOIN {TOLD} USING ({NUMBER})"
         said = ("alarm",) if spec.alarm else ()
@@ -192,9 +200,13 @@ class Leaving:
 
     def _names(self) -> list[str]:
         described = self._connection.execute(f"DESCRIBE SELECT * FROM {self._from}").fetchall()
+        return [name for name, *_ in described if name not in (NUMBER, "inputs")] + [
+            f"inputs.{name}" for name in self._inputs()
+        ]
+
+    def _inputs(self) -> list[str]:
         schema = self._departing.rows().schema
-        inputs = schema.field("inputs").type if "inputs" in schema.names else ()
-        return [name for name, *_ in described if name not in (NUMBER, "inputs")] + [f"inputs.{x.name}" for x in inputs]
+        return [field.name for field in schema.field("inputs").type] if "inputs" in schema.names else []
 
 
 def _parcel(rows: pa.Table) -> Parcel:

@@ -167,7 +167,7 @@ def _found(done: Delivered) -> str:
 
 def _open(project: Project, name: str) -> Delivery:
     secrets = KnownSecrets(project.settings.environment, project.home)
-    origin = Origin(project.spec.service_name, project.spec.features.entity)
+    origin = Origin(project.spec.service_name, project.spec.features.entity, project.spec.service.entities)
     return Delivery(name, project.spec.outlets[name], origin, project.catalog, secrets)
 
 

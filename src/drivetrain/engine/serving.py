@@ -20,6 +20,7 @@ from drivetrain.core.review_queue import ReviewRule
 from drivetrain.core.rollout import CanaryRule
 from drivetrain.core.service import ServiceSpec
 from drivetrain.core.sources.documents import DocumentsSource
+from drivetrain.engine.entities import entity_view
 from drivetrain.ops.shown import ShownRules
 from drivetrain.serve.settings import ServerSettings, ServiceSettings, to_json
 
@@ -67,6 +68,7 @@ def server_settings(
 
 def _service_settings(home: Path, spec: ProjectSpec) -> ServiceSettings:
     told = _same(spec.service, ServiceSettings)
+    told["entities"] = entity_view(spec)
     told["forecasts"] = spec.forecast is not None
     told["canary"] = CanaryRule(**spec.service.canary.model_dump())
     told["documents"], told["tagger"] = _documents(spec)

@@ -10,6 +10,7 @@ from drivetrain.connect.http.messages import Answer, Headers
 from drivetrain.core.errors import DrivetrainError, Forbidden, InvalidInput, NotFound, Transient
 
 JSON: Headers = (("content-type", "application/json"),)
+CSV: Headers = (("content-type", "text/csv; charset=utf-8"),)
 _BY_CODE = {
     "body_too_large": 413,
     "rows_too_many": 413,

@@ -11,9 +11,9 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from drivetrain.connect.http.messages import Answer, Exchange, Headers
+from drivetrain.connect.http.messages import Answer, Exchange
 from drivetrain.core.errors import NotFound
-from drivetrain.serve.answers import JSON
+from drivetrain.serve.answers import CSV, JSON
 from drivetrain.serve.beside import Beside, answer_later
 from drivetrain.serve.docs import HEADERS
 from drivetrain.serve.door import JSON_TYPE, Route
@@ -24,7 +24,6 @@ from drivetrain.serve.service import Service
 OF_ONE = SERIES + "/"
 """What begins like this speaks of one series; the rest of the path names it."""
 _HISTORY = "/forecasts"
-_CSV: Headers = (("content-type", "text/csv; charset=utf-8"),)
 
 
 def dashboard_routes(service: Service) -> Iterator[tuple[str, Route]]:
@@ -72,7 +71,7 @@ class Desk:
 
     async def _tell(self, question: Question, *, wants_csv: bool) -> Answer:
         body = await self._beside.do(lambda: self._read(question, wants_csv=wants_csv))
-        return Answer(200, _CSV if wants_csv else JSON, body)
+        return Answer(200, CSV if wants_csv else JSON, body)
 
     def _read(self, question: Question, *, wants_csv: bool) -> bytes:
         from drivetrain.serve.forecast_answers import answer  # Arrow: a server that nobody asks does not load it

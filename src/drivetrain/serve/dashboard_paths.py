@@ -20,15 +20,18 @@ _NAME: Json = {
 def dashboard_paths() -> dict[str, Json]:
     """The operations by path."""
     return {
-        SERIES: _of("series", "The series that are forecast", "SeriesList"),
-        f"{SERIES}/{{series}}": _of("one", "What happened to a series, and its newest forecast", "SeriesAnswer", _NAME),
-        f"{SERIES}/{{series}}/forecasts": _of("history", "Every forecast of a series", "HistoryAnswer", _NAME),
-        ACCURACY: _of("accuracy", "How good forecasts were, where the truth has arrived", "AccuracyAnswer"),
+        SERIES: asked_of("series", "The series that are forecast", "SeriesList"),
+        f"{SERIES}/{{series}}": asked_of(
+            "one", "What happened to a series, and its newest forecast", "SeriesAnswer", _NAME
+        ),
+        f"{SERIES}/{{series}}/forecasts": asked_of("history", "Every forecast of a series", "HistoryAnswer", _NAME),
+        ACCURACY: asked_of("accuracy", "How good forecasts were, where the truth has arrived", "AccuracyAnswer"),
         PAGE: {"get": get("forecasts", "All of it, drawn", {HTML: {"type": "string"}}, is_open=True)},
     }
 
 
-def _of(what: What, summary: str, told: str, *parameters: Json) -> Json:
+def asked_of(what: What, summary: str, told: str, *parameters: Json) -> Json:
+    """A question of a page: its parameters, and the answer as JSON or CSV."""
     asked = [
         {
             "name": name, "in": "query", "description": one.about,

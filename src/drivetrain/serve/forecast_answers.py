@@ -46,7 +46,7 @@ def _series(forecasts: Forecasts, question: Question) -> Told:
 
 
 def _one(forecasts: Forecasts, question: Question) -> Told:
-    name = question.series
+    name = question.name
     ahead, rows = forecasts.newest(name), forecasts.seen(name, question.numbers["days"])
     orders = _as(forecasts.orders(name).drop_columns(["run", "origin", "series"]), Order)
     first = ahead.slice(0, 1).to_pylist()[0]
@@ -55,8 +55,8 @@ def _one(forecasts: Forecasts, question: Question) -> Told:
 
 
 def _history(forecasts: Forecasts, question: Question) -> Told:
-    rows = forecasts.history(question.series, question.numbers["origins"])
-    return rows, HistoryAnswer(question.series, _as(rows, Earlier))
+    rows = forecasts.history(question.name, question.numbers["origins"])
+    return rows, HistoryAnswer(question.name, _as(rows, Earlier))
 
 
 def _accuracy(forecasts: Forecasts, question: Question) -> Told:

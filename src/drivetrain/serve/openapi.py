@@ -20,6 +20,8 @@ from drivetrain.serve.binary_tensors import BINARY
 from drivetrain.serve.contender import Contender
 from drivetrain.serve.dashboard_paths import TYPES as DASHBOARD
 from drivetrain.serve.dashboard_paths import dashboard_paths
+from drivetrain.serve.entity_paths import TYPES as ENTITIES
+from drivetrain.serve.entity_paths import entity_paths
 from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, DeploymentState, Health
 from drivetrain.serve.labels import REQUESTS, LabelsAnswer
 from drivetrain.serve.line_stream import NDJSON
@@ -47,6 +49,7 @@ from drivetrain.serve.predict import PredictAnswer, readable
 from drivetrain.serve.protocol import InferenceAnswer, InferenceRequest, ModelMetadata, Ready, ServerMetadata
 from drivetrain.serve.queue_paths import queue_paths, queue_types
 from drivetrain.serve.rows import RowForm
+from drivetrain.serve.settings import ServiceSettings
 from drivetrain.serve.talk_paths import talk_paths, talk_types
 from drivetrain.serve.wording import Value
 from drivetrain.store.segments import ENTITY_BYTES
@@ -64,22 +67,25 @@ _STREAMS = (
 
 
 def openapi(
-    service: str,
+    settings: ServiceSettings,
     prefix: str,
     champion: Contender,
     scope: Callable[[str], Scope | None],
     *,
-    reads_documents: bool = False,
-    forecasts: bool = False,
-    has_queue: bool = False,
+    has_queue: bool,
 ) -> bytes:
     """The document of a service whose own paths begin with ``prefix``, as JSON, for the release that answers.
 
     ``scope`` tells what a key must be good for at a path; None: none is asked for there.
     """
-    more = (paper_paths() if reads_documents else {}) | (dashboard_paths() if forecasts else {})
-    types = [*(paper_types(champion) if reads_documents else ()), *(DASHBOARD if forecasts else ())]
-    release = champion.release
+    more = (paper_paths() if settings.documents else {}) | (dashboard_paths() if settings.forecasts else {})
+    more |= entity_paths() if settings.entities else {}
+    types = [
+        *(paper_types(champion) if settings.documents else ()),
+        *(DASHBOARD if settings.forecasts else ()),
+        *(ENTITIES if settings.entities else ()),
+    ]
+    service, release = settings.name, champion.release
     if has_queue:
         more |= queue_paths(example_label(release.signature))
         types += queue_types(release.signature.task)

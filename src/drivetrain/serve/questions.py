@@ -1,4 +1,4 @@
-"""The queries of the dashboard: which of them there are, and what they may say."""
+"""The queries of the dashboard and of entities: which of them there are, and what they may say."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl
 
 from drivetrain.core.errors import InvalidInput, examples
 
-What = Literal["series", "one", "history", "accuracy"]
+What = Literal["series", "one", "history", "accuracy", "entities", "entity"]
 SERIES, ACCURACY, PAGE = "/v1/series", "/v1/accuracy", "/forecasts"
+ENTITIES, ENTITIES_PAGE = "/v1/entities", "/entities"
 PARTS = ("origin", "level", "step", "series")
 """What accuracy can be parted by."""
 _MOST = 10_000
@@ -38,27 +39,33 @@ PARAMETERS: Mapping[What, Mapping[str, Parameter]] = MappingProxyType(
         "accuracy": {
             "by": Parameter(f"What to part it by: some of {', '.join(PARTS)}, with commas between.", "origin,level")
         },
+        "entities": {
+            "contains": Parameter("Only entities with this in their name.", ""),
+            "offset": Parameter("How many to leave out at the beginning.", 0),
+            "limit": Parameter("How many to give at most.", 100),
+        },
+        "entity": {"limit": Parameter("How many of the newest predictions; at least 1.", 500)},
     }
 )
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, of which series (empty: of all), and the parameters, whose defaults are filled in."""
+    """What is asked, of which series or entity (empty: of all), and the parameters, whose defaults are filled in."""
 
     what: What
-    series: str
+    name: str
     texts: Mapping[str, str]
     numbers: Mapping[str, int]
 
 
-def read_question(what: What, series: str, query: str) -> Question:
+def read_question(what: What, name: str, query: str) -> Question:
     """The question of a query string. Raises InvalidInput for a parameter or a value that means nothing."""
     texts, numbers = read_query(PARAMETERS[what], query)
     strange = [part for part in texts.get("by", PARTS[0]).split(",") if part not in PARTS]
     if strange:
         raise _invalid("by", f"names {strange[0][:40]!r}", f"choose some of {', '.join(PARTS)}")
-    return Question(what, series, texts, numbers)
+    return Question(what, name, texts, numbers)
 
 
 def read_query(known: Mapping[str, Parameter], query: str) -> tuple[dict[str, str], dict[str, int]]:

@@ -22,6 +22,8 @@ from drivetrain.serve.dashboard import OF_ONE, dashboard_routes
 from drivetrain.serve.desk import Desk
 from drivetrain.serve.docs import HEADERS, docs_page
 from drivetrain.serve.door import JSON_TYPE, Endpoint, Route
+from drivetrain.serve.entities import OF_ONE as OF_ENTITY
+from drivetrain.serve.entities import PAGE_OF_ONE, entity_routes
 from drivetrain.serve.feedback import Feedback, Forget
 from drivetrain.serve.health import LIVE_PATHS, READY_PATHS, Deployed, HealthPage
 from drivetrain.serve.inference import Inference, metadata
@@ -40,6 +42,7 @@ from drivetrain.serve.service import Service
 from drivetrain.serve.widget import Widget
 
 _ANY = JSON_TYPE
+_OF_ONE = (OF_ONE, OF_CASE, OF_ENTITY, PAGE_OF_ONE)
 
 
 class Routes:
@@ -85,9 +88,9 @@ class Routes:
         return entry.scope if entry else None
 
     def _of_name(self, path: str) -> Route | None:
-        """The name of a series, or the id of a case, is the rest of its path."""
-        parts = (path.partition(of_one) for of_one in (OF_ONE, OF_CASE))
-        return next((self.exact.get(before + found) for before, found, _ in parts if found), None)
+        """The name of a series or of an entity, or the id of a case, is the rest of its path."""
+        begins = (before + found for before, found, _ in map(path.partition, _OF_ONE) if found)
+        return next((self.exact[path] for path in begins if path in self.exact), None)
 
     def _of_version(self, path: str) -> Route | None:
         """``/v2/models/NAME/versions/VERSION/...`` leads where the path without the version does, if that answers."""
@@ -131,6 +134,7 @@ def _of_service(service: Service, documents: _Documents, most: int) -> Iterator[
     )
     yield from queue_routes(service)
     yield from dashboard_routes(service)
+    yield from entity_routes(service)
 
 
 def _of_model(service: Service) -> Iterator[tuple[str, Route]]:
@@ -202,8 +206,7 @@ class _Documents:
         if self._release != champion.name:
             settings = self._service.settings
             self._document = openapi(
-                self._service.name, self._prefix, champion, self._scope,
-                reads_documents=settings.documents is not None, forecasts=settings.forecasts,
+                settings, self._prefix, champion, self._scope,
                 has_queue=waiting_of(settings, champion.release) is not None,
             )  # fmt: skip
             self._html = docs_page(self._service.name, champion, self._document, self._url)

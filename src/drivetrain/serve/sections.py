@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from drivetrain.connect.http.messages import Exchange
 from drivetrain.core.errors import NotFound
 
-Section = Literal["knowledge", "chat", "features.items", "service.documents", "forecast"]
+Section = Literal["knowledge", "chat", "features.items", "service.documents", "service.entities", "forecast"]
 
 
 class _Lack(NamedTuple):
@@ -22,6 +22,7 @@ _LACKS: Mapping[Section, _Lack] = {
     "chat": _Lack("no_chat", "does not say how to talk", "release"),
     "features.items": _Lack("no_items", "recommends nothing", "release"),
     "service.documents": _Lack("no_documents", "reads no documents", "serve"),
+    "service.entities": _Lack("no_entities", "has no pages of entities", "serve"),
     "forecast": _Lack("forecasts_nothing", "forecasts nothing", "serve"),
 }
 

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from drivetrain.connect.http.settings import ConnectionLimits, Tls
+from drivetrain.core.entity_view import EntityView
 from drivetrain.core.reading import PaperReading
 from drivetrain.core.review_queue import ReviewRule
 from drivetrain.core.rollout import CanaryRule
@@ -35,6 +36,7 @@ class ServiceSettings:
     roll_seconds: float = 2.0
     shadow_load: float = 0.1
     forecasts: bool = False
+    entities: EntityView | None = None
     canary: CanaryRule = field(default_factory=CanaryRule)
     recommend: ShownRules = field(default_factory=ShownRules)
     review: ReviewRule = field(default_factory=ReviewRule)
