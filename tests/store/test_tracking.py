@@ -24,7 +24,7 @@ def tracked(state, *numbers: int, address: str = "sqlite") -> str:
     with open_tracker(address, state, RUN) as tracker:
         for number in numbers:
             tracker.record(record(number))
-        return tracker.close({"roc_auc": 0.81})
+        return tracker.close({"roc_auc": 0.81}, patience=240)
 
 
 def test_every_trial_is_a_nested_run_and_a_second_search_adds_only_what_is_new(tmp_path):
