@@ -86,7 +86,7 @@ def test_keys_have_limits_that_change(call):
     call("keys", "add", "partner", "--rate", "2.5", "--rows-per-day", "1000000")
     (use,) = json.loads(call("keys", "list", "--json"))
     assert (use["requests_per_second"], use["rows_per_day"], use["rows_today"]) == (2.5, 1_000_000, 0)
-    assert call("keys", "list").split()[-4:] == ["partner", "2.5", "1,000,000", "0"]
+    assert call("keys", "list").split()[-5:] == ["partner", "everything", "2.5", "1,000,000", "0"]
     call("keys", "limit", "partner", "--rate", "9")
-    assert call("keys", "list").split()[-4:] == ["partner", "9", "any", "0"]
+    assert call("keys", "list").split()[-5:] == ["partner", "everything", "9", "any", "0"]
     call("keys", "revoke", "partner")

@@ -61,7 +61,7 @@ FAQ = [
     ("f2", "Who pays to return a parcel?", "You pay to return a parcel, unless it was broken.", "javascript:alert(1)"),
     ("f3", "Do you sell vouchers?", "Vouchers are sold in every shop.", ""),
     ("f4", "Where is my order?", "Orders are followed by the number in the mail.", ""),
-    ("f5", "Wie lange dauert ein Refund?", "Ein Refund dauert 14 Tage.", ""),
+    ("f5", "Wie lange dauert die Erstattung?", "Die Erstattung dauert 14 Tage.", ""),
 ]
 
 

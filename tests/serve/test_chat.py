@@ -112,7 +112,7 @@ def test_a_person_is_there_for_whoever_asks_and_after_too_many_messages(desk):
 
 
 def test_who_writes_in_another_language_is_answered_in_it_or_gets_a_person(desk, project):
-    assert desk.say("Wie lange dauert denn der refund bei Ihnen, bitte?")["reply"] == "Ein Refund dauert 14 Tage."
+    assert desk.say("Wie lange dauert denn der refund bei Ihnen, bitte?")["reply"] == "Die Erstattung dauert 14 Tage."
     over = desk.say("Combien de temps dure un refund pour nous, est-ce que vous avez une idée?")
     if over["state"] == "choosing":  # nothing is cited in French, so one question may be asked
         over = desk.say("je ne sais pas ce que vous voulez dire avec cette question", over["session"])

@@ -37,13 +37,17 @@ class ServiceNote:
 
 @dataclass(frozen=True)
 class Note:
-    """What a worker says about itself. ``releases`` are those it scores with, by their number in the pulse."""
+    """What a worker says about itself. ``releases`` are those it scores with, by their number in the pulse.
+
+    ``counts`` are of requests that belong to none of its services.
+    """
 
     pid: int
     serving: bool
     services: dict[str, ServiceNote]
     releases: dict[int, str] = field(default_factory=dict)
     connections: int = 0
+    counts: Counts = field(default_factory=Counts)
 
 
 _NOTES = msgspec.msgpack.Decoder(Note)

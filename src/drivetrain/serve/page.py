@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -34,14 +34,12 @@ class MetricsPage:
         views = [self._view(service, others) for service in self._services]
         own = Gauge("drivetrain_connections", "Callers who are connected.", self._connections() + _connected(others))
         workers = Gauge("drivetrain_workers", "Workers that serve.", 1 + sum(note.serving for note in others))
-        return render([*views, ServiceView(SERVER, "", self._counts, (own, workers))])
+        total = _total(self._counts, (note.counts for note in others))
+        return render([*views, ServiceView(SERVER, "", total, (own, workers))])
 
     def _view(self, service: Service, others: Sequence[Note]) -> ServiceView:
-        total = Counts()
-        total.add(service.counts)
         theirs = [note.services[service.name] for note in others if service.name in note.services]
-        for note in theirs:
-            total.add(note.counts)
+        total = _total(service.counts, (note.counts for note in theirs))
         lineup = service.lineup
         release = lineup.champion.contender.name if lineup else ""
         gauges = [
@@ -66,6 +64,13 @@ class MetricsPage:
                     live.merge([np.array(counts) for counts in note.live])
             gauges += _drift(live)
         return ServiceView(service.name, release, total, tuple(gauges))
+
+
+def _total(own: Counts, others: Iterable[Counts]) -> Counts:
+    total = Counts()
+    for counts in (own, *others):
+        total.add(counts)
+    return total
 
 
 def _connected(notes: Sequence[Note]) -> int:

@@ -202,7 +202,8 @@ class Worker:
 
     def _note(self, *, serving: bool) -> None:
         notes = {service.name: service.note() for service in self.services}
-        note = Note(os.getpid(), serving, notes, self._surroundings.slots.releases, self._listener.connections)
+        releases = self._surroundings.slots.releases
+        note = Note(os.getpid(), serving, notes, releases, self._listener.connections, self._counts)
         self._board.write(self._order.number, note)
 
 
